@@ -1,0 +1,30 @@
+/** Which loader file a client architecture gets. The files are staged by `scripts/setup.js` from Debian's packages into tftproot/. */
+import type { Arch } from '../net/arch.ts';
+
+export interface Loader {
+  /** File name under tftproot. */
+  readonly file: string;
+  readonly firmware: Arch['firmware'];
+  readonly cpu: Arch['cpu'];
+  readonly comment: string;
+}
+
+/**
+ * undionly.kpxe keeps the ROM's own driver. For UEFI snponly.efi (the firmware's driver, only the card that booted) would be the default
+ * choice, but Debian 12's ipxe package has none; set-up stages it where there is one (Debian 13), else ipxe.efi under the same name.
+ */
+export const LOADERS: readonly Loader[] = [
+  {
+    file: 'undionly.kpxe',
+    firmware: 'bios',
+    cpu: 'x86_64',
+    comment: 'iPXE for BIOS, with the network driver of the card itself',
+  },
+  { file: 'ipxe-x86_64.efi', firmware: 'uefi', cpu: 'x86_64', comment: 'iPXE for UEFI x64' },
+  { file: 'ipxe-arm64.efi', firmware: 'uefi', cpu: 'arm64', comment: 'iPXE for UEFI arm64 (Debian 13)' },
+];
+
+/** The loader's file name for an architecture, or undefined when there is none. */
+export function loaderFor(arch: Arch): string | undefined {
+  return LOADERS.find((loader) => loader.firmware === arch.firmware && loader.cpu === arch.cpu)?.file;
+}

@@ -1,0 +1,53 @@
+/** Time is passed in, so that tests need no sleeps and a restart can be replayed. All times are epoch milliseconds (UTC). */
+export interface Clock {
+  /** Now, in epoch milliseconds. */
+  now(): number;
+  /** Calls back once after `delayMs`; the returned function cancels. Never keeps the process alive by itself. */
+  after(delayMs: number, callback: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** A clock for tests: stands still until it is advanced, and then fires what is due in order. */
+export class ManualClock implements Clock {
+  #now: number;
+  #sequence = 0;
+  readonly #timers = new Map<number, { readonly at: number; readonly callback: () => void }>();
+
+  constructor(startMs = 1_800_000_000_000) {
+    this.#now = startMs;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const id = ++this.#sequence;
+    this.#timers.set(id, { at: this.#now + Math.max(0, delayMs), callback });
+    return () => this.#timers.delete(id);
+  }
+
+  /** Moves time forward by `ms`, firing every timer that falls due on the way, earliest first. */
+  advance(ms: number): void {
+    const target = this.#now + ms;
+    for (;;) {
+      let next: { id: number; at: number; callback: () => void } | undefined;
+      for (const [id, timer] of this.#timers) {
+        if (timer.at <= target && (next === undefined || timer.at < next.at)) next = { id, ...timer };
+      }
+      if (next === undefined) break;
+      this.#timers.delete(next.id);
+      this.#now = next.at;
+      next.callback();
+    }
+    this.#now = target;
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * What the journey needs from the world, as interfaces: the store implements the repositories, media the catalogue. Asynchronous and free
+ * of SQL words, so that another database can stand behind them.
+ */
+
+import type { ByteSource } from '../media/source.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { DiscoveredMachine, Node } from '../nodes/node.ts';
+import type { EventCode } from '../runs/events.ts';
+import type { Run, StepReport } from '../runs/run.ts';
+
+/** One row of a machine's timeline. Text is made from code and data when it is shown (runs/events.ts). */
+export interface TimelineEvent {
+  /** Rises with time, unique in this store: the cursor of the feed. */
+  readonly id: number;
+  readonly at: number;
+  readonly mac: Mac | undefined;
+  readonly nodeId: string | undefined;
+  readonly runId: string | undefined;
+  readonly code: EventCode;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export type NewEvent = Omit<TimelineEvent, 'id'>;
+
+export interface NodeRepository {
+  /** @throws IronwakeError `node.mac-taken`, `node.fqdn-taken` (409), naming the other node */
+  insert(node: Node): Promise<void>;
+  /** Conditional on `expectedRevision`; false when somebody else was faster. */
+  update(node: Node, expectedRevision: number): Promise<boolean>;
+  remove(id: string): Promise<boolean>;
+  byId(id: string): Promise<Node | undefined>;
+  byMac(mac: Mac): Promise<Node | undefined>;
+  byFqdn(fqdn: string): Promise<Node | undefined>;
+  list(): Promise<readonly Node[]>;
+}
+
+export interface RunRepository {
+  /** @throws IronwakeError `run.active` (409) when the node has an active run already (a partial unique index holds it) */
+  insert(run: Run): Promise<void>;
+  /** Writes state, data and flags if the stored revision is still `expectedRevision`; the stored one becomes `run.revision`. */
+  update(run: Run, expectedRevision: number): Promise<boolean>;
+  byId(id: string): Promise<Run | undefined>;
+  /** The node's run that has not ended. */
+  activeOf(nodeId: string): Promise<Run | undefined>;
+  /** The newest run, ended or not. */
+  latestOf(nodeId: string): Promise<Run | undefined>;
+  listOf(nodeId: string): Promise<readonly Run[]>;
+  /** Runs whose deadline lies at or before `now`, earliest first. */
+  due(now: number, limit: number): Promise<readonly Run[]>;
+  /** The earliest deadline of all, or undefined. */
+  nextDeadline(): Promise<number | undefined>;
+  /** All runs that have not ended. */
+  active(): Promise<readonly Run[]>;
+  saveReport(runId: string, report: StepReport): Promise<boolean>;
+  reports(runId: string): Promise<readonly StepReport[]>;
+}
+
+export interface EventRepository {
+  append(events: readonly NewEvent[]): Promise<void>;
+  /** Oldest first. */
+  ofNode(
+    nodeId: string,
+    options?: { readonly afterId?: number; readonly limit?: number },
+  ): Promise<readonly TimelineEvent[]>;
+  ofMac(mac: Mac, options?: { readonly afterId?: number; readonly limit?: number }): Promise<readonly TimelineEvent[]>;
+  since(afterId: number, limit: number): Promise<readonly TimelineEvent[]>;
+}
+
+export interface DiscoveredRepository {
+  /** Counts one more packet of a machine nobody registered; the table keeps at most `capacity` rows, oldest out first. */
+  record(machine: Omit<DiscoveredMachine, 'firstSeenAt' | 'packets'>, capacity: number): Promise<void>;
+  remove(mac: Mac): Promise<void>;
+  byMac(mac: Mac): Promise<DiscoveredMachine | undefined>;
+  list(limit: number): Promise<readonly DiscoveredMachine[]>;
+}
+
+/** A catalogued installer image. */
+export interface MediaRecord {
+  /** SHA-256 of the image, hex; also its file's name. */
+  readonly id: string;
+  /** Short name for people: `proxmox-ve_9.2-1`. */
+  readonly name: string;
+  readonly product: 'pve' | 'pbs' | 'pmg' | 'pdm';
+  /** `9.2` */
+  readonly release: string;
+  /** `1` */
+  readonly isoRelease: string;
+  readonly sizeBytes: number;
+  readonly kernelPath: string;
+  readonly initrdPath: string;
+  readonly addedAt: number;
+}
+
+export interface MediaRepository {
+  insert(record: MediaRecord): Promise<void>;
+  byId(id: string): Promise<MediaRecord | undefined>;
+  list(): Promise<readonly MediaRecord[]>;
+  remove(id: string): Promise<boolean>;
+}
+
+export interface SecretRepository {
+  put(name: string, sealed: string, at: number): Promise<void>;
+  get(name: string): Promise<string | undefined>;
+  list(): Promise<ReadonlyArray<{ readonly name: string; readonly updatedAt: number }>>;
+  remove(name: string): Promise<boolean>;
+}
+
+export type Role = 'viewer' | 'operator' | 'admin';
+
+export interface ApiToken {
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+  /** SHA-256 of the token, hex. */
+  readonly hash: string;
+  readonly createdAt: number;
+  readonly expiresAt: number | undefined;
+}
+
+export interface TokenRepository {
+  insert(token: ApiToken): Promise<void>;
+  byHash(hash: string): Promise<ApiToken | undefined>;
+  list(): Promise<readonly ApiToken[]>;
+}
+
+export interface AuditEntry {
+  readonly at: number;
+  /** Token name, or `setup`. */
+  readonly actor: string;
+  readonly from: string;
+  readonly action: string;
+  readonly target: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface AuditRepository {
+  append(entry: AuditEntry): Promise<void>;
+  list(limit: number): Promise<readonly AuditEntry[]>;
+}
+
+/** Values of this installation that are written once: `instance-key` (sealed) and so on. */
+export interface SettingsRepository {
+  get(key: string): Promise<string | undefined>;
+  put(key: string, value: string): Promise<void>;
+}
+
+export interface Repositories {
+  readonly nodes: NodeRepository;
+  readonly runs: RunRepository;
+  readonly events: EventRepository;
+  readonly discovered: DiscoveredRepository;
+  readonly media: MediaRepository;
+  readonly secrets: SecretRepository;
+  readonly tokens: TokenRepository;
+  readonly audit: AuditRepository;
+  readonly settings: SettingsRepository;
+}
+
+export interface Store extends Repositories {
+  /** Everything that `work` does through its argument happens or nothing of it. */
+  transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** What a run's view of an image adds to the base: files in the root of the image. */
+export interface OverlayFile {
+  /** Name in the root directory, Rock Ridge: `auto-installer-mode.toml`. */
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
+/** The images on disk. Implemented by media's catalogue. */
+export interface ImageSources {
+  /** A file inside the image by its Rock Ridge path (kernel, initrd). @throws IronwakeError `media.file-missing` */
+  file(media: MediaRecord, path: string): Promise<ByteSource>;
+  /** The image's initrd, padding, and a cpio member `proxmox.iso` with the image as this run sees it. Same run, same bytes. */
+  wrappedInitrd(media: MediaRecord, files: readonly OverlayFile[]): Promise<ByteSource>;
+}
+
+/** A client's address on one of our networks. */
+export interface Peer {
+  readonly address: Ipv4;
+  readonly interfaceName: string;
+}

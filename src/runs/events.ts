@@ -1,0 +1,2 @@
+/** placeholder until the catalogue is written (next commit) */
+export type EventCode = string;

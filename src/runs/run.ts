@@ -1,0 +1,106 @@
+/** A run: one installation of one node, from arming to ready. The state machine is in transition.ts. */
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+
+export const RUN_STATES = [
+  'armed',
+  'booting',
+  'loading',
+  'live',
+  'claimed',
+  'installing',
+  'installed',
+  'configuring',
+  'ready',
+  'failed',
+  'expired',
+  'cancelled',
+] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+/** States that no observation leaves. */
+export const ENDED_STATES: ReadonlySet<RunState> = new Set(['ready', 'failed', 'expired', 'cancelled']);
+
+/** The steps that a token of a run opens (design: Trust). */
+export type TokenStep = 'image' | 'answer' | 'hook' | 'webhook';
+
+/** One line of the node's own report about its plan. */
+export interface StepReport {
+  /** Rises by one with each report of a run; the same number again is a repetition and changes nothing. */
+  readonly seq: number;
+  readonly module: string;
+  readonly step: 'apply' | 'verify' | 'reapply' | 'rollback';
+  readonly result: 'changed' | 'unchanged' | 'ok' | 'failed' | 'skipped';
+  /** Epoch milliseconds by the node's clock. */
+  readonly startedAt: number;
+  readonly durationMs: number;
+  /** The end of what the step printed, at most 16 KiB, secrets never in it. */
+  readonly output: string;
+  /** One line that says what the result means: why it failed, what changed. */
+  readonly detail: string;
+}
+
+export interface HostKeys {
+  readonly ed25519?: string | undefined;
+  readonly ecdsa?: string | undefined;
+  readonly rsa?: string | undefined;
+}
+
+/** What a run knows. Everything that is not looked up by is in `data`, one JSON column. */
+export interface Run {
+  /** UUIDv7. */
+  readonly id: string;
+  readonly nodeId: string;
+  readonly state: RunState;
+  /** Why it ended, for `failed`: a code of the event catalogue. */
+  readonly failure: string | undefined;
+  readonly contested: boolean;
+  /** Raised by one to make all tokens of this run worthless. */
+  readonly generation: number;
+  readonly mediaId: string;
+  readonly armedAt: number;
+  readonly stateSince: number;
+  /** When the present state's budget ends: then `stalled` (or `expired` while only armed). Undefined once ended. */
+  readonly deadlineAt: number | undefined;
+  readonly endedAt: number | undefined;
+  readonly revision: number;
+  readonly data: RunData;
+}
+
+export interface RunData {
+  /** SHA-256 of the resolved profile that was in force when the run was armed; the answer and the plan come from this snapshot. */
+  readonly profileVersion: string;
+  readonly profileName: string;
+  /** The resolved profile itself (secrets by reference only). */
+  readonly profile: Readonly<Record<string, unknown>>;
+  /** Random root password of this run, sealed; and the hash that the answer holds. */
+  readonly sealedRootPassword: string;
+  readonly rootPasswordHash: string;
+  /** Where the installer really runs: bound from the first image byte on. */
+  readonly boundAddress?: Ipv4 | undefined;
+  readonly boundMac?: Mac | undefined;
+  readonly boundInterface?: string | undefined;
+  /** 'neighbour' where the MAC behind the address was checked, 'unbound' through a relay or router. */
+  readonly binding?: 'neighbour' | 'unbound' | undefined;
+  readonly arch?: string | undefined;
+  readonly imageBytes?: number | undefined;
+  readonly imageTotalBytes?: number | undefined;
+  readonly imageDeliveredAt?: number | undefined;
+  readonly claimedAt?: number | undefined;
+  /** The exact answer that was served (it holds no secret but the hash, which is masked where it is shown). */
+  readonly answer?: string | undefined;
+  readonly hookFetchedAt?: number | undefined;
+  /** SHA-256 of the webhook's body: an equal one is accepted again, another is a contest. */
+  readonly webhookDigest?: string | undefined;
+  readonly webhook?: Readonly<Record<string, unknown>> | undefined;
+  readonly hostKeys?: HostKeys | undefined;
+  /** SHA-256 of the node credential that was issued, hex. */
+  readonly credentialHash?: string | undefined;
+  readonly challenge?: { readonly nonce: string; readonly expiresAt: number } | undefined;
+  /** Probe key of this run: public half in OpenSSH form, private half sealed. */
+  readonly probePublicKey?: string | undefined;
+  readonly sealedProbeKey?: string | undefined;
+  readonly planModules?: readonly string[] | undefined;
+  readonly lastReportSeq?: number | undefined;
+  readonly stalledSince?: number | undefined;
+}
