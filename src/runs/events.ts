@@ -1,2 +1,165 @@
-/** placeholder until the catalogue is written (next commit) */
-export type EventCode = string;
+/**
+ * The event catalogue: every code that can stand on a timeline, with its words. Stored are code and data; text, cause and remedy are made
+ * here when somebody looks, so that a better sentence also improves old timelines.
+ */
+import { DETAIL, type EventData, formatBytes, formatDuration, text } from './words.ts';
+
+export type Severity = 'info' | 'good' | 'warning' | 'alarm';
+
+export interface EventWords {
+  readonly severity: Severity;
+  readonly text: string;
+  /** The most likely reason, where there is something wrong. */
+  readonly cause?: string;
+  /** The one thing to do. */
+  readonly remedy?: string;
+}
+
+interface Entry {
+  readonly severity: Severity;
+  readonly text: (data: EventData) => string;
+  readonly cause?: (data: EventData) => string | undefined;
+  readonly remedy?: (data: EventData) => string | undefined;
+}
+
+const info = (say: Entry['text']): Entry => ({ severity: 'info', text: say });
+const good = (say: Entry['text']): Entry => ({ severity: 'good', text: say });
+
+const CATALOGUE = {
+  'node.registered': info((d) => `registered as ${text(d, 'fqdn')} with profile ${text(d, 'profile')}`),
+  'run.armed': info(
+    (d) => `installation of ${text(d, 'media')} armed by ${text(d, 'by')}, for ${formatDuration(d.expiresInMs)}`,
+  ),
+  'run.cancelled': { severity: 'warning', text: (d) => `installation cancelled by ${text(d, 'by')}` },
+  'run.expired': {
+    severity: 'warning',
+    text: () => 'the armed installation expired: the machine did not come to the installer in time',
+    cause: () => 'the machine was not powered on, does not boot from the network first, or cannot reach this server',
+    remedy: () => 'Power it on with network boot first, then arm it again: ironwake node install.',
+  },
+  'run.stalled': {
+    severity: 'warning',
+    text: (d) => `nothing new for ${formatDuration(d.silentMs)} in state ${text(d, 'state')}`,
+    cause: (d) => DETAIL.stallCause(d),
+    remedy: (d) => DETAIL.stallRemedy(d),
+  },
+  'run.resumed': good((d) => `going on after a stall in state ${text(d, 'state')}`),
+  'run.failed': {
+    severity: 'alarm',
+    text: (d) => `the installation failed: ${DETAIL.failure(d)}`,
+    remedy: () => 'Mend the cause, then arm the machine again: ironwake node install.',
+  },
+  'run.contested': {
+    severity: 'alarm',
+    text: (d) => `contested: ${DETAIL.contest(d)}; nothing more is released for this run`,
+    cause: () =>
+      'somebody else on the network used a token of this run, or the machine was restarted in the middle of the installation',
+    remedy: () =>
+      'Look at the machine. If it was you: ironwake node trust NAME. If not: ironwake node cancel NAME, find the stranger, then install again.',
+  },
+  'run.trusted': { severity: 'warning', text: (d) => `${text(d, 'by')} looked and trusts this run again` },
+  'run.ready': good((d) => `ready: installed, hardened and verified in ${formatDuration(d.durationMs)}`),
+
+  'boot.firmware-asked': info(
+    (d) => `${text(d, 'arch')} ${text(d, 'stage')} asks for a boot file on ${text(d, 'interface')}`,
+  ),
+  'boot.restarted': {
+    severity: 'warning',
+    text: (d) => `the machine netboots again (it had come to state ${text(d, 'from')})`,
+    cause: () => 'somebody restarted it, or the loader or kernel failed',
+    remedy: () => "If this repeats, look at the machine's screen: the boot script says there what failed.",
+  },
+  'boot.loader-fetched': info(
+    (d) => `fetched the loader ${text(d, 'file')} (${formatBytes(d.bytes)}) by ${text(d, 'via')}`,
+  ),
+  'boot.script-served': info((d) => `boot script served to ${text(d, 'address')}`),
+  'boot.kernel-sent': info((d) => `kernel sent to ${text(d, 'address')}`),
+  'boot.image-started': info(
+    (d) => `loading initrd and image (${formatBytes(d.total)}) to ${text(d, 'address')}, source ${text(d, 'binding')}`,
+  ),
+  'boot.image-delivered': info(
+    (d) => `initrd and image delivered (${formatBytes(d.bytes)} in ${formatDuration(d.durationMs)})`,
+  ),
+  'boot.image-cut': {
+    severity: 'warning',
+    text: (d) => `the transfer of the image ended after ${formatBytes(d.bytes)} of ${formatBytes(d.total)}`,
+    cause: (d) =>
+      d.because === 'shutdown' ? 'this server was stopped' : 'the machine closed the connection or was switched off',
+    remedy: () => 'The boot script asks again by itself; if it does not, restart the machine.',
+  },
+  'boot.local-disk': info((d) => `sent to its local disk: ${text(d, 'because')}`),
+
+  'installer.seen': info(() => 'the live system is up and asks DHCP as the automated installer does'),
+  'installer.answer-served': info(
+    (d) =>
+      `answer handed out to ${text(d, 'address')} (${text(d, 'product')} ${text(d, 'release')}); from now on the machine boots its disk`,
+  ),
+  'installer.answer-invalid': {
+    severity: 'alarm',
+    text: (d) => `no valid answer could be made: ${text(d, 'message')}`,
+    remedy: (d) => text(d, 'remedy'),
+  },
+  'installer.hook-fetched': info(
+    () => 'the installer accepted the answer and fetched the first-boot executable; it writes to the disk now',
+  ),
+  'installer.installed': good(
+    (d) => `installed as ${text(d, 'fqdn')} (${text(d, 'product')} ${text(d, 'version')}); host keys recorded`,
+  ),
+  'installer.webhook-repeated': info(() => 'the same post-installation report came again; nothing changed'),
+  'installer.webhook-held': {
+    severity: 'warning',
+    text: () => 'the post-installation report came while the run is contested; it is kept until you decide',
+    remedy: () => 'ironwake node trust NAME takes it, ironwake node cancel NAME throws it away.',
+  },
+
+  'node.proved': good(
+    (d) => `the node proved its ${text(d, 'keyType')} host key ${text(d, 'fingerprint')} and got its credential`,
+  ),
+  'node.signature-refused': {
+    severity: 'alarm',
+    text: (d) =>
+      `a first-boot request from ${text(d, 'address')} could not prove the node's host key: ${text(d, 'reason')}`,
+    cause: () => 'a stranger who knows the run, or a node whose host keys were made anew after the installation',
+    remedy: () => 'If the host keys were regenerated, install the node again; else find the stranger.',
+  },
+  'plan.fetched': info((d) => `the node fetched its plan: ${DETAIL.list(d.modules)}`),
+  'plan.step': {
+    severity: 'info',
+    text: (d) =>
+      `${text(d, 'module')}: ${text(d, 'step')} ${text(d, 'result')} in ${formatDuration(d.durationMs)}${DETAIL.suffix(d)}`,
+  },
+  'plan.step-failed': {
+    severity: 'alarm',
+    text: (d) =>
+      `${text(d, 'module')}: ${text(d, 'step')} failed after ${formatDuration(d.durationMs)}${DETAIL.suffix(d)}`,
+    remedy: () => "Read the step's output (ironwake node show --output), mend the cause, then install again.",
+  },
+  'plan.probe': {
+    severity: 'info',
+    text: (d) => `this server connected to the node's port 22: ${text(d, 'result')}${DETAIL.suffix(d)}`,
+  },
+
+  refused: {
+    severity: 'warning',
+    text: (d) =>
+      `refused ${text(d, 'what')} from ${text(d, 'address')}: ${DETAIL.refusal(d)} (reference ${text(d, 'reference')})`,
+  },
+} satisfies Readonly<Record<string, Entry>>;
+
+export type EventCode = keyof typeof CATALOGUE;
+
+export const EVENT_CODES = Object.keys(CATALOGUE) as readonly EventCode[];
+
+/** The words of an event. A code of a newer version (read from an older database copy) is shown as it is. */
+export function describeEvent(code: EventCode, data: EventData): EventWords {
+  const entry: Entry | undefined = CATALOGUE[code];
+  if (entry === undefined) return { severity: 'info', text: code };
+  const cause = entry.cause?.(data);
+  const remedy = entry.remedy?.(data);
+  return {
+    severity: entry.severity,
+    text: entry.text(data),
+    ...(cause === undefined ? {} : { cause }),
+    ...(remedy === undefined ? {} : { remedy }),
+  };
+}

@@ -76,6 +76,10 @@ export interface RunData {
   /** Random root password of this run, sealed; and the hash that the answer holds. */
   readonly sealedRootPassword: string;
   readonly rootPasswordHash: string;
+  /** Until when the machine must have asked for its answer. Epoch milliseconds. */
+  readonly expiresAt: number;
+  /** The stage of the last DHCP request that was written down: a repetition is not another event. */
+  readonly lastStage?: string | undefined;
   /** Where the installer really runs: bound from the first image byte on. */
   readonly boundAddress?: Ipv4 | undefined;
   readonly boundMac?: Mac | undefined;
@@ -94,9 +98,12 @@ export interface RunData {
   readonly webhookDigest?: string | undefined;
   readonly webhook?: Readonly<Record<string, unknown>> | undefined;
   readonly hostKeys?: HostKeys | undefined;
+  /** A webhook that came while the run was contested: taken by `trust`, dropped by `cancel`. */
+  readonly heldWebhook?: Readonly<Record<string, unknown>> | undefined;
+  /** Address of the installed node: where the daemon connects to. */
+  readonly nodeAddress?: Ipv4 | undefined;
   /** SHA-256 of the node credential that was issued, hex. */
   readonly credentialHash?: string | undefined;
-  readonly challenge?: { readonly nonce: string; readonly expiresAt: number } | undefined;
   /** Probe key of this run: public half in OpenSSH form, private half sealed. */
   readonly probePublicKey?: string | undefined;
   readonly sealedProbeKey?: string | undefined;

@@ -1,0 +1,71 @@
+/** What can be observed of a run. Each observation is one arrow of the journey; transition.ts says what it does in each state. */
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { HostKeys, StepReport } from './run.ts';
+
+/** Where a request came from, as far as the network tells. */
+export interface Source {
+  readonly address: Ipv4;
+  readonly interfaceName: string;
+  /** The MAC behind the address, checked to be one of the node's; undefined through a router or relay ("unbound"). */
+  readonly mac: Mac | undefined;
+}
+
+export type ContestReason = 'second-claim' | 'another-source' | 'out-of-order' | 'other-webhook';
+
+export type Observation =
+  /** Firmware or iPXE asked by DHCP and was offered something. */
+  | { readonly kind: 'firmware-asked'; readonly arch: string; readonly stage: string; readonly interfaceName: string }
+  | { readonly kind: 'loader-fetched'; readonly file: string; readonly via: 'TFTP' | 'HTTP'; readonly bytes: number }
+  | { readonly kind: 'script-served'; readonly source: Source }
+  | { readonly kind: 'kernel-requested'; readonly source: Source }
+  /** The first byte of the wrapped initrd is about to go out: binds the run to this source. */
+  | { readonly kind: 'image-requested'; readonly source: Source; readonly totalBytes: number }
+  | { readonly kind: 'image-progress'; readonly bytes: number }
+  | { readonly kind: 'image-delivered'; readonly bytes: number; readonly durationMs: number }
+  | { readonly kind: 'image-cut'; readonly bytes: number; readonly because: 'client' | 'shutdown' }
+  /** The live system's own DHCP request (no PXE class, asks for 250 and 251). */
+  | { readonly kind: 'installer-seen' }
+  | {
+      readonly kind: 'answer-claimed';
+      readonly source: Source;
+      readonly answer: string;
+      readonly product: string;
+      readonly release: string;
+    }
+  | { readonly kind: 'answer-invalid'; readonly message: string; readonly remedy: string }
+  | { readonly kind: 'hook-fetched'; readonly source: Source }
+  | {
+      readonly kind: 'webhook';
+      readonly source: Source;
+      /** SHA-256 of the body, hex. */
+      readonly digest: string;
+      readonly document: Readonly<Record<string, unknown>>;
+      readonly hostKeys: HostKeys;
+      readonly fqdn: string;
+      readonly product: string;
+      readonly version: string;
+    }
+  | {
+      readonly kind: 'node-proved';
+      readonly keyType: string;
+      readonly fingerprint: string;
+      readonly credentialHash: string;
+      readonly source: Source;
+    }
+  | {
+      readonly kind: 'plan-fetched';
+      readonly modules: readonly string[];
+      readonly probePublicKey: string;
+      readonly sealedProbeKey: string;
+    }
+  | { readonly kind: 'step-reported'; readonly report: StepReport }
+  | { readonly kind: 'probe'; readonly result: 'ok' | 'failed'; readonly detail: string }
+  | { readonly kind: 'plan-finished'; readonly result: 'ok' | 'failed' }
+  | { readonly kind: 'contest'; readonly reason: ContestReason; readonly address: Ipv4 }
+  | { readonly kind: 'trust'; readonly by: string }
+  | { readonly kind: 'cancel'; readonly by: string }
+  /** The deadline of the present state has passed. */
+  | { readonly kind: 'deadline' };
+
+export type ObservationKind = Observation['kind'];

@@ -1,0 +1,445 @@
+/**
+ * The state machine of one run: run and observation in, the new run and its events out, or a refusal. Pure; only the journey calls it, and
+ * run and events are written in one transaction.
+ *
+ *     armed -> booting -> loading -> live -> claimed -> installing -> installed -> configuring -> ready
+ *
+ * and from any of them failed, expired, cancelled; beside it the flag `contested`. From `claimed` on a machine boots its disk.
+ */
+import type { Budgets } from './budgets.ts';
+import type { EventCode } from './events.ts';
+import type { ContestReason, Observation, Source } from './observation.ts';
+import { ENDED_STATES, type Run, type RunData, type RunState } from './run.ts';
+
+export interface RunEvent {
+  readonly code: EventCode;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export type RefusalReason =
+  | 'contested'
+  | 'run-ended'
+  | 'not-in-this-state'
+  | 'not-contested'
+  | 'another-source'
+  | 'second-claim'
+  | 'out-of-order'
+  | 'other-webhook';
+
+export type Transition =
+  | { readonly kind: 'accepted'; readonly run: Run; readonly events: readonly RunEvent[] }
+  /** `run` is the run as it must be stored now: a refusal may have marked it contested. */
+  | {
+      readonly kind: 'refused';
+      readonly reason: RefusalReason;
+      readonly run: Run;
+      readonly events: readonly RunEvent[];
+    };
+
+/** Order of the journey; "before" and "after" in the rules below mean this. */
+const ORDER: readonly RunState[] = [
+  'armed',
+  'booting',
+  'loading',
+  'live',
+  'claimed',
+  'installing',
+  'installed',
+  'configuring',
+  'ready',
+];
+
+const isBefore = (state: RunState, other: RunState): boolean => ORDER.indexOf(state) < ORDER.indexOf(other);
+
+/** Observations of a machine at work: they end a stall. */
+const SIGNS_OF_LIFE: ReadonlySet<Observation['kind']> = new Set([
+  'firmware-asked',
+  'loader-fetched',
+  'script-served',
+  'kernel-requested',
+  'image-requested',
+  'image-progress',
+  'image-delivered',
+  'installer-seen',
+  'answer-claimed',
+  'hook-fetched',
+  'webhook',
+  'node-proved',
+  'plan-fetched',
+  'step-reported',
+]);
+
+/**
+ * Applies one observation.
+ * @param now epoch milliseconds
+ */
+export function transition(run: Run, observation: Observation, now: number, budgets: Budgets): Transition {
+  const result = new Step(run, now, budgets).apply(observation);
+  if (result.kind === 'refused' || run.data.stalledSince === undefined || !SIGNS_OF_LIFE.has(observation.kind))
+    return result;
+  if (ENDED_STATES.has(result.run.state)) return result;
+  const resumed: RunEvent = { code: 'run.resumed', data: { state: result.run.state } };
+  const awake = new Step(result.run, now, budgets);
+  return {
+    kind: 'accepted',
+    run: awake.with({ stalledSince: undefined }, { deadlineAt: awake.deadlineOf(result.run.state) }),
+    events: [resumed, ...result.events],
+  };
+}
+
+/** One application of the rules: holds run, time and budgets, so that each rule reads as a sentence. */
+class Step {
+  readonly #run: Run;
+  readonly #now: number;
+  readonly #budgets: Budgets;
+
+  constructor(run: Run, now: number, budgets: Budgets) {
+    this.#run = run;
+    this.#now = now;
+    this.#budgets = budgets;
+  }
+
+  apply(seen: Observation): Transition {
+    const run = this.#run;
+    const { state } = run;
+    if (ENDED_STATES.has(state)) return this.#afterEnd(seen);
+    switch (seen.kind) {
+      case 'cancel':
+        return this.#end('cancelled', [event('run.cancelled', { by: seen.by })]);
+      case 'contest':
+        return this.#accept(this.#contested(), [
+          event('run.contested', { reason: seen.reason, address: seen.address }),
+        ]);
+      case 'trust':
+        return this.#trust(seen.by);
+      case 'deadline':
+        return this.#deadline();
+      default:
+        break;
+    }
+    if (run.contested) return this.#whileContested(seen);
+    switch (seen.kind) {
+      case 'firmware-asked':
+        return this.#firmwareAsked(seen);
+      case 'loader-fetched':
+        if (!isBefore(state, 'loading')) return this.#nothing();
+        return this.#enter('booting', {}, [
+          event('boot.loader-fetched', { file: seen.file, via: seen.via, bytes: seen.bytes }),
+        ]);
+      case 'script-served':
+        return this.#scriptServed(seen.source);
+      case 'kernel-requested':
+        if (state !== 'booting' && state !== 'loading') return this.#refuse('not-in-this-state');
+        return this.#enter('loading', {}, [event('boot.kernel-sent', { address: seen.source.address })]);
+      case 'image-requested':
+        return this.#imageRequested(seen.source, seen.totalBytes);
+      case 'image-progress':
+        if (state !== 'loading') return this.#nothing();
+        return this.#accept(this.with({ imageBytes: seen.bytes }, { deadlineAt: this.deadlineOf('loading') }), []);
+      case 'image-delivered':
+        if (state !== 'loading') return this.#nothing();
+        return this.#accept(
+          this.with({ imageBytes: seen.bytes, imageDeliveredAt: this.#now }, { deadlineAt: this.deadlineOf('live') }),
+          [event('boot.image-delivered', { bytes: seen.bytes, durationMs: seen.durationMs })],
+        );
+      case 'image-cut':
+        return this.#accept(run, [
+          event('boot.image-cut', {
+            bytes: seen.bytes,
+            total: run.data.imageTotalBytes ?? seen.bytes,
+            because: seen.because,
+          }),
+        ]);
+      case 'installer-seen':
+        // The live system's lease may be another address than the loader's (a DHCP server may key leases by client id, which only
+        // the loader sends). The MAC stays checked; the address is fixed again by the claim.
+        if (state !== 'loading') return this.#nothing();
+        return this.#enter('live', { boundAddress: undefined }, [event('installer.seen')]);
+      case 'answer-claimed':
+        return this.#answerClaimed(seen);
+      case 'answer-invalid':
+        return this.#end(
+          'failed',
+          [
+            event('installer.answer-invalid', { message: seen.message, remedy: seen.remedy }),
+            event('run.failed', { failure: 'answer-invalid' }),
+          ],
+          'answer-invalid',
+        );
+      case 'hook-fetched':
+        return this.#hookFetched(seen.source);
+      case 'webhook':
+        return this.#webhook(seen);
+      case 'node-proved':
+        if (state !== 'installed' && state !== 'configuring') return this.#refuse('not-in-this-state');
+        return this.#enter('configuring', { credentialHash: seen.credentialHash, nodeAddress: seen.source.address }, [
+          event('node.proved', { keyType: seen.keyType, fingerprint: seen.fingerprint }),
+        ]);
+      case 'plan-fetched':
+        return this.#planFetched(seen);
+      case 'step-reported':
+        return this.#stepReported(seen.report);
+      case 'probe':
+        if (state !== 'configuring') return this.#refuse('not-in-this-state');
+        return this.#accept(run, [event('plan.probe', { result: seen.result, detail: seen.detail })]);
+      case 'plan-finished':
+        return this.#planFinished(seen.result);
+    }
+  }
+
+  // --- the rules, in the order of the journey ---
+
+  #firmwareAsked(seen: Extract<Observation, { kind: 'firmware-asked' }>): Transition {
+    const { state, data } = this.#run;
+    if (!isBefore(state, 'claimed')) return this.#nothing();
+    const asked = event('boot.firmware-asked', { arch: seen.arch, stage: seen.stage, interface: seen.interfaceName });
+    const fresh = { arch: seen.arch, lastStage: seen.stage };
+    if (isBefore(state, 'loading')) {
+      return data.lastStage === seen.stage ? this.#nothing() : this.#enter('booting', fresh, [asked]);
+    }
+    return this.#enter('booting', { ...fresh, ...UNBOUND }, [event('boot.restarted', { from: state }), asked]);
+  }
+
+  #scriptServed(source: Source): Transition {
+    const { state } = this.#run;
+    if (!isBefore(state, 'claimed')) return this.#refuse('not-in-this-state');
+    const served = event('boot.script-served', { address: source.address });
+    if (isBefore(state, 'loading')) return this.#enter('booting', {}, [served]);
+    return this.#enter('booting', UNBOUND, [event('boot.restarted', { from: state }), served]);
+  }
+
+  #imageRequested(source: Source, totalBytes: number): Transition {
+    const { state, data } = this.#run;
+    if (state !== 'booting' && state !== 'loading') return this.#refuse('not-in-this-state');
+    if (data.boundAddress === undefined) {
+      const binding = source.mac === undefined ? 'unbound' : 'neighbour';
+      return this.#enter(
+        'loading',
+        {
+          boundAddress: source.address,
+          boundMac: source.mac,
+          boundInterface: source.interfaceName,
+          binding,
+          imageBytes: 0,
+          imageTotalBytes: totalBytes,
+        },
+        [event('boot.image-started', { total: totalBytes, address: source.address, binding: BINDING_WORDS[binding] })],
+      );
+    }
+    // A repetition or another range of the same machine is normal; anybody else with this token is a contest.
+    return data.boundAddress === source.address
+      ? this.#enter('loading', {}, [])
+      : this.#contest('another-source', source);
+  }
+
+  #answerClaimed(seen: Extract<Observation, { kind: 'answer-claimed' }>): Transition {
+    const { state, data } = this.#run;
+    if (isBefore(state, 'loading')) return this.#contest('out-of-order', seen.source);
+    if (!isBefore(state, 'claimed')) {
+      return this.#contest(this.#isBoundTo(seen.source) ? 'second-claim' : 'another-source', seen.source);
+    }
+    if (data.boundAddress !== undefined && !this.#isBoundTo(seen.source))
+      return this.#contest('another-source', seen.source);
+    const bound = {
+      boundAddress: seen.source.address,
+      boundMac: seen.source.mac,
+      boundInterface: seen.source.interfaceName,
+    };
+    return this.#enter('claimed', { ...bound, claimedAt: this.#now, answer: seen.answer }, [
+      event('installer.answer-served', { address: seen.source.address, product: seen.product, release: seen.release }),
+    ]);
+  }
+
+  #hookFetched(source: Source): Transition {
+    const { state } = this.#run;
+    if (isBefore(state, 'claimed')) return this.#contest('out-of-order', source);
+    if (!this.#isBoundTo(source)) return this.#contest('another-source', source);
+    if (state === 'installing') return this.#nothing();
+    if (state !== 'claimed') return this.#refuse('not-in-this-state');
+    return this.#enter('installing', { hookFetchedAt: this.#now }, [event('installer.hook-fetched')]);
+  }
+
+  #webhook(seen: Extract<Observation, { kind: 'webhook' }>): Transition {
+    const { state, data } = this.#run;
+    if (isBefore(state, 'claimed')) return this.#contest('out-of-order', seen.source);
+    if (data.webhookDigest !== undefined) {
+      if (data.webhookDigest !== seen.digest) return this.#contest('other-webhook', seen.source);
+      return this.#accept(this.#run, [event('installer.webhook-repeated')]);
+    }
+    if (!this.#isBoundTo(seen.source)) return this.#contest('another-source', seen.source);
+    return this.#enter(
+      'installed',
+      { webhookDigest: seen.digest, webhook: seen.document, hostKeys: seen.hostKeys, nodeAddress: seen.source.address },
+      [event('installer.installed', { fqdn: seen.fqdn, product: seen.product, version: seen.version })],
+    );
+  }
+
+  #planFetched(seen: Extract<Observation, { kind: 'plan-fetched' }>): Transition {
+    if (this.#run.state !== 'configuring') return this.#refuse('not-in-this-state');
+    // Fetched again after a reboot of the node: the probe key of the run stays the same.
+    if (this.#run.data.probePublicKey !== undefined) return this.#nothing();
+    const { modules, probePublicKey, sealedProbeKey } = seen;
+    return this.#accept(this.with({ planModules: modules, probePublicKey, sealedProbeKey }), [
+      event('plan.fetched', { modules }),
+    ]);
+  }
+
+  #stepReported(report: Extract<Observation, { kind: 'step-reported' }>['report']): Transition {
+    if (this.#run.state !== 'configuring') return this.#refuse('not-in-this-state');
+    if (report.seq <= (this.#run.data.lastReportSeq ?? 0)) return this.#nothing();
+    const { module, step, result, durationMs, detail } = report;
+    return this.#accept(this.with({ lastReportSeq: report.seq }, { deadlineAt: this.deadlineOf('configuring') }), [
+      event(result === 'failed' ? 'plan.step-failed' : 'plan.step', { module, step, result, durationMs, detail }),
+    ]);
+  }
+
+  #planFinished(result: 'ok' | 'failed'): Transition {
+    if (this.#run.state !== 'configuring') return this.#refuse('not-in-this-state');
+    if (result === 'failed')
+      return this.#end('failed', [event('run.failed', { failure: 'plan-failed' })], 'plan-failed');
+    return this.#end('ready', [event('run.ready', { durationMs: this.#now - this.#run.armedAt })]);
+  }
+
+  #trust(by: string): Transition {
+    if (!this.#run.contested) return this.#refuse('not-contested');
+    const trusted = event('run.trusted', { by });
+    const held = this.#run.data.heldWebhook as Extract<Observation, { kind: 'webhook' }> | undefined;
+    const cleared: Run = {
+      ...this.with({ heldWebhook: undefined }, { deadlineAt: this.deadlineOf(this.#run.state) }),
+      contested: false,
+    };
+    if (held === undefined) return this.#accept(cleared, [trusted]);
+    const taken = new Step(cleared, this.#now, this.#budgets).apply(held);
+    return { ...taken, events: [trusted, ...taken.events] };
+  }
+
+  #deadline(): Transition {
+    const { state, deadlineAt, data, stateSince } = this.#run;
+    if (deadlineAt === undefined || deadlineAt > this.#now) return this.#nothing();
+    const claimed = !isBefore(state, 'claimed');
+    if (!claimed && this.#now >= data.expiresAt) return this.#end('expired', [event('run.expired')]);
+    if (data.stalledSince !== undefined)
+      return this.#end('failed', [event('run.failed', { failure: 'silent' })], 'silent');
+    return this.#accept(
+      this.with(
+        { stalledSince: this.#now },
+        { deadlineAt: claimed ? this.#now + this.#budgets.giveUp : data.expiresAt },
+      ),
+      [event('run.stalled', { state, silentMs: this.#now - stateSince })],
+    );
+  }
+
+  /** A contested run releases nothing. Only the webhook is kept: refusing it would leave an installed machine at a shell. */
+  #whileContested(seen: Observation): Transition {
+    if (seen.kind !== 'webhook') return this.#refuse('contested');
+    if (this.#run.data.heldWebhook !== undefined || this.#run.data.webhookDigest === seen.digest)
+      return this.#nothing();
+    return this.#accept(this.with({ heldWebhook: { ...seen } }), [event('installer.webhook-held')]);
+  }
+
+  /** What still comes after the end is taken where it repeats what was said, and refused otherwise. */
+  #afterEnd(seen: Observation): Transition {
+    const { state, data } = this.#run;
+    const repeats =
+      (seen.kind === 'webhook' && data.webhookDigest === seen.digest) ||
+      (seen.kind === 'step-reported' && seen.report.seq <= (data.lastReportSeq ?? 0)) ||
+      (seen.kind === 'plan-finished' &&
+        seen.result === (state === 'ready' ? 'ok' : 'failed') &&
+        data.planModules !== undefined) ||
+      seen.kind === 'deadline' ||
+      seen.kind === 'firmware-asked' ||
+      seen.kind === 'installer-seen' ||
+      seen.kind === 'loader-fetched' ||
+      seen.kind === 'image-progress' ||
+      seen.kind === 'image-delivered' ||
+      seen.kind === 'image-cut';
+    return repeats ? this.#nothing() : this.#refuse('run-ended');
+  }
+
+  // --- building blocks ---
+
+  #isBoundTo(source: Source): boolean {
+    return this.#run.data.boundAddress === source.address;
+  }
+
+  /** When the budget of a state ends: before the claim never later than the run's own expiry. */
+  deadlineOf(state: RunState): number | undefined {
+    if (ENDED_STATES.has(state)) return undefined;
+    const budget = this.#budgets.states[state];
+    const end = budget === undefined ? this.#run.data.expiresAt : this.#now + budget;
+    return isBefore(state, 'claimed') ? Math.min(end, this.#run.data.expiresAt) : end;
+  }
+
+  with(data: Partial<RunData>, fields: Partial<Pick<Run, 'deadlineAt'>> = {}): Run {
+    return { ...this.#run, ...fields, revision: this.#run.revision + 1, data: { ...this.#run.data, ...data } };
+  }
+
+  #enter(state: RunState, data: Partial<RunData>, events: readonly RunEvent[]): Transition {
+    const same = state === this.#run.state;
+    const moved: Run = {
+      ...this.with(data, { deadlineAt: this.deadlineOf(state) }),
+      state,
+      stateSince: same ? this.#run.stateSince : this.#now,
+    };
+    return this.#accept(moved, events);
+  }
+
+  #end(state: RunState, events: readonly RunEvent[], failure?: string): Transition {
+    const ended: Run = {
+      ...this.with({ stalledSince: undefined, heldWebhook: undefined }, { deadlineAt: undefined }),
+      state,
+      failure,
+      stateSince: this.#now,
+      endedAt: this.#now,
+    };
+    return this.#accept(ended, events);
+  }
+
+  #contested(): Run {
+    return { ...this.with({}), contested: true };
+  }
+
+  #contest(reason: ContestReason, source: Source): Transition {
+    return {
+      kind: 'refused',
+      reason,
+      run: this.#contested(),
+      events: [event('run.contested', { reason, address: source.address })],
+    };
+  }
+
+  #accept(run: Run, events: readonly RunEvent[]): Transition {
+    return {
+      kind: 'accepted',
+      run: run.revision === this.#run.revision && events.length > 0 ? this.with({}) : run,
+      events,
+    };
+  }
+
+  #nothing(): Transition {
+    return { kind: 'accepted', run: this.#run, events: [] };
+  }
+
+  #refuse(reason: RefusalReason): Transition {
+    return { kind: 'refused', reason, run: this.#run, events: [] };
+  }
+}
+
+const UNBOUND: Partial<RunData> = {
+  boundAddress: undefined,
+  boundMac: undefined,
+  boundInterface: undefined,
+  binding: undefined,
+  imageBytes: undefined,
+  imageTotalBytes: undefined,
+  imageDeliveredAt: undefined,
+};
+
+const BINDING_WORDS = {
+  neighbour: 'bound to the MAC of this node',
+  unbound: 'unbound (another network: the MAC cannot be seen)',
+} as const;
+
+function event(code: EventCode, data: Readonly<Record<string, unknown>> = {}): RunEvent {
+  return { code, data };
+}

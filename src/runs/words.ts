@@ -1,0 +1,120 @@
+/** Words for the values that events carry: sizes, durations, and the longer texts of stalls, contests, refusals and failures. */
+import type { RunState } from './run.ts';
+
+export type EventData = Readonly<Record<string, unknown>>;
+
+/** A value of an event's data as text; a missing one is shown as `?`, never as `undefined`. */
+export function text(data: EventData, key: string): string {
+  const value = data[key];
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '?';
+}
+
+export function formatBytes(value: unknown): string {
+  if (typeof value !== 'number') return '?';
+  if (value < 1024) return `${value} B`;
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
+  let size = value;
+  let unit = -1;
+  do {
+    size /= 1024;
+    unit += 1;
+  } while (size >= 1024 && unit < units.length - 1);
+  return `${size >= 100 ? size.toFixed(0) : size.toFixed(1)} ${units[unit]}`;
+}
+
+/** Milliseconds as people say them: `250 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
+export function formatDuration(value: unknown): string {
+  if (typeof value !== 'number') return '?';
+  if (value < 1000) return `${Math.round(value)} ms`;
+  if (value < 60_000) return `${(value / 1000).toFixed(value < 10_000 ? 1 : 0)} s`;
+  const minutes = Math.floor(value / 60_000);
+  const seconds = Math.round((value % 60_000) / 1000);
+  if (minutes < 60) return seconds === 0 ? `${minutes} min` : `${minutes} min ${seconds} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+interface Stall {
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+/** What silence in each state most likely means, and the one thing to do (the installer's signals; the firmware's habits). */
+export const STALLS: Readonly<Partial<Record<RunState, Stall>>> = {
+  booting: {
+    cause:
+      'the firmware ignored the offer, or its TFTP/HTTP requests are blocked by a firewall, or Secure Boot refused the loader',
+    remedy: "Look at the machine's screen; run ironwake doctor on this server.",
+  },
+  loading: {
+    cause:
+      'the transfer stopped, or the kernel did not start (too little memory: image size plus twice the unpacked initrd)',
+    remedy: "Look at the machine's screen; check its memory (8 GiB and more is safe) and restart it.",
+  },
+  live: {
+    cause: 'the installer has no route to this server, or its request was cut by a firewall (TCP 8443)',
+    remedy: "Look at the machine's screen (it stands at a shell); check that port 8443 of this server is reachable.",
+  },
+  claimed: {
+    cause: 'the installer refused the answer, or could not fetch the first-boot executable',
+    remedy: "Read the message on the machine's screen, mend the profile, cancel and install again.",
+  },
+  installing: {
+    cause: 'the installer stopped at a question or an error, or the disk is very slow',
+    remedy: "Look at the machine's screen: the installer's log is in /tmp there.",
+  },
+  installed: {
+    cause: 'the machine did not boot from its disk, or the installed system has no network',
+    remedy: 'Check the boot order (the disk must follow the network) and the network of the profile.',
+  },
+  configuring: {
+    cause: 'a step of the plan hangs, or the node lost its network',
+    remedy: 'On the node: journalctl -u ironwake-first-boot.',
+  },
+};
+
+const CONTESTS: Readonly<Record<string, string>> = {
+  'second-claim': 'the answer was asked for a second time',
+  'another-source': 'a valid token was used from another address or machine',
+  'out-of-order': 'a step came before the one that must precede it',
+  'other-webhook': 'a second, different post-installation report came',
+};
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  'unknown-machine': 'no registered machine stands behind this address',
+  'wrong-mac': 'the machine behind this address is another one than it says',
+  'not-armed': 'no installation is armed for this machine',
+  'not-in-this-state': 'the run is past (or before) the step that this token opens',
+  'bad-token': 'the token is not valid',
+  'run-ended': 'the run has ended',
+  contested: 'the run is contested',
+  'another-source': 'the run is bound to another address',
+  'second-claim': 'the answer was handed out before',
+  'out-of-order': 'a step that must come first has not come',
+  'other-webhook': 'a different report was stored before',
+  'other-machine': 'the system information does not hold a MAC of this node',
+  'bad-signature': 'the signature was not made by the host key of this node',
+  'bad-credential': 'the node credential is not valid',
+};
+
+const FAILURES: Readonly<Record<string, string>> = {
+  'plan-failed': 'a step of the first-boot plan failed',
+  'answer-invalid': 'no valid answer could be made from profile and node values',
+  silent: 'the machine was silent for too long',
+};
+
+function lookUp(table: Readonly<Record<string, string>>, value: unknown): string {
+  return (typeof value === 'string' ? table[value] : undefined) ?? String(value ?? '?');
+}
+
+export const DETAIL = {
+  stallCause: (data: EventData): string | undefined => STALLS[data.state as RunState]?.cause,
+  stallRemedy: (data: EventData): string | undefined => STALLS[data.state as RunState]?.remedy,
+  contest: (data: EventData): string => `${lookUp(CONTESTS, data.reason)} (from ${text(data, 'address')})`,
+  refusal: (data: EventData): string => lookUp(REFUSALS, data.reason),
+  failure: (data: EventData): string => lookUp(FAILURES, data.failure),
+  list: (value: unknown): string => (Array.isArray(value) ? value.join(', ') : '?'),
+  suffix: (data: EventData): string => {
+    const detail = data.detail;
+    return typeof detail === 'string' && detail !== '' ? `: ${detail}` : '';
+  },
+};
