@@ -3,12 +3,15 @@
  * of SQL words, so that another database can stand behind them.
  */
 
-import type { ByteSource } from '../media/source.ts';
+import type { MediaRecord } from '../media/record.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { DiscoveredMachine, Node } from '../nodes/node.ts';
 import type { EventCode } from '../runs/events.ts';
 import type { Run, StepReport } from '../runs/run.ts';
+
+/** The images on disk are media's: journey sees them through these types. */
+export type { ImageSources, MediaRecord, OverlayFile } from '../media/record.ts';
 
 /** One row of a machine's timeline. Text is made from code and data when it is shown (runs/events.ts). */
 export interface TimelineEvent {
@@ -74,23 +77,6 @@ export interface DiscoveredRepository {
   remove(mac: Mac): Promise<void>;
   byMac(mac: Mac): Promise<DiscoveredMachine | undefined>;
   list(limit: number): Promise<readonly DiscoveredMachine[]>;
-}
-
-/** A catalogued installer image. */
-export interface MediaRecord {
-  /** SHA-256 of the image, hex; also its file's name. */
-  readonly id: string;
-  /** Short name for people: `proxmox-ve_9.2-1`. */
-  readonly name: string;
-  readonly product: 'pve' | 'pbs' | 'pmg' | 'pdm';
-  /** `9.2` */
-  readonly release: string;
-  /** `1` */
-  readonly isoRelease: string;
-  readonly sizeBytes: number;
-  readonly kernelPath: string;
-  readonly initrdPath: string;
-  readonly addedAt: number;
 }
 
 export interface MediaRepository {
@@ -162,21 +148,6 @@ export interface Store extends Repositories {
   /** Everything that `work` does through its argument happens or nothing of it. */
   transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>;
   close(): Promise<void>;
-}
-
-/** What a run's view of an image adds to the base: files in the root of the image. */
-export interface OverlayFile {
-  /** Name in the root directory, Rock Ridge: `auto-installer-mode.toml`. */
-  readonly name: string;
-  readonly content: Uint8Array;
-}
-
-/** The images on disk. Implemented by media's catalogue. */
-export interface ImageSources {
-  /** A file inside the image by its Rock Ridge path (kernel, initrd). @throws IronwakeError `media.file-missing` */
-  file(media: MediaRecord, path: string): Promise<ByteSource>;
-  /** The image's initrd, padding, and a cpio member `proxmox.iso` with the image as this run sees it. Same run, same bytes. */
-  wrappedInitrd(media: MediaRecord, files: readonly OverlayFile[]): Promise<ByteSource>;
 }
 
 /** A client's address on one of our networks. */
