@@ -1,0 +1,33 @@
+import type { Kysely } from 'kysely';
+import type { AuditRepository } from '../journey/ports.ts';
+import type { Tables } from './tables.ts';
+
+export function auditRepository(db: Kysely<Tables>): AuditRepository {
+  return {
+    async append(entry) {
+      await db
+        .insertInto('audit')
+        .values({
+          at: entry.at,
+          actor: entry.actor,
+          came_from: entry.from,
+          action: entry.action,
+          target: entry.target,
+          data: JSON.stringify(entry.data),
+        })
+        .execute();
+    },
+    /** Newest first. */
+    async list(limit) {
+      const rows = await db.selectFrom('audit').selectAll().orderBy('id', 'desc').limit(limit).execute();
+      return rows.map((row) => ({
+        at: row.at,
+        actor: row.actor,
+        from: row.came_from,
+        action: row.action,
+        target: row.target,
+        data: JSON.parse(row.data) as Record<string, unknown>,
+      }));
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/** Brings a database up to the shape that this code knows: numbered steps, all in one transaction, so that a failed one leaves no trace. */
+import { type Kysely, sql } from 'kysely';
+import { IronwakeError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { up as first } from './migrations/0001-first.ts';
+import type { Tables } from './tables.ts';
+
+export interface Migration {
+  readonly number: number;
+  readonly name: string;
+  readonly up: (db: Kysely<never>) => Promise<void>;
+}
+
+/** In order, without gaps, never edited after a release. */
+export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'first', up: first }];
+
+/** 'Irwk': marks the file as ours (`file` shows it, and a stranger's database is not migrated by accident). */
+const APPLICATION_ID = 0x4972776b;
+
+export interface MigrateOptions {
+  readonly path: string;
+  readonly now: number;
+  readonly log: Log;
+  readonly migrations?: readonly Migration[];
+}
+
+/**
+ * @throws IronwakeError `store.newer` when the file was written by a later version, `store.foreign` when it is another program's database
+ */
+export async function migrate(db: Kysely<Tables>, options: MigrateOptions): Promise<void> {
+  const migrations = options.migrations ?? MIGRATIONS;
+  await db.transaction().execute(async (trx) => {
+    await refuseForeign(trx, options.path);
+    await sql`create table if not exists migration
+      (number integer primary key not null, name text not null, applied_at integer not null) strict`.execute(trx);
+    const rows = await trx.selectFrom('migration').select(['number', 'name']).orderBy('number').execute();
+    const newest = rows.at(-1);
+    const known = migrations.at(-1)?.number ?? 0;
+    if (newest !== undefined && newest.number > known) {
+      throw new IronwakeError({
+        kind: 'unavailable',
+        code: 'store.newer',
+        message: `The database ${options.path} has version ${newest.number} (${newest.name}), this program knows only ${known}`,
+        remedy: 'Start the newer ironwake that wrote it, or restore the backup that was made before the upgrade.',
+      });
+    }
+    for (const migration of migrations) {
+      if (rows.some((row) => row.number === migration.number)) continue;
+      await migration.up(trx as unknown as Kysely<never>);
+      await trx
+        .insertInto('migration')
+        .values({ number: migration.number, name: migration.name, applied_at: options.now })
+        .execute();
+      options.log.info({ migration: migration.number, name: migration.name }, 'database migrated');
+    }
+  });
+}
+
+/** An empty file is ours to fill; one with tables must carry our mark. */
+async function refuseForeign(db: Kysely<Tables>, path: string): Promise<void> {
+  const mark = await sql<{ application_id: number }>`pragma application_id`.execute(db);
+  if (mark.rows[0]?.application_id === APPLICATION_ID) return;
+  const tables = await sql<{ name: string }>`select name from sqlite_schema limit 1`.execute(db);
+  if (tables.rows.length > 0) {
+    throw new IronwakeError({
+      kind: 'unavailable',
+      code: 'store.foreign',
+      message: `${path} is a database of another program`,
+      remedy: 'Choose another directory with --data-dir, or move that file away.',
+    });
+  }
+  await sql`pragma application_id = ${sql.lit(APPLICATION_ID)}`.execute(db);
+}

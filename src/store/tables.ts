@@ -1,0 +1,139 @@
+/** The columns as SQLite holds them. JSON columns are text, times epoch milliseconds, flags 0 or 1. */
+import type { Generated } from 'kysely';
+
+export interface NodeTable {
+  id: string;
+  site: string;
+  revision: number;
+  fqdn: string;
+  profile: string;
+  node_values: string;
+  created_at: number;
+}
+
+export interface NodeMacTable {
+  mac: string;
+  node_id: string;
+  /** Order in which the administrator named them: the first one is shown. */
+  position: number;
+}
+
+export interface RunTable {
+  id: string;
+  site: string;
+  revision: number;
+  node_id: string;
+  state: string;
+  /** 1 in a state that nothing leaves; the partial index "one active run a node" stands on it. */
+  ended: number;
+  failure: string | null;
+  contested: number;
+  generation: number;
+  media_id: string;
+  armed_at: number;
+  state_since: number;
+  deadline_at: number | null;
+  ended_at: number | null;
+  data: string;
+}
+
+export interface RunReportTable {
+  run_id: string;
+  seq: number;
+  module: string;
+  step: string;
+  result: string;
+  started_at: number;
+  duration_ms: number;
+  output: string;
+  detail: string;
+}
+
+export interface EventTable {
+  id: Generated<number>;
+  site: string;
+  at: number;
+  mac: string | null;
+  node_id: string | null;
+  run_id: string | null;
+  code: string;
+  data: string;
+}
+
+export interface DiscoveredTable {
+  mac: string;
+  site: string;
+  first_seen_at: number;
+  last_seen_at: number;
+  packets: number;
+  arch: string | null;
+  uuid: string | null;
+  vendor_class: string | null;
+  host_name: string | null;
+  interface_name: string;
+  address: string | null;
+}
+
+export interface MediaTable {
+  id: string;
+  name: string;
+  product: string;
+  release: string;
+  iso_release: string;
+  size_bytes: number;
+  kernel_path: string;
+  initrd_path: string;
+  added_at: number;
+}
+
+export interface SecretTable {
+  name: string;
+  sealed: string;
+  updated_at: number;
+}
+
+export interface ApiTokenTable {
+  id: string;
+  name: string;
+  role: string;
+  hash: string;
+  created_at: number;
+  expires_at: number | null;
+}
+
+export interface AuditTable {
+  id: Generated<number>;
+  at: number;
+  actor: string;
+  came_from: string;
+  action: string;
+  target: string;
+  data: string;
+}
+
+export interface SettingTable {
+  key: string;
+  value: string;
+}
+
+/** Which migrations this file has seen (migrate.ts). */
+export interface MigrationTable {
+  number: number;
+  name: string;
+  applied_at: number;
+}
+
+export interface Tables {
+  node: NodeTable;
+  node_mac: NodeMacTable;
+  run: RunTable;
+  run_report: RunReportTable;
+  event: EventTable;
+  discovered: DiscoveredTable;
+  media: MediaTable;
+  secret: SecretTable;
+  api_token: ApiTokenTable;
+  audit: AuditTable;
+  setting: SettingTable;
+  migration: MigrationTable;
+}

@@ -1,0 +1,106 @@
+/** Rows for the store's tests: complete, and changed by what a test gives. */
+import type { Repositories } from '../../../src/journey/ports.ts';
+import type { Fqdn } from '../../../src/net/fqdn.ts';
+import type { Ipv4 } from '../../../src/net/ipv4.ts';
+import type { Mac } from '../../../src/net/mac.ts';
+import type { Node } from '../../../src/nodes/node.ts';
+import type { EventCode } from '../../../src/runs/events.ts';
+import type { Run, StepReport } from '../../../src/runs/run.ts';
+
+export const MAC1 = 'bc:24:11:00:00:01' as Mac;
+export const MAC2 = 'bc:24:11:00:00:02' as Mac;
+export const MAC3 = 'bc:24:11:00:00:03' as Mac;
+
+export function aNode(changes: Partial<Node> = {}): Node {
+  return {
+    id: 'node-1',
+    fqdn: 'pve1.lab.example' as Fqdn,
+    macs: [MAC1],
+    profile: 'default',
+    values: { answer: { network: { address: '10.0.0.5' } } },
+    site: 'local',
+    revision: 1,
+    createdAt: 1000,
+    ...changes,
+  };
+}
+
+export function aRun(changes: Partial<Run> = {}): Run {
+  return {
+    id: 'run-1',
+    nodeId: 'node-1',
+    state: 'armed',
+    failure: undefined,
+    contested: false,
+    generation: 1,
+    mediaId: 'a'.repeat(64),
+    armedAt: 1000,
+    stateSince: 1000,
+    deadlineAt: 5000,
+    endedAt: undefined,
+    revision: 1,
+    data: {
+      expiresAt: 5000,
+      profileVersion: 'v',
+      profileName: 'default',
+      profile: { answer: {} },
+      sealedRootPassword: 'v1.x',
+      rootPasswordHash: '$6$x',
+    },
+    ...changes,
+  };
+}
+
+export function anEvent(changes: Partial<Parameters<Repositories['events']['append']>[0][number]> = {}) {
+  return {
+    at: 1000,
+    mac: MAC1,
+    nodeId: 'node-1',
+    runId: 'run-1',
+    code: 'run.armed' as EventCode,
+    data: { n: 1 },
+    ...changes,
+  };
+}
+
+export function aReport(changes: Partial<StepReport> = {}): StepReport {
+  return {
+    seq: 1,
+    module: 'ssh-hardening',
+    step: 'apply',
+    result: 'changed',
+    startedAt: 1000,
+    durationMs: 12.5,
+    output: 'ok',
+    detail: 'wrote a drop-in',
+    ...changes,
+  };
+}
+
+export function aMachine(changes: Partial<Parameters<Repositories['discovered']['record']>[0]> = {}) {
+  return {
+    mac: MAC3,
+    lastSeenAt: 1000,
+    arch: 'bios',
+    uuid: undefined,
+    vendorClass: 'PXEClient',
+    hostName: undefined,
+    interfaceName: 'eno1',
+    address: '10.0.0.9' as Ipv4,
+    ...changes,
+  };
+}
+
+export function aMedium(id: string, addedAt: number) {
+  return {
+    id,
+    name: 'proxmox-ve_9.2-1',
+    product: 'pve',
+    release: '9.2',
+    isoRelease: '1',
+    sizeBytes: 1_700_000_000,
+    kernelPath: '/boot/linux26',
+    initrdPath: '/boot/initrd.img',
+    addedAt,
+  } as const;
+}
