@@ -79,9 +79,9 @@ export async function mappedFile(path: string): Promise<ByteSource> {
   return {
     sizeBytes,
     read(offset, maxBytes) {
-      const end = Math.min(offset + maxBytes, offset + POPULATE_BYTES, sizeBytes);
-      const slice = bytes.subarray(offset, end);
       const firstByte = offset - (offset % c.pageBytes);
+      const end = Math.min(offset + maxBytes, firstByte + POPULATE_BYTES, sizeBytes);
+      const slice = bytes.subarray(offset, end);
       const count = Math.ceil((end - firstByte) / c.pageBytes);
       const answered = c.resident(base + BigInt(firstByte), end - firstByte, pages) === 0;
       if (answered && allResident(pages, count)) return slice;
