@@ -1,0 +1,96 @@
+/**
+ * Runs the layers of tests in order, each through tap, and ends with one line: `N passed, N failed`. A layer that cannot run, or in which
+ * nothing ran, is a failure: nothing is skipped silently. Started by test.js, which has set up what the layers need.
+ */
+import { spawn } from 'node:child_process';
+import { createWriteStream, globSync, mkdirSync } from 'node:fs';
+import { LAYERS, type Layer, obstacleOf } from './test/layers.ts';
+import { TapCounter } from './test/tap-counter.ts';
+
+const USAGE = `usage: npm test [-- ${LAYERS.map((layer) => layer.name).join('|')}|FILE ...]`;
+
+interface Work {
+  readonly layer: Layer;
+  readonly files: readonly string[];
+}
+
+/** What the words of the command line mean: layers in their own order, and single files under the layer that they belong to. */
+function plan(words: readonly string[]): readonly Work[] | string {
+  for (const word of words) {
+    const known = LAYERS.some((layer) => layer.name === word || word.startsWith(`test/${layer.name}/`));
+    if (!known) return `'${word}' is neither a layer nor a file of one\n${USAGE}`;
+  }
+  return LAYERS.flatMap((layer): Work[] => {
+    const all = globSync(`test/${layer.name}/**/*.test.ts`).sort();
+    if (words.length === 0 || words.includes(layer.name)) return [{ layer, files: all }];
+    const some = words.filter((word) => word.startsWith(`test/${layer.name}/`));
+    return some.length === 0 ? [] : [{ layer, files: some }];
+  });
+}
+
+/** Tests read no setting of whoever runs them. */
+function testEnv(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('IRONWAKE_')));
+}
+
+async function runLayer({ layer, files }: Work, print: (line: string) => void): Promise<TapCounter> {
+  const counter = new TapCounter(print);
+  const obstacle = files.length === 0 ? `there is no test/${layer.name}/**/*.test.ts` : obstacleOf(layer);
+  if (obstacle !== undefined) {
+    counter.fail(`layer ${layer.name} cannot run`, obstacle);
+    return counter;
+  }
+  mkdirSync('.cache/test', { recursive: true });
+  const raw = createWriteStream(`.cache/test/${layer.name}.tap`);
+  const args = ['--reporter=tap', `--jobs=${layer.jobs}`, `--timeout=${layer.timeoutSeconds}`];
+  const tap = spawn(process.execPath, ['node_modules/.bin/tap', ...args, ...files], {
+    stdio: ['inherit', 'pipe', 'inherit'],
+    env: testEnv(),
+  });
+  const forward = (signal: NodeJS.Signals) => tap.kill(signal);
+  process.on('SIGTERM', forward);
+  tap.stdout.on('data', (chunk: Buffer) => {
+    raw.write(chunk);
+    counter.write(chunk);
+  });
+  const status = await new Promise<string>((done) => tap.on('close', (code, signal) => done(signal ?? String(code))));
+  process.off('SIGTERM', forward);
+  raw.end();
+  counter.end();
+  if (status !== '0' && counter.failed === 0) counter.fail(`layer ${layer.name}`, `tap ended with ${status}`);
+  if (counter.files !== files.length)
+    counter.fail(`layer ${layer.name}`, `${counter.files} of ${files.length} files reported a result`);
+  if (counter.passed + counter.failed === 0) counter.fail(`layer ${layer.name}`, 'no test ran');
+  return counter;
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  process.chdir(new URL('..', import.meta.url).pathname);
+  const works = plan(words);
+  if (typeof works === 'string') {
+    process.stderr.write(`${works}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const print = (line: string): void => {
+    process.stdout.write(`${line}\n`);
+  };
+  let passed = 0;
+  let failed = 0;
+  const failures: string[] = [];
+  for (const work of works) {
+    const startedAt = Date.now();
+    print(`--- ${work.layer.name}: ${work.layer.what}`);
+    const counter = await runLayer(work, print);
+    const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+    print(`--- ${work.layer.name}: ${counter.passed} passed, ${counter.failed} failed, ${seconds} s`);
+    passed += counter.passed;
+    failed += counter.failed;
+    failures.push(...counter.failures);
+  }
+  if (failures.length > 0) print(`\nFailed (raw output in .cache/test/):\n${failures.join('\n')}\n`);
+  print(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+}
+
+await main(process.argv.slice(2));

@@ -1,0 +1,63 @@
+/** The layers of tests, from pure functions to real firmware, in the order in which they run. */
+import { existsSync } from 'node:fs';
+
+export interface Layer {
+  /** Also the directory under test/. */
+  readonly name: string;
+  readonly what: string;
+  /** Test files at once. */
+  readonly jobs: number;
+  /** For one file. */
+  readonly timeoutSeconds: number;
+  /** Namespaces, containers and virtual machines are root's. */
+  readonly needsRoot: boolean;
+  /** Devices without which the layer means nothing. */
+  readonly devices: readonly string[];
+}
+
+export const LAYERS: readonly Layer[] = [
+  { name: 'core', what: 'pure cores', jobs: 2, timeoutSeconds: 120, needsRoot: false, devices: [] },
+  {
+    name: 'servers',
+    what: 'servers on loopback, independent peers',
+    jobs: 2,
+    timeoutSeconds: 180,
+    needsRoot: false,
+    devices: [],
+  },
+  { name: 'net', what: 'network namespaces', jobs: 1, timeoutSeconds: 300, needsRoot: true, devices: [] },
+  {
+    name: 'container',
+    what: 'post-install modules in containers',
+    jobs: 1,
+    timeoutSeconds: 900,
+    needsRoot: true,
+    devices: [],
+  },
+  {
+    name: 'setup',
+    what: 'set-up with several versions of Node and npm',
+    jobs: 1,
+    timeoutSeconds: 600,
+    needsRoot: false,
+    devices: [],
+  },
+  {
+    name: 'lab',
+    what: 'virtual machines with real firmware',
+    jobs: 2,
+    timeoutSeconds: 1800,
+    needsRoot: true,
+    devices: ['/dev/net/tun'],
+  },
+];
+
+/** Why a layer cannot run here, with the remedy; undefined when it can. */
+export function obstacleOf(layer: Layer): string | undefined {
+  if (layer.needsRoot && process.getuid?.() !== 0)
+    return `it makes ${layer.what}, which needs root. Type: sudo npm test -- ${layer.name}`;
+  const missing = layer.devices.filter((device) => !existsSync(device));
+  if (missing.length > 0)
+    return `${missing.join(', ')} is missing: in a container, pass it through; elsewhere load its kernel module`;
+  return undefined;
+}
