@@ -11,7 +11,10 @@ export interface Datagram {
   readonly fromPort: number;
   readonly to: string;
   readonly toPort: number;
+  /** As long as the UDP header says; what the capture's snap length cut off is zeros. */
   readonly payload: Uint8Array;
+  /** Bytes that the capture does not hold. */
+  readonly missing: number;
 }
 
 const ETHERNET = 1;
@@ -44,12 +47,15 @@ function udpOf(frame: Buffer): Omit<Datagram, 'at'> | undefined {
   const fragmented = (ip.readUInt16BE(6) & 0x3fff) !== 0;
   if (ip.readUInt8(9) !== 17 || fragmented) return undefined;
   const udp = ip.subarray(headerLength);
+  const held = udp.subarray(8, udp.readUInt16BE(4));
+  const missing = udp.readUInt16BE(4) - 8 - held.length;
   return {
     from: ip.subarray(12, 16).join('.'),
     to: ip.subarray(16, 20).join('.'),
     fromPort: udp.readUInt16BE(0),
     toPort: udp.readUInt16BE(2),
-    payload: udp.subarray(8, udp.readUInt16BE(4)),
+    payload: Buffer.concat([held, Buffer.alloc(missing)]),
+    missing,
   };
 }
 
@@ -62,7 +68,8 @@ export function toFixture(datagrams: readonly Datagram[]): string {
         Buffer.from(d.payload)
           .toString('hex')
           .match(/.{1,64}/g) ?? [];
-      return `> ${d.from}:${d.fromPort} -> ${d.to}:${d.toPort} at ${(d.at - start).toFixed(3)}\n${lines.join('\n')}\n`;
+      const cut = d.missing === 0 ? '' : ` (last ${d.missing} bytes not captured: zeros)`;
+      return `> ${d.from}:${d.fromPort} -> ${d.to}:${d.toPort} at ${(d.at - start).toFixed(3)}${cut}\n${lines.join('\n')}\n`;
     })
     .join('\n');
 }

@@ -1,0 +1,106 @@
+/** Who holds a port: what the kernel tells in /proc, so that EADDRINUSE becomes one line that an administrator can act on. */
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { IronwakeError, systemCode } from '../errors.ts';
+
+export interface PortHolder {
+  readonly pid: number;
+  /** The process's own short name (comm), at most 15 characters. */
+  readonly name: string;
+}
+
+/** Inodes of the sockets bound to a local port in the text of /proc/net/{udp,udp6,tcp,tcp6} (for TCP listening ones: state 0A). */
+export function inodesOf(table: string, protocol: 'udp' | 'tcp', port: number): readonly string[] {
+  const found: string[] = [];
+  for (const line of table.split('\n').slice(1)) {
+    const columns = line.trim().split(/\s+/);
+    const local = columns[1]?.split(':')[1];
+    if (local === undefined || Number.parseInt(local, 16) !== port) continue;
+    if (protocol === 'tcp' && columns[3] !== '0A') continue;
+    const inode = columns[9];
+    if (inode !== undefined && inode !== '0') found.push(inode);
+  }
+  return found;
+}
+
+/**
+ * The process that holds a UDP or listening TCP port in our network namespace, on any address; this process itself is left out. Undefined when
+ * there is none, or when it belongs to another user and we may not look (no root).
+ */
+export async function holderOfPort(protocol: 'udp' | 'tcp', port: number): Promise<PortHolder | undefined> {
+  const tables = await Promise.all(
+    [protocol, `${protocol}6`].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => '')),
+  );
+  const wanted = new Set(
+    tables.flatMap((table) => inodesOf(table, protocol, port)).map((inode) => `socket:[${inode}]`),
+  );
+  if (wanted.size === 0) return undefined;
+  for (const entry of await readdir('/proc')) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => []);
+    for (const descriptor of descriptors) {
+      const target = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => '');
+      if (!wanted.has(target)) continue;
+      const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '?');
+      return { pid, name: name.trim() };
+    }
+  }
+  return undefined;
+}
+
+/** What to do about a program that is known to take our ports. Others get the general advice. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  dnsmasq:
+    'Set bind-dynamic in its configuration (/etc/dnsmasq.conf) and restart it; for TFTP also remove enable-tftp. Both then serve side by side.',
+  dhcpd: 'Stop isc-dhcp-server, or let it serve other interfaces only (INTERFACESv4 in /etc/default/isc-dhcp-server).',
+  'kea-dhcp4': 'Let Kea use raw sockets on its own interfaces ("dhcp-socket-type": "raw"), or stop it on this host.',
+  'in.tftpd': 'Stop it: systemctl disable --now tftpd-hpa.',
+  atftpd: 'Stop it: systemctl disable --now atftpd.',
+  inetd: 'Remove the tftp line from /etc/inetd.conf and restart inetd.',
+  xinetd: 'Disable the tftp service in /etc/xinetd.d and restart xinetd.',
+  systemd: 'A socket unit holds it: find it with systemctl list-sockets and disable it.',
+};
+
+/**
+ * Turns the failure of a bind into one clear line.
+ * @param where what was to be bound, for people: `10.0.0.2:4011`, `UDP port 67 on eno1`
+ * @returns IronwakeError `net.port-in-use` (naming the holder), `net.port-forbidden`, or `net.bind-failed`
+ */
+export async function bindError(
+  protocol: 'udp' | 'tcp',
+  port: number,
+  where: string,
+  cause: unknown,
+): Promise<IronwakeError> {
+  const code = systemCode(cause);
+  if (code === 'EADDRINUSE') {
+    const holder = await holderOfPort(protocol, port);
+    const own = holder?.name.startsWith('node') || holder?.name === 'ironwake';
+    return new IronwakeError({
+      kind: 'conflict',
+      code: 'net.port-in-use',
+      message: `${where} is taken${holder === undefined ? ' by another process' : ` by ${holder.name} (pid ${holder.pid})`}`,
+      remedy:
+        holder === undefined
+          ? `Find it with: sudo ss -lnp${protocol === 'udp' ? 'u' : 't'} 'sport = :${port}', and stop it or choose another port.`
+          : (REMEDIES[holder.name] ??
+            `Stop it (kill ${holder.pid})${own ? ', it may be another Ironwake,' : ''} or choose another port.`),
+      cause,
+    });
+  }
+  if (code === 'EACCES' || code === 'EPERM')
+    return new IronwakeError({
+      kind: 'refused',
+      code: 'net.port-forbidden',
+      message: `${where} may not be bound by this user: ports below 1024 need a right`,
+      remedy: 'Start as root (sudo), or through the systemd unit, which brings CAP_NET_BIND_SERVICE.',
+      cause,
+    });
+  return new IronwakeError({
+    kind: 'unavailable',
+    code: 'net.bind-failed',
+    message: `${where} cannot be bound (${code ?? 'unknown error'})`,
+    remedy: 'Check that the interface is up and still has its address: ip address.',
+    cause,
+  });
+}
