@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { test } from 'tap';
+import { verify } from 'unixcrypt';
+import { allows, hashApiToken, makeApiToken, ROLES } from '../../../src/trust/api-token.ts';
+import { sameSecret } from '../../../src/trust/compare.ts';
+import { hashPassword, randomPassword } from '../../../src/trust/password.ts';
+import { randomText } from '../../../src/trust/random.ts';
+import { isUuid, uuidFromBytes, uuidToBytes, uuidv7 } from '../../../src/trust/uuid.ts';
+import { countingBytes } from './counting-bytes.ts';
+
+test('UUIDv7: version, variant, time in front (RFC 9562, A.6)', async (t) => {
+  const id = uuidv7(0x017f22e279b0, () =>
+    Uint8Array.from([0xcc, 0xc3, 0x18, 0xc4, 0xdc, 0x0c, 0x0c, 0x07, 0x39, 0x8f]),
+  );
+  t.equal(id, '017f22e2-79b0-7cc3-98c4-dc0c0c07398f');
+  t.ok(isUuid(id));
+  t.equal(uuidFromBytes(uuidToBytes(id)), id);
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 2 ** 47 }), fc.integer({ min: 1, max: 1e9 }), (ms, step) => {
+      return uuidv7(ms, countingBytes(255)) < uuidv7(ms + step, countingBytes(0));
+    }),
+  );
+  for (const text of ['', id.toUpperCase(), id.replaceAll('-', ''), `${id}0`]) t.notOk(isUuid(text), text);
+});
+
+test('passwords: readable, hashed as the system hashes them', async (t) => {
+  const random = countingBytes();
+  const password = randomPassword(random);
+  t.match(password, /^[a-km-zA-HJ-NP-Z2-9]{24}$/);
+  const hash = hashPassword(password, random);
+  t.match(hash, /^\$6\$(rounds=5000\$)?[./0-9A-Za-z]{16}\$[./0-9A-Za-z]{86}$/);
+  t.ok(verify(password, hash));
+  t.notOk(verify(`${password}x`, hash));
+});
+
+test('random text prefers no letter', async (t) => {
+  const counts = new Map<string, number>();
+  // Every byte equally often: 256 bytes, of which the last 6 are thrown away by an alphabet of 10.
+  for (const letter of randomText('0123456789', 250, countingBytes(0)))
+    counts.set(letter, (counts.get(letter) ?? 0) + 1);
+  t.strictSame(
+    [...counts.values()],
+    Array.from({ length: 10 }, () => 25),
+  );
+});
+
+test('API tokens and roles', async (t) => {
+  const token = makeApiToken(countingBytes());
+  t.match(token, /^iw_[\w-]{43}$/);
+  t.equal(hashApiToken('abc'), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', 'FIPS 180-2, B.1');
+  const table = ROLES.map((role) => ROLES.map((needed) => allows(role, needed)));
+  t.strictSame(table, [
+    [true, false, false],
+    [true, true, false],
+    [true, true, true],
+  ]);
+});
+
+test('secrets are compared in one place', async (t) => {
+  t.ok(sameSecret('abc', Buffer.from('abc')));
+  t.notOk(sameSecret('abc', 'abd'));
+  t.notOk(sameSecret('abc', 'abcd'));
+  t.ok(sameSecret('', ''));
+  const source = join(import.meta.dirname, '..', '..', '..', 'src');
+  const users = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.ts') && readFileSync(join(source, name), 'utf8').includes('timingSafeEqual('),
+  );
+  t.strictSame(users, ['trust/compare.ts']);
+});
