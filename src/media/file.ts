@@ -23,17 +23,23 @@ async function turn<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+export interface FileSource extends ByteSource {
+  /** Only once nobody reads any more; a source that is served stays open for the process's life. */
+  close(): Promise<void>;
+}
+
 /**
- * A file read through the thread pool: the way for files that must not be mapped, and where mapping does not work. The file stays open
- * for the process's life. A buffer per read, because a reader may hold it as long as its peer is slow.
+ * A file read through the thread pool: the way for files that must not be mapped, and where mapping does not work. A buffer
+ * per read, because a reader may hold it as long as its peer is slow.
  *
  * @throws the system error when the file cannot be opened, and from a read when it became shorter
  */
-export async function readFileSource(path: string): Promise<ByteSource> {
+export async function readFileSource(path: string): Promise<FileSource> {
   const handle = await open(path, constants.O_RDONLY);
   const sizeBytes = (await handle.stat()).size;
   return {
     sizeBytes,
+    close: () => handle.close(),
     read: (offset, maxBytes) =>
       turn(async () => {
         const length = Math.min(maxBytes, READ_BYTES, sizeBytes - offset);

@@ -9,7 +9,6 @@
 
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import koffi from 'koffi';
 import type { ByteSource } from './source.ts';
 
 const PROT_READ = 1;
@@ -27,18 +26,20 @@ interface Libc {
   readonly map: (fd: number, sizeBytes: number) => bigint;
   readonly resident: (address: bigint, lengthBytes: number, pages: Uint8Array) => number;
   readonly populate: (address: bigint, lengthBytes: number) => Promise<number>;
+  readonly view: (address: bigint, sizeBytes: number) => ArrayBuffer;
 }
 
-let libc: Libc | undefined;
+let libc: Promise<Libc> | undefined;
 
-function loadLibc(): Libc {
-  if (libc !== undefined) return libc;
+/** Loaded with the first image: where koffi has no binary for this machine, images are read and the daemon still starts. */
+async function loadLibc(): Promise<Libc> {
+  const { default: koffi } = await import('koffi');
   const library = koffi.load('libc.so.6');
   const mmap = library.func('mmap', 'uintptr_t', ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const mincore = library.func('mincore', 'int', ['uintptr_t', 'size_t', 'uint8_t *']);
   const madvise = library.func('madvise', 'int', ['uintptr_t', 'size_t', 'int']);
   const sysconf = library.func('sysconf', 'long', ['int']);
-  libc = {
+  return {
     pageBytes: Number(sysconf(SC_PAGESIZE)),
     map: (fd, sizeBytes) => BigInt(mmap(0, sizeBytes, PROT_READ, MAP_SHARED, fd, 0)),
     resident: (address, lengthBytes, pages) => Number(mincore(address, lengthBytes, pages)),
@@ -49,8 +50,8 @@ function loadLibc(): Libc {
           else reject(error);
         });
       }),
+    view: (address, sizeBytes) => koffi.view(address, sizeBytes),
   };
-  return libc;
 }
 
 /**
@@ -60,7 +61,8 @@ function loadLibc(): Libc {
  * @throws Error when the C library cannot be called or the map is refused: the caller falls back to reading the file
  */
 export async function mappedFile(path: string): Promise<ByteSource> {
-  const c = loadLibc();
+  libc ??= loadLibc();
+  const c = await libc;
   const handle = await open(path, constants.O_RDONLY);
   let sizeBytes: number;
   let base: bigint;
@@ -71,10 +73,10 @@ export async function mappedFile(path: string): Promise<ByteSource> {
   } finally {
     await handle.close();
   }
-  if (base === MAP_FAILED) throw new Error(`mmap of ${path} failed, errno ${koffi.errno()}`);
+  if (base === MAP_FAILED) throw new Error(`mmap of ${path} failed`);
   // A kernel before 5.14 does not know the request; then the file is read, not mapped.
   if ((await c.populate(base, 1)) !== 0) throw new Error(`the first page of ${path} cannot be read through a map`);
-  const bytes = Buffer.from(koffi.view(base, sizeBytes));
+  const bytes = Buffer.from(c.view(base, sizeBytes));
   const pages = new Uint8Array(POPULATE_BYTES / c.pageBytes + 1);
   return {
     sizeBytes,
