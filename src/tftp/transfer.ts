@@ -17,8 +17,12 @@ export interface Transfer {
   readonly sent: number;
   /** When the client last confirmed something new, epoch ms. */
   readonly progressAt: number;
-  /** Repetitions since then. */
+  /** Repetitions since then because nothing was heard. */
   readonly retries: number;
+  /** Repetitions since then because the client said that the first block of the window is missing. */
+  readonly gaps: number;
+  /** The client has said so, and `deadlineAt` is when it gets its answer. */
+  readonly gap: boolean;
   /** The wait that runs now, and when it ends (epoch ms). */
   readonly waitMs: number;
   readonly deadlineAt: number;
@@ -55,6 +59,7 @@ const GIVE_UP_AFTER_MS = 30_000;
 const MIN_RETRIES = 4;
 /** Reached only if the clock was set back meanwhile. */
 const MAX_RETRIES = 12;
+const MAX_GAPS = 300;
 const MAX_WAIT_MS = 8000;
 /** How soon a whole window goes out again when the client says that its first block is missing; see `onAck`. */
 const GAP_WAIT_MS = 100;
@@ -71,6 +76,8 @@ export function begin(terms: Terms, sizeBytes: number, now: number): Step {
     sent: 0,
     progressAt: now,
     retries: 0,
+    gaps: 0,
+    gap: false,
     waitMs: terms.timeoutMs,
     deadlineAt: now + terms.timeoutMs,
   };
@@ -118,7 +125,8 @@ function onAck(transfer: Transfer, wireBlock: number, now: number): Step {
   // apprentice, RFC 1123, 4.2.3.1). With a window it can also mean that the first block was lost, so the wait is cut short, and an
   // acknowledgement of the window that is still on its way has time to come first.
   if (transfer.terms.windowsize === 1) return { transfer, action: WAIT };
-  return { transfer: { ...transfer, deadlineAt: Math.min(transfer.deadlineAt, now + GAP_WAIT_MS) }, action: WAIT };
+  const deadlineAt = Math.min(transfer.deadlineAt, now + GAP_WAIT_MS);
+  return { transfer: { ...transfer, gap: true, deadlineAt }, action: WAIT };
 }
 
 /** After the OACK an ERROR 8 is a size probe; old ROMs end theirs with other codes once they have the size. */
@@ -136,16 +144,21 @@ function onRepeatedRequest(transfer: Transfer): Step {
 }
 
 function onDeadline(transfer: Transfer, now: number): Step {
-  const patient = now - transfer.progressAt >= GIVE_UP_AFTER_MS || transfer.retries >= MAX_RETRIES;
-  if (patient && transfer.retries >= MIN_RETRIES) return end(transfer, { kind: 'timeout' });
-  const waitMs = Math.max(transfer.terms.timeoutMs, Math.min(transfer.waitMs * 2, MAX_WAIT_MS));
-  const again = { ...transfer, retries: transfer.retries + 1, waitMs, deadlineAt: now + waitMs };
+  const { retries, gaps } = transfer;
+  const patient = now - transfer.progressAt >= GIVE_UP_AFTER_MS || retries >= MAX_RETRIES || gaps >= MAX_GAPS;
+  if (patient && retries + gaps >= MIN_RETRIES) return end(transfer, { kind: 'timeout' });
+  // A client that reports a gap is there: no reason to become slower.
+  const waitMs = transfer.gap
+    ? transfer.waitMs
+    : Math.max(transfer.terms.timeoutMs, Math.min(transfer.waitMs * 2, MAX_WAIT_MS));
+  const counted = transfer.gap ? { gaps: gaps + 1 } : { retries: retries + 1 };
+  const again = { ...transfer, ...counted, gap: false, waitMs, deadlineAt: now + waitMs };
   return again.phase === 'oack' ? { transfer: again, action: { kind: 'send-oack' } } : sendWindow(again);
 }
 
 function progress(transfer: Transfer, now: number): Transfer {
   const waitMs = transfer.terms.timeoutMs;
-  return { ...transfer, progressAt: now, retries: 0, waitMs, deadlineAt: now + waitMs };
+  return { ...transfer, progressAt: now, retries: 0, gaps: 0, gap: false, waitMs, deadlineAt: now + waitMs };
 }
 
 /** Always a full window from the first unconfirmed block: a client counts what it gets since its last acknowledgement (RFC 7440). */
