@@ -1,0 +1,195 @@
+/** Rules over several keys of `[network]`. */
+import { IronwakeError } from '../errors.ts';
+import { parseMac } from '../net/mac.ts';
+import { contains, isLinkLocal, readAddress, readCidr } from './addresses.ts';
+import { type Finding, finding } from './findings.ts';
+import type { View } from './view.ts';
+
+/** The source that the installer takes: written, or its default where the dialect has one. */
+function addressSource(view: View): string | undefined {
+  return view.text('network.source') ?? (view.dialect.requiresNetworkSource ? undefined : 'from-dhcp');
+}
+
+export function addressSourceRule(view: View): Finding[] {
+  const source = addressSource(view);
+  const keys = ['cidr', 'dns', 'gateway', 'filter'] as const;
+  if (source === 'from-dhcp') {
+    return keys
+      .filter((key) => view.has(`network.${key}`))
+      .map((key) =>
+        finding(
+          'answer.address-unused',
+          `network.${key}`,
+          `${key} cannot stand beside source from-dhcp`,
+          'Remove it, or set network.source to from-answer.',
+        ),
+      );
+  }
+  if (source !== 'from-answer') return [];
+  return keys
+    .filter((key) => !view.has(`network.${key}`))
+    .map((key) =>
+      finding(
+        'answer.address-missing',
+        `network.${key}`,
+        `${key} is needed for source from-answer`,
+        key === 'filter'
+          ? 'Choose the interface, for example filter.ID_NET_NAME_MAC = "*bc2411000001".'
+          : 'Give the node network.cidr, network.gateway and network.dns.',
+        // From 9.2 a missing filter passes the parser and fails on the machine.
+        { by: key === 'filter' && view.dialect.requiresNetworkSource ? 'ironwake' : 'installer' },
+      ),
+    );
+}
+
+export function addressFamilyRule(view: View): Finding[] {
+  const cidr = readCidr(view.text('network.cidr') ?? '');
+  if (cidr === undefined) return [];
+  return (['gateway', 'dns'] as const)
+    .filter((key) => {
+      const address = readAddress(view.text(`network.${key}`) ?? '');
+      return address !== undefined && address.family !== cidr.family;
+    })
+    .map((key) =>
+      finding(
+        'answer.address-family',
+        `network.${key}`,
+        `The ${key === 'dns' ? 'DNS server' : 'gateway'} is not of the node's address family (IPv${cidr.family})`,
+        `Write an IPv${cidr.family} address.`,
+      ),
+    );
+}
+
+export function gatewayReachableRule(view: View): Finding[] {
+  const cidr = readCidr(view.text('network.cidr') ?? '');
+  const gateway = readAddress(view.text('network.gateway') ?? '');
+  if (cidr === undefined || gateway === undefined || cidr.family !== gateway.family) return [];
+  const remedy = 'Correct the gateway, or the prefix length of network.cidr.';
+  if (gateway.value === cidr.value) {
+    return [
+      finding('answer.gateway-outside', 'network.gateway', 'The gateway is the address of the node itself', remedy),
+    ];
+  }
+  if (contains(cidr, gateway) || isLinkLocal(gateway)) return [];
+  return [
+    finding(
+      'answer.gateway-outside',
+      'network.gateway',
+      `The gateway lies outside ${view.text('network.cidr')}`,
+      remedy,
+    ),
+  ];
+}
+
+export function interfaceFilterRule(view: View): Finding[] {
+  const entries = view.entries('network.filter');
+  if (entries === undefined || addressSource(view) !== 'from-answer') return [];
+  const path = 'network.filter';
+  if (entries.length === 0) {
+    return [
+      finding(
+        'answer.filter-empty',
+        path,
+        'The filter chooses nothing',
+        'Name one udev property, best ID_NET_NAME_MAC.',
+      ),
+    ];
+  }
+  const found: Finding[] = [];
+  if (entries.length > 1) {
+    found.push(
+      finding(
+        'answer.nic-filter-keys',
+        path,
+        'The first interface that matches any one of these keys wins; they are never combined',
+        'Keep exactly one key, best ID_NET_NAME_MAC.',
+      ),
+    );
+  }
+  for (const [key, glob] of entries) {
+    if (key !== 'ID_NET_NAME_MAC') continue;
+    if (/[A-Z]/.test(glob) || (!/[*?[]/.test(glob) && !/^enx[0-9a-f]{12}$/.test(glob))) {
+      found.push(
+        finding(
+          'answer.nic-filter-mac',
+          `${path}.${key}`,
+          `'${glob}' never matches: the value is enx and twelve lower-case hex digits`,
+          'Write it like *bc2411000001.',
+        ),
+      );
+    }
+  }
+  return found;
+}
+
+/** Passes in every release; some take more. */
+const PINNED_NAME = /^[a-z][a-z0-9_]{1,14}$/;
+
+export function pinningRule(view: View): Finding[] {
+  const path = 'network.interface-name-pinning';
+  const found: Finding[] = [];
+  if (view.get(`${path}.enabled`) === false && view.dialect.requiresNetworkSource) {
+    found.push(
+      finding(
+        'answer.pinning-disabled',
+        `${path}.enabled`,
+        'From 9.2 this pins every interface all the same and drops the mapping',
+        'Leave the whole table interface-name-pinning out.',
+      ),
+    );
+  }
+  const names = new Map<string, string>();
+  const macs = new Set<string>();
+  for (const [mac, name] of view.entries(`${path}.mapping`) ?? []) {
+    const at = `${path}.mapping.${mac}`;
+    found.push(...mappedMac(mac, at, macs));
+    if (!PINNED_NAME.test(name)) {
+      found.push(
+        finding(
+          'answer.pinning-name',
+          at,
+          `'${name}' does not work as a name in every release`,
+          'Write 2 to 15 lower-case letters, digits and underscores, a letter first, for example lan0.',
+        ),
+      );
+    }
+    const other = names.get(name);
+    if (other !== undefined) {
+      found.push(
+        finding(
+          'answer.pinning-duplicate',
+          at,
+          `The name '${name}' is given to ${other} as well`,
+          'Give each interface its own name.',
+        ),
+      );
+    }
+    names.set(name, mac);
+  }
+  return found;
+}
+
+function mappedMac(mac: string, path: string, seen: Set<string>): Finding[] {
+  try {
+    const parsed = parseMac(mac);
+    if (seen.has(parsed)) {
+      return [
+        finding('answer.pinning-duplicate', path, `The MAC ${parsed} stands here twice`, 'Keep one of the two lines.'),
+      ];
+    }
+    seen.add(parsed);
+    return parsed === mac
+      ? []
+      : [
+          finding(
+            'answer.pinning-mac',
+            path,
+            `'${mac}' is not in lower case with colons and may have no effect`,
+            `Write ${parsed}.`,
+          ),
+        ];
+  } catch (error) {
+    if (!(error instanceof IronwakeError)) throw error;
+    return [finding('answer.pinning-mac', path, error.message, error.remedy)];
+  }
+}

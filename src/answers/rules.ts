@@ -1,0 +1,88 @@
+/** Rules over several keys of an answer, by name. The key table says which keys each one concerns; every rule runs once. */
+import {
+  diskCountRule,
+  diskFilterRule,
+  diskNamesRule,
+  diskSelectionRule,
+  filesystemOptionsRule,
+  filesystemProductRule,
+  raidLevelRule,
+  swapSizeRule,
+} from './disk-rules.ts';
+import { type Finding, finding } from './findings.ts';
+import {
+  addressFamilyRule,
+  addressSourceRule,
+  gatewayReachableRule,
+  interfaceFilterRule,
+  pinningRule,
+} from './network-rules.ts';
+import type { View } from './view.ts';
+
+type Rule = (view: View) => Finding[];
+
+function onePasswordRule(view: View): Finding[] {
+  const clear = view.has('global.root-password');
+  const hashed = view.has('global.root-password-hashed');
+  if (clear && hashed) {
+    return [
+      finding(
+        'answer.password-twice',
+        'global.root-password',
+        'root-password and root-password-hashed cannot stand together',
+        'Keep root-password-hashed.',
+      ),
+    ];
+  }
+  if (clear || hashed) return [];
+  return [
+    finding(
+      'answer.password-missing',
+      'global',
+      'root has no password',
+      'Set root-password-hashed to a crypt(3) hash.',
+    ),
+  ];
+}
+
+function firstBootSourceRule(view: View): Finding[] {
+  if (view.text('first-boot.source') !== 'from-url' || view.has('first-boot.url')) return [];
+  return [
+    finding('answer.first-boot-url', 'first-boot.url', 'source is from-url and there is no url', 'Set first-boot.url.'),
+  ];
+}
+
+function pinnedUrlRule(view: View): Finding[] {
+  return ['post-installation-webhook', 'first-boot']
+    .filter((section) => section !== 'first-boot' || view.text('first-boot.source') === 'from-url')
+    .filter((section) => view.text(`${section}.url`)?.startsWith('https:') && !view.has(`${section}.cert-fingerprint`))
+    .map((section) =>
+      finding(
+        'answer.fingerprint-missing',
+        `${section}.cert-fingerprint`,
+        'Without a fingerprint only a certificate of a public authority is trusted; fingerprints are not inherited',
+        'Set cert-fingerprint in this section as well.',
+      ),
+    );
+}
+
+export const RULES = {
+  'one-password': onePasswordRule,
+  'address-source': addressSourceRule,
+  'address-family': addressFamilyRule,
+  'gateway-reachable': gatewayReachableRule,
+  'interface-filter': interfaceFilterRule,
+  pinning: pinningRule,
+  'disk-selection': diskSelectionRule,
+  'raid-level': raidLevelRule,
+  'filesystem-options': filesystemOptionsRule,
+  'filesystem-product': filesystemProductRule,
+  'disk-count': diskCountRule,
+  'disk-names': diskNamesRule,
+  'disk-filter': diskFilterRule,
+  'swap-size': swapSizeRule,
+  'first-boot-source': firstBootSourceRule,
+  'pinned-url': pinnedUrlRule,
+} as const satisfies Record<string, Rule>;
+
+export type RuleName = keyof typeof RULES;

@@ -1,0 +1,56 @@
+/** An answer as rules read it: old spellings folded, values by path, only the types that the key table allows. */
+import type { Dialect } from './dialect.ts';
+import type { Product } from './release.ts';
+
+export type Table = Readonly<Record<string, unknown>>;
+
+export function isTable(value: unknown): value is Table {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+export class View {
+  readonly dialect: Dialect;
+  readonly product: Product;
+  readonly #answer: Table;
+
+  constructor(answer: Table, dialect: Dialect, product: Product) {
+    this.#answer = answer;
+    this.dialect = dialect;
+    this.product = product;
+  }
+
+  get(path: string): unknown {
+    let value: unknown = this.#answer;
+    for (const part of path.split('.')) {
+      if (!isTable(value) || !Object.hasOwn(value, part)) return undefined;
+      value = value[part];
+    }
+    return value;
+  }
+
+  has(path: string): boolean {
+    return this.get(path) !== undefined;
+  }
+
+  text(path: string): string | undefined {
+    const value = this.get(path);
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  number(path: string): number | undefined {
+    const value = this.get(path);
+    return typeof value === 'number' ? value : undefined;
+  }
+
+  strings(path: string): readonly string[] {
+    const value = this.get(path);
+    return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+  }
+
+  /** The entries of a free map whose values are strings, or undefined when there is no map. */
+  entries(path: string): ReadonlyArray<readonly [string, string]> | undefined {
+    const value = this.get(path);
+    if (!isTable(value)) return undefined;
+    return Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  }
+}

@@ -1,0 +1,115 @@
+/** Reading a profile's file: YAML 1.2 with positions, so that every complaint names file, line and column. */
+import { isCollection, isScalar, isMap as isYamlMap, LineCounter, type Node, parseDocument } from 'yaml';
+import { IronwakeError } from '../errors.ts';
+import type { ProfileFinding } from './finding.ts';
+import { isMap, type Layer, type Origin, type PlainMap } from './merge.ts';
+import { checkProfileShape, PROFILE_NAME } from './schema.ts';
+
+/** One file, read and of the right shape. Its parents are not looked up yet. */
+export interface LoadedProfile extends Layer {
+  readonly name: string;
+  /** The file's name as shown to people. */
+  readonly file: string;
+  readonly parents: readonly string[];
+}
+
+/** A file that cannot be used. `problems` holds everything that was found, the message the first of them. */
+export class ProfileError extends IronwakeError {
+  readonly problems: readonly PlacedFinding[];
+
+  constructor(problems: readonly [PlacedFinding, ...PlacedFinding[]]) {
+    const [first, ...more] = problems;
+    const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+    super({
+      kind: 'invalid',
+      code: first.code,
+      message: `${placeOf(first)}: ${first.message}${others}`,
+      remedy: first.remedy,
+    });
+    this.problems = problems;
+  }
+}
+
+/** A finding with the place that it is about. */
+export interface PlacedFinding extends ProfileFinding, Origin {}
+
+/** `default.yaml:12:5`, as editors and terminals understand it. */
+export function placeOf(place: Origin): string {
+  return `${place.file}:${place.line}:${place.column}`;
+}
+
+/** @throws ProfileError if there is an error among them */
+export function throwErrors(findings: readonly PlacedFinding[]): void {
+  const [first, ...more] = findings.filter((found) => found.severity === 'error');
+  if (first !== undefined) throw new ProfileError([first, ...more]);
+}
+
+/** The name of the profile in a file, or undefined for a file that is none (`.default.yaml.swp`, `README.md`). */
+export function profileNameOf(file: string): string | undefined {
+  const match = /^([^.][^/]*)\.ya?ml$/.exec(file);
+  return match?.[1];
+}
+
+/**
+ * @param file the file's name, shown in errors; without its extension it is the profile's name
+ * @throws ProfileError `profile.yaml`, `profile.shape`, `profile.unknown-key`, `profile.clear-password` ..., naming file, line and column
+ */
+export function readProfile(file: string, text: string): LoadedProfile {
+  const lines = new LineCounter();
+  const at = (offset: number): Origin => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const fail = (code: string, offset: number, message: string, remedy: string): ProfileError =>
+    new ProfileError([{ code, severity: 'error', path: [], message, remedy, ...at(offset) }]);
+
+  const name = profileNameOf(file) ?? '';
+  if (!PROFILE_NAME.test(name)) {
+    const remedy = 'Name the file with lower-case letters, digits and hyphens, for example web-node.yaml.';
+    throw fail('profile.name', 0, `'${name}' cannot be the name of a profile`, remedy);
+  }
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2', stringKeys: true });
+  const syntax = document.errors[0] ?? document.warnings[0];
+  if (syntax !== undefined) {
+    const message = syntax.message.split('\n')[0] ?? '';
+    throw fail('profile.yaml', syntax.pos[0], message, 'Correct the YAML there; indent with blanks, never with tabs.');
+  }
+  let body: unknown;
+  try {
+    body = document.toJS({ maxAliasCount: 50 });
+  } catch (cause) {
+    if (!(cause instanceof ReferenceError)) throw cause;
+    throw fail('profile.yaml', 0, cause.message, 'Use fewer anchors and aliases; extends does the same more clearly.');
+  }
+  const originOf = (path: readonly string[]): Origin => at(offsetOf(document.contents, path));
+  throwErrors(checkProfileShape(body).map((found) => ({ ...found, ...originOf(found.path) })));
+  if (!isMap(body)) throw new Error('the shape was checked above');
+  const { extends: parents, ...own } = body;
+  return { name, file, parents: parentNames(parents), body: own as PlainMap, originOf };
+}
+
+function parentNames(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}
+
+/** Where the key at a path begins, or the nearest thing above it that is in the file. */
+function offsetOf(root: Node | null, path: readonly string[]): number {
+  let node: unknown = root;
+  let offset = root?.range?.[0] ?? 0;
+  for (const part of path) {
+    if (!isCollection(node)) break;
+    if (isYamlMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === part);
+      if (pair === undefined || !isScalar(pair.key)) break;
+      offset = pair.key.range?.[0] ?? offset;
+      node = pair.value;
+    } else {
+      const item: unknown = node.items[Number(part)];
+      if (!isScalar(item) && !isCollection(item)) break;
+      offset = item.range?.[0] ?? offset;
+      node = item;
+    }
+  }
+  return offset;
+}

@@ -1,0 +1,216 @@
+/** The shape of a profile's file. The sections of `answer` and the parameters of modules are checked by the rooms that own them. */
+import { type TSchema, Type } from '@sinclair/typebox';
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { ProfileFinding } from './finding.ts';
+import { isMap, isSecretReference } from './merge.ts';
+import { nearest } from './nearest.ts';
+
+/** A profile's name is its file's name without `.yaml`. One that begins with `_` is only there to be extended. */
+export const PROFILE_NAME = /^_?[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** A layer may remove what a parent set, therefore `null` everywhere. */
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const closed = { additionalProperties: false };
+const MapOfMaps = Type.Record(Type.String(), orNull(Type.Record(Type.String(), Type.Unknown())));
+
+const InstallSchema = Type.Object(
+  {
+    expiresMinutes: Type.Optional(
+      orNull(
+        Type.Integer({ minimum: 1, maximum: 10_080, description: 'An armed run ends after this; at most a week.' }),
+      ),
+    ),
+    kernelArgs: Type.Optional(
+      orNull(
+        Type.Array(
+          Type.String({ pattern: '^[!-~]{1,200}$', description: 'One word of printable ASCII for each entry.' }),
+          {
+            maxItems: 32,
+            description: "Words for the installer's kernel command line; most of them stay on the node.",
+          },
+        ),
+      ),
+    ),
+    release: Type.Optional(orNull(Type.Union([Type.Literal('auto'), Type.Literal('confirm')]))),
+    allowSecretsInAnswer: Type.Optional(orNull(Type.Boolean())),
+  },
+  closed,
+);
+
+export const ProfileSchema = Type.Object(
+  {
+    description: Type.Optional(orNull(Type.String({ maxLength: 500 }))),
+    extends: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 16 })])),
+    product: Type.Optional(
+      orNull(Type.Union([Type.Literal('pve'), Type.Literal('pbs'), Type.Literal('pmg'), Type.Literal('pdm')])),
+    ),
+    release: Type.Optional(
+      orNull(Type.String({ pattern: '^\\d{1,3}\\.\\d{1,3}$', description: 'Write it as text, in quotes: "9.2".' })),
+    ),
+    answer: Type.Optional(orNull(MapOfMaps)),
+    postInstall: Type.Optional(orNull(MapOfMaps)),
+    install: Type.Optional(orNull(InstallSchema)),
+  },
+  { ...closed, title: 'Ironwake profile' },
+);
+
+/** Values of one node that go over its profile; `network` is short for `answer.network` with a static address. */
+export const NodeValuesSchema = Type.Object(
+  {
+    network: Type.Optional(
+      Type.Object(
+        {
+          cidr: Type.String(),
+          gateway: Type.Optional(Type.String()),
+          dns: Type.Optional(Type.String()),
+          filter: Type.Optional(Type.Record(Type.String(), Type.String())),
+        },
+        closed,
+      ),
+    ),
+    answer: Type.Optional(MapOfMaps),
+    postInstall: Type.Optional(MapOfMaps),
+  },
+  { ...closed, title: 'Values of a node' },
+);
+
+let validators: { readonly profile: ValidateFunction; readonly values: ValidateFunction } | undefined;
+
+function compiled(): NonNullable<typeof validators> {
+  const ajv = new Ajv({ allErrors: true, strict: true, verbose: true });
+  validators ??= { profile: ajv.compile(ProfileSchema), values: ajv.compile(NodeValuesSchema) };
+  return validators;
+}
+
+/** What is wrong with the shape of a profile, and values that have no place in one. */
+export function checkProfileShape(body: unknown): ProfileFinding[] {
+  if (!isMap(body)) return [notAMap('A profile is a map', 'Begin with a line such as "answer:".')];
+  return [...shapeFindings(compiled().profile, body), ...misplaced(body, ['answer'])];
+}
+
+/** The same for the values of a node. */
+export function checkNodeValuesShape(values: unknown): ProfileFinding[] {
+  if (!isMap(values)) return [notAMap('The values of a node are a map', 'Write for example { "network": { ... } }.')];
+  return [...shapeFindings(compiled().values, values), ...misplaced(values, ['answer'])];
+}
+
+function notAMap(message: string, remedy: string): ProfileFinding {
+  return { code: 'profile.shape', severity: 'error', path: [], message, remedy };
+}
+
+function shapeFindings(validate: ValidateFunction, value: unknown): ProfileFinding[] {
+  if (validate(value)) return [];
+  const errors = validate.errors ?? [];
+  // A union reports each of its branches and then itself: the branch that is not `null` says what was meant.
+  const told = errors.filter((error) => error.keyword !== 'anyOf' && error.keyword !== 'const' && !isNullBranch(error));
+  const constants = errors.filter((error) => error.keyword === 'const');
+  const findings = told.map((error) => describe(error));
+  for (const path of new Set(constants.map((error) => error.instancePath))) {
+    const values = constants
+      .filter((error) => error.instancePath === path)
+      .map((error) => String(error.params.allowedValue));
+    findings.push(
+      shape(partsOf(path), `This must be one of ${values.join(', ')}`, `Write one of ${values.join(', ')}.`),
+    );
+  }
+  return findings.filter((found, i) => findings.findIndex((other) => same(found, other)) === i);
+}
+
+function same(a: ProfileFinding, b: ProfileFinding): boolean {
+  return a.path.join('\0') === b.path.join('\0') && a.message === b.message;
+}
+
+function isNullBranch(error: ErrorObject): boolean {
+  return error.keyword === 'type' && error.params.type === 'null';
+}
+
+function partsOf(instancePath: string): string[] {
+  return instancePath
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+function shape(path: readonly string[], message: string, remedy: string): ProfileFinding {
+  return { code: 'profile.shape', severity: 'error', path, message, remedy };
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  object: 'a map',
+  array: 'a list',
+  string: 'text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+};
+
+function describe(error: ErrorObject): ProfileFinding {
+  const path = partsOf(error.instancePath);
+  if (error.keyword === 'additionalProperties') {
+    const key = String(error.params.additionalProperty);
+    const known = Object.keys(error.parentSchema?.properties ?? {});
+    const close = nearest(key, known);
+    return {
+      code: 'profile.unknown-key',
+      severity: 'error',
+      path: [...path, key],
+      message: `There is no key '${key.slice(0, 60)}' here`,
+      remedy: close === undefined ? `Known here: ${known.join(', ')}.` : `Did you mean ${close}?`,
+    };
+  }
+  if (error.keyword === 'type') {
+    const wanted = TYPE_WORDS[String(error.params.type)] ?? String(error.params.type);
+    const hint = typeof error.data === 'number' && wanted === 'text' ? ` Put it in quotes: "${error.data}".` : '';
+    return shape(path, `This must be ${wanted}`, `Write ${wanted}.${hint}`);
+  }
+  return shape(
+    path,
+    `This ${error.message ?? 'is not allowed'}`,
+    String(error.parentSchema?.description ?? 'Correct the value.'),
+  );
+}
+
+/** Sections that Ironwake writes itself for each run. */
+const OWN_SECTIONS: readonly string[] = ['post-installation-webhook', 'first-boot'];
+
+/** What a profile must not say: a clear password, and what belongs to the node or the run. */
+function misplaced(body: unknown, path: readonly string[]): ProfileFinding[] {
+  const answer = isMap(body) ? body.answer : undefined;
+  if (!isMap(answer)) return [];
+  const findings: ProfileFinding[] = [];
+  for (const section of OWN_SECTIONS.filter((name) => Object.hasOwn(answer, name))) {
+    findings.push({
+      code: 'profile.own-section',
+      severity: 'error',
+      path: [...path, section],
+      message: `[${section}] is written by Ironwake for each run`,
+      remedy: 'Remove it; steps of the first boot belong under postInstall.',
+    });
+  }
+  const global = answer.global;
+  if (!isMap(global)) return findings;
+  for (const key of Object.keys(global)) {
+    const value = global[key];
+    const at = [...path, 'global', key];
+    if (key.replaceAll('_', '-') === 'root-password' && value !== null && !isSecretReference(value)) {
+      findings.push({
+        code: 'profile.clear-password',
+        severity: 'error',
+        path: at,
+        message: 'A password in clear text has no place in a profile',
+        remedy:
+          "Remove it. Each run gets a random root password; your own goes in with 'ironwake secret set root-password' and root-password: { secret: root-password }.",
+      });
+    }
+    if (key === 'fqdn') {
+      findings.push({
+        code: 'profile.fqdn',
+        severity: 'error',
+        path: at,
+        message: 'The host name belongs to the node, not to its profile',
+        remedy: "Remove it; it is given with 'ironwake node add --fqdn'.",
+      });
+    }
+  }
+  return findings;
+}
