@@ -1,0 +1,113 @@
+/**
+ * What a post-install module is. A module is one folder below `modules/`:
+ *
+ *     module.ts      this interface: parameters, what it runs on, what it comes after, what it prepares
+ *     apply.sh       brings the node into the wanted state; run twice, the second run changes nothing
+ *     verify.sh      looks, and changes nothing: is the wanted state there?
+ *     rollback.sh    takes back what apply did
+ *     files/*.hbs    configuration files (never shell), rendered by `prepare`
+ *
+ * The scripts are static. Parameters reach them as files (`parameter NAME` in shell/module.sh), so no value is ever part of a script.
+ */
+import { readFileSync } from 'node:fs';
+import type { Static, TObject } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { nearest } from './nearest.ts';
+import { renderTemplate } from './template.ts';
+
+export const PRODUCTS = ['pve', 'pbs', 'pmg', 'pdm'] as const;
+export type Product = (typeof PRODUCTS)[number];
+
+/** Major releases by product: `{ pve: ['8', '9'] }`. */
+export type Support = Readonly<Partial<Record<Product, readonly string[]>>>;
+
+export interface ModuleContext {
+  readonly product: Product;
+  /** As the image says it: `9.2`. */
+  readonly release: string;
+}
+
+/** A file that the module's scripts find as `files/NAME`. */
+export interface PreparedFile {
+  readonly name: string;
+  readonly content: string;
+  /** Masked in everything that is reported or shown. */
+  readonly secret?: boolean;
+}
+
+export interface Prepared {
+  readonly files: readonly PreparedFile[];
+  /** What `parameter NAME` prints. Lists are one item a line. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export interface PostInstallModule<S extends TObject = TObject> {
+  /** Name of its folder and key under `postInstall:`. */
+  readonly name: string;
+  readonly title: string;
+  /** Every parameter with default and description: profile validation and the documentation come from here. */
+  readonly parameters: S;
+  readonly supports: Support;
+  /** Modules that must be through before, when they are in the plan too. If one fails, this one is skipped. */
+  readonly after: readonly string[];
+  /** Limit of one step, in seconds. */
+  readonly timeLimitSeconds: number;
+  /** Static programs of the folder beside the three scripts, started as `./NAME`. */
+  readonly programs?: readonly string[];
+  /** The module's folder, `new URL('.', import.meta.url)`. */
+  readonly folder: URL;
+  prepare(params: Static<S>, context: ModuleContext): Prepared;
+}
+
+/** Lets the compiler tie `prepare` to the schema, then forgets the schema's exact type so that modules fit into one list. */
+export function defineModule<S extends TObject>(module: PostInstallModule<S>): PostInstallModule {
+  return module;
+}
+
+/** A configuration file of the module, rendered: `renderFile(folder, 'proxmox.sources', values)` reads `files/proxmox.sources.hbs`. */
+export function renderFile(folder: URL, name: string, values: Readonly<Record<string, unknown>>): string {
+  return renderTemplate(readFileSync(new URL(`files/${name}.hbs`, folder), 'utf8'), values, 'config');
+}
+
+export interface ParameterFinding {
+  /** Path below the module's parameters with dots: `keys.0`. Empty for the whole. */
+  readonly path: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** `value` with the defaults of the module's schema filled in. The value itself is left as it is. */
+export function withDefaults(module: PostInstallModule, value: unknown): unknown {
+  return Value.Default(module.parameters, value === undefined || value === null ? {} : structuredClone(value));
+}
+
+/** What is wrong with a module's parameters as a profile gives them; empty when they are good. Values are not repeated: one could be a secret. */
+export function validateParameters(module: PostInstallModule, value: unknown): readonly ParameterFinding[] {
+  const complete = withDefaults(module, value);
+  const seen = new Set<string>();
+  const findings: ParameterFinding[] = [];
+  for (const error of Value.Errors(module.parameters, complete)) {
+    const path = error.path.split('/').slice(1).join('.');
+    // A missing key is reported again as a value of the wrong type: the first says it better.
+    if (seen.has(path)) continue;
+    seen.add(path);
+    const known = Object.keys(module.parameters.properties);
+    const key = path.split('.')[0] ?? '';
+    const described: unknown = module.parameters.properties[key]?.description;
+    if (path !== '' && !known.includes(key)) {
+      const meant = nearest(key, known);
+      findings.push({
+        path,
+        message: `module ${module.name} has no parameter '${key.slice(0, 60)}'`,
+        remedy: meant === undefined ? `It has: ${known.join(', ')}.` : `Did you mean '${meant}'?`,
+      });
+      continue;
+    }
+    findings.push({
+      path,
+      message: error.message,
+      remedy: typeof described === 'string' ? described : `See the parameters of module ${module.name}.`,
+    });
+  }
+  return findings;
+}

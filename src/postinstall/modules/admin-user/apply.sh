@@ -1,0 +1,63 @@
+#!/bin/bash
+# shellcheck source=src/postinstall/shell/module.sh
+. "$IRONWAKE_LIB/module.sh"
+
+name=$(parameter name)
+comment=$(parameter comment)
+
+# Every key must be one before anything is changed: half an account is worse than none.
+while read -r key; do
+  ssh-keygen -l -f /dev/stdin <<< "$key" > /dev/null || fail "this is not a public key: ${key:0:60}"
+done < parameters/keys
+
+if ! command -v visudo > /dev/null; then
+  apt_get update || true
+  apt_get install --no-install-recommends sudo || fail 'the package sudo cannot be installed'
+  changed 'package sudo'
+fi
+
+if ! id -u "$name" > /dev/null 2>&1; then
+  : > "$IRONWAKE_STATE/created"
+  useradd --create-home --shell /bin/bash --comment "$comment" "$name"
+  changed "account $name"
+elif [ "$(id -u "$name")" -lt 1000 ]; then
+  fail "$name is an account of the system, choose another name"
+fi
+if [ "$(getent passwd "$name" | cut -d: -f5)" != "$comment" ]; then
+  usermod --comment "$comment" "$name"
+  changed "full name of $name"
+fi
+if ! id -nG "$name" | tr ' ' '\n' | grep -qx sudo; then
+  usermod --append --groups sudo "$name"
+  changed "group sudo for $name"
+fi
+if [ "$(passwd --status "$name" | cut -d' ' -f2)" != L ]; then
+  usermod --lock "$name"
+  changed "password of $name locked"
+fi
+
+# As the user itself: root does not write into a folder where somebody else can lay links.
+# The folder of this script is closed to the user, hence the program as text.
+added=$(runuser -u "$name" -- bash -c "$(cat ./add-keys.sh)" < parameters/keys)
+if [ -n "$added" ]; then changed "keys of $name"; fi
+
+# A broken file in sudoers.d switches sudo off for everybody.
+visudo -q -c -f files/sudoers || fail 'the sudo rule is refused by visudo'
+install_file files/sudoers /etc/sudoers.d/50-ironwake 0440
+
+if command -v pveum > /dev/null; then
+  role=$(parameter pve-role)
+  if ! pveum group list --output-format json | grep -q '"groupid" *: *"ironwake-admins"'; then
+    pveum group add ironwake-admins --comment 'Administrators made by Ironwake'
+    changed 'Proxmox VE group ironwake-admins'
+  fi
+  if ! pveum acl list --output-format json | tr '{' '\n' | grep '"ugid" *: *"ironwake-admins"' | grep '"path" *: *"/"' |
+    grep -qF "\"$role\""; then
+    pveum acl modify / --groups ironwake-admins --roles "$role"
+    changed "Proxmox VE role $role for ironwake-admins"
+  fi
+  if ! pveum user list --output-format json | tr '{' '\n' | grep -qF "\"$name@pam\""; then
+    pveum user add "$name@pam" --groups ironwake-admins --comment "$comment"
+    changed "Proxmox VE user $name@pam"
+  fi
+fi

@@ -1,0 +1,50 @@
+/** The administrator's own account: key login, sudo, and where there is Proxmox VE its permission. */
+import { Type } from '@sinclair/typebox';
+import { defineModule, renderFile } from '../../module.ts';
+import { PublicKey } from '../public-key.ts';
+
+const Parameters = Type.Object(
+  {
+    name: Type.String({
+      pattern: '^(?!root$)[a-z][a-z0-9_-]{0,30}$',
+      description: 'Name of the account: lower-case letters, digits, hyphens and underscores, not root.',
+    }),
+    comment: Type.String({
+      default: 'Administrator',
+      pattern: '^[^:,\\u0000-\\u001f\\u007f]{0,100}$',
+      description: 'Full name of the person; no colon and no comma.',
+    }),
+    keys: Type.Array(PublicKey, {
+      minItems: 1,
+      maxItems: 50,
+      description: 'Public keys that may log in, each one line as in an id_ed25519.pub.',
+    }),
+    pveRole: Type.String({
+      default: 'Administrator',
+      pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,63}$',
+      description: 'Role on / in Proxmox VE, given to the group ironwake-admins. Only where pveum exists.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export const adminUser = defineModule({
+  name: 'admin-user',
+  title: 'Administrator account with key login and sudo',
+  parameters: Parameters,
+  supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
+  // sudo may have to be installed.
+  after: ['repositories'],
+  timeLimitSeconds: 900,
+  programs: ['add-keys.sh'],
+  folder: new URL('.', import.meta.url),
+  prepare: (params) => ({
+    parameters: {
+      name: params.name,
+      comment: params.comment,
+      keys: params.keys.map((key) => `${key}\n`).join(''),
+      'pve-role': params.pveRole,
+    },
+    files: [{ name: 'sudoers', content: renderFile(new URL('.', import.meta.url), 'sudoers', { name: params.name }) }],
+  }),
+});

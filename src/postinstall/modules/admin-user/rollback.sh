@@ -1,0 +1,12 @@
+#!/bin/bash
+# shellcheck source=src/postinstall/shell/module.sh
+. "$IRONWAKE_LIB/module.sh"
+
+restore /etc/sudoers.d/50-ironwake
+if [ -e "$IRONWAKE_STATE/created" ]; then
+  # Only an account that this module made; one that was there before keeps its keys.
+  name=$(parameter name)
+  if command -v pveum > /dev/null; then pveum user delete "$name@pam" 2> /dev/null || true; fi
+  if id -u "$name" > /dev/null 2>&1; then userdel --remove "$name" 2> /dev/null; fi
+  rm -f "$IRONWAKE_STATE/created"
+fi

@@ -1,0 +1,25 @@
+#!/bin/bash
+# shellcheck source=src/postinstall/shell/module.sh
+. "$IRONWAKE_LIB/module.sh"
+
+name=$(parameter name)
+id -u "$name" > /dev/null 2>&1 || fail "there is no account $name"
+
+expect "group sudo of $name" yes "$(id -nG "$name" | tr ' ' '\n' | grep -qx sudo && echo yes || echo no)"
+expect "password of $name" L "$(passwd --status "$name" | cut -d' ' -f2)"
+home=$(getent passwd "$name" | cut -d: -f6)
+while read -r key; do
+  print=$(ssh-keygen -l -f /dev/stdin <<< "$key" | cut -d' ' -f2)
+  expect "key $print of $name" yes \
+    "$(ssh-keygen -l -f "$home/.ssh/authorized_keys" 2> /dev/null | grep -qF " $print " && echo yes || echo no)"
+done < parameters/keys
+expect 'rights of authorized_keys' "600 $name" "$(stat -c '%a %U' "$home/.ssh/authorized_keys")"
+expect 'sudo without password' yes "$(runuser -u "$name" -- sudo -n -k true > /dev/null 2>&1 && echo yes || echo no)"
+expect 'all sudo rules' fine "$(visudo -q -c > /dev/null 2>&1 && echo fine || echo broken)"
+if command -v pveum > /dev/null; then
+  expect "Proxmox VE user $name@pam" yes \
+    "$(pveum user list --output-format json | tr '{' '\n' | grep -qF "\"$name@pam\"" && echo yes || echo no)"
+  expect "Proxmox VE role of ironwake-admins" yes \
+    "$(pveum acl list --output-format json | tr '{' '\n' | grep '"ugid" *: *"ironwake-admins"' | grep -qF "\"$(parameter pve-role)\"" && echo yes || echo no)"
+fi
+verified

@@ -1,0 +1,147 @@
+/** The plan: what a profile's `postInstall` means for one node, as a value. Pure. */
+import { createHash } from 'node:crypto';
+import { IronwakeError, invalid } from '../errors.ts';
+import {
+  type ModuleContext,
+  type PostInstallModule,
+  type Prepared,
+  type Product,
+  validateParameters,
+  withDefaults,
+} from './module.ts';
+import { MODULES } from './modules/index.ts';
+import { nearest } from './nearest.ts';
+
+export interface PlanRequest {
+  /** The profile's `postInstall`: module name to its parameters; `false` leaves a module out, `{}`, `true` and null take its defaults. */
+  readonly postInstall: unknown;
+  readonly product: Product;
+  /** `9.2` */
+  readonly release: string;
+  /** What there is to choose from; the shipped ones unless told. */
+  readonly modules?: readonly PostInstallModule[];
+}
+
+export interface PlannedModule {
+  readonly module: PostInstallModule;
+  /** With defaults filled in. */
+  readonly params: Readonly<Record<string, unknown>>;
+  /** Names of the modules in this plan that it waits for. */
+  readonly needs: readonly string[];
+  readonly prepared: Prepared;
+}
+
+export interface Plan {
+  readonly context: ModuleContext;
+  /** In the order in which they run. */
+  readonly modules: readonly PlannedModule[];
+  /** SHA-256 (hex) of everything the plan consists of but the scripts: equal plans, equal digests. */
+  readonly digest: string;
+}
+
+/**
+ * Puts the modules of a profile into the order in which they run: a module after those that it names in `after`, otherwise in the
+ * order of the shipped list, whatever order the profile has.
+ * @throws IronwakeError `plan.malformed`, `plan.module-unknown`, `plan.not-supported`, `plan.parameter`, `plan.cycle`
+ */
+export function buildPlan(request: PlanRequest): Plan {
+  const available = request.modules ?? MODULES;
+  const context: ModuleContext = { product: request.product, release: request.release };
+  const wanted = readWanted(request.postInstall, available);
+  const modules = inOrder(
+    available.filter((module) => wanted.has(module.name)),
+    wanted,
+  ).map((module) => planned(module, wanted, context));
+  const digest = createHash('sha256')
+    .update(
+      JSON.stringify([
+        context,
+        modules.map(({ module, needs, prepared }) => [module.name, needs, canonical(prepared)]),
+      ]),
+    )
+    .digest('hex');
+  return { context, modules, digest };
+}
+
+type Wanted = ReadonlyMap<string, unknown>;
+
+function readWanted(postInstall: unknown, available: readonly PostInstallModule[]): Wanted {
+  const wanted = new Map<string, unknown>();
+  if (postInstall === undefined || postInstall === null) return wanted;
+  if (typeof postInstall !== 'object' || Array.isArray(postInstall))
+    throw invalid(
+      'plan.malformed',
+      'postInstall',
+      'postInstall is not a table of modules',
+      'Write one key per module, for example `ssh: {}`.',
+    );
+  const names = available.map((module) => module.name);
+  for (const [name, params] of Object.entries(postInstall)) {
+    if (!names.includes(name)) {
+      const meant = nearest(name, names);
+      throw invalid(
+        'plan.module-unknown',
+        `postInstall.${name.slice(0, 60)}`,
+        `there is no module '${name.slice(0, 60)}'`,
+        meant === undefined ? `Modules are: ${names.join(', ')}.` : `Did you mean '${meant}'?`,
+      );
+    }
+    if (params !== false) wanted.set(name, params === true ? {} : params);
+  }
+  return wanted;
+}
+
+function planned(module: PostInstallModule, wanted: Wanted, context: ModuleContext): PlannedModule {
+  const field = `postInstall.${module.name}`;
+  const releases = module.supports[context.product];
+  const major = context.release.split('.')[0] ?? '';
+  if (releases?.includes(major) !== true) {
+    const supported = Object.entries(module.supports).map(([product, list]) => `${product} ${list.join(', ')}`);
+    throw invalid(
+      'plan.not-supported',
+      field,
+      `module ${module.name} does not know ${context.product} ${context.release}`,
+      `It knows: ${supported.join('; ')}. Leave it out with \`${module.name}: false\`.`,
+    );
+  }
+  const given = wanted.get(module.name);
+  const finding = validateParameters(module, given)[0];
+  if (finding !== undefined) {
+    const path = finding.path === '' ? field : `${field}.${finding.path}`;
+    throw invalid('plan.parameter', path, finding.message, finding.remedy);
+  }
+  const params = withDefaults(module, given) as Record<string, unknown>;
+  const needs = module.after.filter((name) => wanted.has(name));
+  return { module, params, needs, prepared: module.prepare(params, context) };
+}
+
+function inOrder(modules: readonly PostInstallModule[], wanted: Wanted): readonly PostInstallModule[] {
+  const ordered: PostInstallModule[] = [];
+  const placed = new Set<string>();
+  while (ordered.length < modules.length) {
+    const next = modules.find(
+      (module) => !placed.has(module.name) && module.after.every((name) => !wanted.has(name) || placed.has(name)),
+    );
+    if (next === undefined) {
+      const left = modules.filter((module) => !placed.has(module.name)).map((module) => module.name);
+      throw new IronwakeError({
+        kind: 'invalid',
+        code: 'plan.cycle',
+        field: 'postInstall',
+        message: `modules wait for each other: ${left.join(', ')}`,
+        remedy: 'Take one of them out of the plan, or mend `after` in its module.ts.',
+      });
+    }
+    ordered.push(next);
+    placed.add(next.name);
+  }
+  return ordered;
+}
+
+/** The same JSON for the same content, whatever order the keys were written in. */
+function canonical(prepared: Prepared): unknown {
+  return [
+    Object.entries(prepared.parameters).sort(([a], [b]) => (a < b ? -1 : 1)),
+    prepared.files.map(({ name, content }) => [name, content]).sort(([a = ''], [b = '']) => (a < b ? -1 : 1)),
+  ];
+}

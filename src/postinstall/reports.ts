@@ -1,0 +1,83 @@
+/** What a node sends about its plan, parsed at the border. Limits keep a broken or hostile node from filling the disk. */
+import { type Static, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { IronwakeError } from '../errors.ts';
+import type { StepReport } from '../runs/run.ts';
+
+/** The runner sends at most 8 at once (shell/runner.sh). */
+export const MAX_REPORTS = 64;
+/** UTF-16 units; the runner cuts at 16 KiB of UTF-8, which is never more. */
+export const MAX_OUTPUT = 16_384;
+export const MAX_DETAIL = 500;
+/** The largest body that a well-behaved node sends, with every character escaped, in bytes. */
+export const MAX_REPORTS_BODY = 2 << 20;
+
+const EPOCH_MS_LIMIT = 8_640_000_000_000_000;
+
+const StepReportSchema = Type.Object(
+  {
+    seq: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    module: Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' }),
+    step: Type.Union([
+      Type.Literal('apply'),
+      Type.Literal('verify'),
+      Type.Literal('reapply'),
+      Type.Literal('rollback'),
+    ]),
+    result: Type.Union([
+      Type.Literal('changed'),
+      Type.Literal('unchanged'),
+      Type.Literal('ok'),
+      Type.Literal('failed'),
+      Type.Literal('skipped'),
+    ]),
+    startedAt: Type.Integer({ minimum: 0, maximum: EPOCH_MS_LIMIT }),
+    durationMs: Type.Integer({ minimum: 0, maximum: 604_800_000 }),
+    output: Type.String({ maxLength: MAX_OUTPUT }),
+    detail: Type.String({ maxLength: MAX_DETAIL }),
+  },
+  { additionalProperties: false },
+);
+
+const RunId = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' });
+
+/** Body of `POST /node/v1/reports`. */
+export const ReportsSchema = Type.Object(
+  { run: RunId, reports: Type.Array(StepReportSchema, { minItems: 1, maxItems: MAX_REPORTS }) },
+  { additionalProperties: false },
+);
+export interface Reports {
+  readonly run: string;
+  readonly reports: readonly StepReport[];
+}
+
+/** Body of `POST /node/v1/finished`. */
+export const FinishedSchema = Type.Object(
+  { run: RunId, result: Type.Union([Type.Literal('ok'), Type.Literal('failed')]) },
+  { additionalProperties: false },
+);
+export type Finished = Readonly<Static<typeof FinishedSchema>>;
+
+/** @throws IronwakeError `reports.malformed`, naming the field; what the field holds is not repeated */
+export function parseReports(body: unknown): Reports {
+  const error = Value.Errors(ReportsSchema, body).First();
+  if (error !== undefined) throw malformed(error.path, error.message);
+  return body as Static<typeof ReportsSchema>;
+}
+
+/** @throws IronwakeError `reports.malformed` */
+export function parseFinished(body: unknown): Finished {
+  const error = Value.Errors(FinishedSchema, body).First();
+  if (error !== undefined) throw malformed(error.path, error.message);
+  return body as Finished;
+}
+
+function malformed(path: string, message: string): IronwakeError {
+  return new IronwakeError({
+    kind: 'invalid',
+    code: 'reports.malformed',
+    field: path.split('/').slice(1).join('.') || 'body',
+    message: `the report cannot be read: ${message}`,
+    remedy: 'The node runs a plan of another version: arm it again.',
+  });
+}

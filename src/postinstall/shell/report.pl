@@ -1,0 +1,51 @@
+#!/usr/bin/perl
+# report.pl SEQ MODULE STEP RESULT STARTED_MS DURATION_MS OUTPUT_FILE DETAIL_FILE SECRETS_DIR: one step report as one line of JSON.
+# Only Debian's perl-base is there, so the encoder is our own.
+use strict;
+use warnings;
+
+my ($seq, $module, $step, $result, $started, $duration, $output_file, $detail_file, $secrets_dir) = @ARGV;
+
+sub slurp {
+    my ($path) = @_;
+    open my $in, '<:raw', $path or return '';
+    local $/;
+    my $bytes = <$in>;
+    return defined $bytes ? $bytes : '';
+}
+
+# Every line of a secret is masked wherever it turns up; shorter ones than four characters would mask half the text.
+my @secrets = sort { length $b <=> length $a } grep { length >= 4 } map { split /\n/, slurp($_) } glob "$secrets_dir/*";
+my $secret = @secrets ? join '|', map { quotemeta } @secrets : undef;
+
+sub clean {
+    my ($text, $limit) = @_;
+    $text =~ s/$secret/********/g if defined $secret;
+    $text =~ s/\e\[[0-9;?]*[A-Za-z]//g;
+    $text =~ s/\r+\n/\n/g;
+    $text =~ s/[\x00-\x08\x0b-\x1f\x7f]/?/g;
+    if (length $text > $limit) {
+        $text = substr $text, -$limit;
+        $text =~ s/^[\x80-\xbf]+//;
+    }
+    # Bytes that are no UTF-8 are read as Latin-1: nothing that a program prints may break the report.
+    utf8::decode($text);
+    return $text;
+}
+
+sub quoted {
+    my ($text) = @_;
+    my %short = ("\n" => '\n', "\t" => '\t', '"' => '\"', '\\' => '\\\\');
+    $text =~ s/(["\\\n\t])/$short{$1}/g;
+    return qq{"$text"};
+}
+
+my $detail = clean(slurp($detail_file), 10_000);
+$detail =~ s/\s+/ /g;
+$detail =~ s/^ | $//g;
+$detail = substr $detail, 0, 250;
+
+binmode STDOUT, ':encoding(UTF-8)';
+printf "{\"seq\":%d,\"module\":%s,\"step\":%s,\"result\":%s,\"startedAt\":%.0f,\"durationMs\":%.0f,\"output\":%s,\"detail\":%s}\n",
+    $seq, quoted($module), quoted($step), quoted($result), $started, $duration,
+    quoted(clean(slurp($output_file), 16_384)), quoted($detail);

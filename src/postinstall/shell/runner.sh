@@ -1,0 +1,256 @@
+#!/bin/bash
+# Runs the unpacked plan: each module in order through apply, verify and a second apply that must change nothing. Every step is
+# reported; what the daemon cannot take now waits in the spool, in order. Started anew after a restart it goes on where it was.
+set -u -o pipefail
+umask 077
+export HOME=/root LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+cd /
+
+# shellcheck source=src/postinstall/shell/http.sh
+. /var/lib/ironwake/lib/http.sh
+
+plan="$iw_home/plan"
+spool="$iw_home/spool"
+mkdir -p "$spool/refused" "$iw_home/state" "$iw_home/rollback.d" "$iw_home/work"
+exec 8> "$iw_home/runner.lock"
+if ! flock -n 8; then
+  printf 'the plan is running already\n' >&2
+  exit 1
+fi
+
+# Debian's and Proxmox's daily jobs would hold apt's locks for minutes. Stopped is not disabled: a restart starts them too.
+timers=()
+for timer in apt-daily.timer apt-daily-upgrade.timer pve-daily-update.timer; do
+  if systemctl --quiet is-active "$timer" 2> /dev/null; then timers+=("$timer"); fi
+done
+[ ${#timers[@]} -eq 0 ] || systemctl stop "${timers[@]}"
+restart_timers() { [ ${#timers[@]} -eq 0 ] || systemctl start "${timers[@]}"; }
+trap restart_timers EXIT
+trap 'exit 143' TERM INT
+
+# Milliseconds since boot: the wall clock may be set while a step runs.
+uptime_ms() {
+  local up
+  read -r up _ < /proc/uptime
+  printf '%s' "$((10#${up%.*} * 1000 + 10#${up#*.} * 10))"
+}
+
+# deliver: sends what is spooled, oldest first. 0 when nothing is left.
+deliver() {
+  local most=8 file mark
+  local -a batch
+  while :; do
+    batch=()
+    for file in "$spool"/[0-9]*.json; do
+      [ -e "$file" ] || continue
+      batch+=("$file")
+      [ ${#batch[@]} -lt "$most" ] || break
+    done
+    [ ${#batch[@]} -gt 0 ] || return 0
+    {
+      printf '{"run":"%s","reports":[' "$(setting run)"
+      mark=''
+      for file in "${batch[@]}"; do
+        printf '%s' "$mark"
+        cat "$file"
+        mark=,
+      done
+      printf ']}'
+    } > "$iw_home/work/reports"
+    if request POST /node/v1/reports "$iw_home/work/answer" "$iw_home/work/reports"; then
+      rm -f "${batch[@]}"
+      continue
+    fi
+    case $http_status in
+      400 | 404 | 409 | 410 | 413 | 422)
+        # It will never be taken. One that is broken must not hold back the others; it stays on this disk.
+        if [ ${#batch[@]} -eq 1 ]; then
+          printf 'a report was refused (%s) and stays in %s\n' "$http_status" "$spool/refused" >&2
+          mv -f "${batch[@]}" "$spool/refused/"
+        else
+          most=1
+        fi
+        ;;
+      *) return 1 ;;
+    esac
+  done
+}
+
+# report MODULE STEP RESULT STARTED_MS DURATION_MS: reads the state folder's `output` and `detail`.
+report() {
+  local state="$iw_home/state/$1" next name
+  next=$(($(cat "$iw_home/seq" 2> /dev/null || echo 0) + 1))
+  name=$(printf '%s/%06d.json' "$spool" "$next")
+  perl "$iw_home/lib/report.pl" "$next" "$@" "$state/output" "$state/detail" "$plan/modules/$1/secrets" > "$name.new"
+  mv -f "$name.new" "$name"
+  printf '%s\n' "$next" > "$iw_home/seq.new"
+  mv -f "$iw_home/seq.new" "$iw_home/seq"
+  printf '%s %s: %s, %s ms: %s\n' "$1" "$2" "$3" "$5" "$(cat "$state/detail" 2> /dev/null)"
+  deliver || printf 'reports wait for the Ironwake server: %s\n' "$http_reason" >&2
+}
+
+# step MODULE STEP SCRIPT: runs one script of a module under its time limit and reports it. Sets `result`.
+step() {
+  local module=$1 step=$2 script=$3 state="$iw_home/state/$1" folder="$plan/modules/$1" code=0 started from limit
+  limit=$(cat "$folder/limit")
+  : > "$state/detail"
+  : > "$state/changes"
+  started=$(date +%s%3N)
+  from=$(uptime_ms)
+  (
+    cd "$folder" || exit 1
+    export IRONWAKE_LIB="$iw_home/lib" IRONWAKE_MODULE="$module" IRONWAKE_STATE="$state"
+    export IRONWAKE_CHANGES="$state/changes" IRONWAKE_DETAIL="$state/detail"
+    exec timeout --kill-after=15 "$limit" bash "./$script"
+  ) > "$state/output" 2>&1 < /dev/null 8>&- || code=$?
+  if [ "$code" -eq 124 ] || [ "$code" -eq 137 ]; then printf 'it took longer than %s s\n' "$limit" > "$state/detail"; fi
+  if [ "$code" -ne 0 ]; then
+    result=failed
+    [ -s "$state/detail" ] || tail -n 1 "$state/output" > "$state/detail"
+    [ -s "$state/detail" ] || printf 'it ended with status %s\n' "$code" > "$state/detail"
+  elif [ "$step" = verify ] || [ "$step" = rollback ]; then
+    result=ok
+  elif [ ! -s "$state/changes" ]; then
+    result=unchanged
+  elif [ "$step" = reapply ]; then
+    result=failed
+    printf 'a second run still changes: %s\n' "$(paste -sd ' ' "$state/changes")" > "$state/detail"
+  else
+    result=changed
+    [ -s "$state/detail" ] || paste -sd ' ' "$state/changes" > "$state/detail"
+  fi
+  if [ "$step" = apply ] && [ -s "$state/changes" ]; then : > "$state/touched"; fi
+  report "$module" "$step" "$result" "$started" "$(($(uptime_ms) - from))"
+}
+
+mark() {
+  printf '%s\n' "$2" > "$iw_home/state/$1/status.new"
+  mv -f "$iw_home/state/$1/status.new" "$iw_home/state/$1/status"
+}
+
+# What a module has changed is taken back when it did not succeed; what it never touched is left alone.
+give_up() {
+  local module=$1 state="$iw_home/state/$1"
+  if [ -e "$iw_home/rollback.d/$module" ]; then
+    # The module armed a timer: the same lock keeps timer and runner apart, and whoever is second finds nothing to do.
+    systemctl stop "ironwake-rollback-$module.timer" 2> /dev/null
+    local started from
+    started=$(date +%s%3N)
+    from=$(uptime_ms)
+    result=ok
+    : > "$state/detail"
+    bash "$iw_home/lib/rollback.sh" "$module" 'it did not succeed' > "$state/output" 2>&1 < /dev/null 8>&- || result=failed
+    tail -n 1 "$state/output" > "$state/detail"
+    rm -f "$state/rolled-back"
+    report "$module" rollback "$result" "$started" "$(($(uptime_ms) - from))"
+  elif [ -e "$state/rolled-back" ]; then
+    tell_rolled_back "$module"
+  elif [ -e "$state/touched" ]; then
+    step "$module" rollback rollback.sh
+  fi
+  rm -f "$state/touched"
+  mark "$module" failed
+}
+
+# A rollback that ran without the runner, by timer or at boot, is reported by the next one to notice.
+tell_rolled_back() {
+  local state="$iw_home/state/$1"
+  mv -f "$state/rolled-back" "$state/detail"
+  : > "$state/output"
+  report "$1" rollback ok "$(date +%s%3N)" 0
+}
+
+run_module() {
+  local module=$1 state="$iw_home/state/$1" need status attempts
+  mkdir -p "$state"
+  # Another plan for the same node starts from the beginning; the same plan goes on.
+  if ! cmp -s "$plan/modules/$module/input" "$state/input"; then
+    rm -f "$state/status" "$state/attempts"
+    cp "$plan/modules/$module/input" "$state/input"
+  fi
+  status=$(cat "$state/status" 2> /dev/null || echo pending)
+  case $status in
+    finished | failed | skipped) return ;;
+  esac
+  while read -r need; do
+    if [ "$(cat "$iw_home/state/$need/status" 2> /dev/null)" != finished ]; then
+      : > "$state/output"
+      printf 'it comes after %s, which did not succeed\n' "$need" > "$state/detail"
+      report "$module" apply skipped "$(date +%s%3N)" 0
+      mark "$module" skipped
+      return
+    fi
+  done < "$plan/modules/$module/needs"
+  if [ -e "$state/rolled-back" ] && [ ! -e "$iw_home/rollback.d/$module" ]; then tell_rolled_back "$module"; fi
+  attempts=$(($(cat "$state/attempts" 2> /dev/null || echo 0) + 1))
+  printf '%s\n' "$attempts" > "$state/attempts"
+  if [ "$attempts" -gt 3 ]; then
+    : > "$state/output"
+    printf 'the node restarted three times in this module\n' > "$state/detail"
+    report "$module" apply failed "$(date +%s%3N)" 0
+    give_up "$module"
+    return
+  fi
+  local result
+  if [ "$status" = pending ]; then
+    step "$module" apply apply.sh
+    if [ "$result" = failed ]; then give_up "$module" && return; fi
+    mark "$module" applied
+    status=applied
+  fi
+  if [ "$status" = applied ]; then
+    step "$module" verify verify.sh
+    if [ "$result" = failed ]; then give_up "$module" && return; fi
+    mark "$module" verified
+  fi
+  step "$module" reapply apply.sh
+  if [ "$result" = failed ]; then give_up "$module" && return; fi
+  rm -f "$state/touched"
+  mark "$module" finished
+}
+
+# Proxmox VE's own file system appears some seconds after the network; a node without it has nothing to wait for.
+if command -v pmxcfs > /dev/null; then
+  for _ in {1..60}; do
+    if mountpoint -q /etc/pve && [ -w /etc/pve/local ]; then break; fi
+    sleep 2
+  done
+fi
+# 9.2 sets a staged subscription key on the first boot, unordered against us.
+for _ in {1..60}; do
+  [ "$(systemctl is-active proxmox-first-boot-subscription.service 2> /dev/null)" = activating ] || break
+  sleep 2
+done
+
+http_configure
+# What is still armed here was left by a runner that ended in the middle.
+for flag in "$iw_home"/rollback.d/*; do
+  if [ -e "$flag" ]; then bash "$iw_home/lib/rollback.sh" "${flag##*/}" 'the plan was interrupted before the change was confirmed' 8>&-; fi
+done
+while read -r module; do run_module "$module"; done < "$plan/order"
+
+outcome=ok
+while read -r module; do
+  [ "$(cat "$iw_home/state/$module/status")" = finished ] || outcome=failed
+done < "$plan/order"
+
+pause=1
+until deliver; do
+  sleep "$pause"
+  pause=$((pause * 2))
+  [ "$pause" -le 30 ] || pause=30
+done
+printf '{"run":"%s","result":"%s"}' "$(setting run)" "$outcome" > "$iw_home/work/finished"
+until insist 60 POST /node/v1/finished "$iw_home/work/answer" "$iw_home/work/finished"; do
+  case $http_status in
+    # The run has ended without us: there is nobody left to tell.
+    404 | 409 | 410) break ;;
+  esac
+done
+printf 'the plan has ended: %s\n' "$outcome"
+
+# From here on nothing of this is needed: credential, plan (it may hold secrets), addresses.
+rm -f "$iw_home/pending" "$iw_home/credential" "$iw_home/curl.conf" "$iw_home/wget.conf" "$iw_home/plan.sh" "$iw_home/http.log"
+rm -rf "$plan" "$iw_home/work"
+systemctl disable --quiet ironwake-first-boot.service ironwake-rollback.service 2> /dev/null
+printf '%s\n' "$outcome" > "$iw_home/result"
