@@ -2,7 +2,6 @@
  * What a machine boots, and why. Pure: facts and situation in, a value out; nothing here sends, stores or reads a clock. DHCP turns the
  * value into a packet, HTTP into a script, `explain` into a sentence.
  */
-import type { Firmware } from '../net/arch.ts';
 import type { Segment } from '../net/segment.ts';
 import type { RunState } from '../runs/run.ts';
 import type { ClientFacts } from './facts.ts';
@@ -66,7 +65,8 @@ export function decideBoot(facts: ClientFacts, situation: BootSituation, segment
     return { kind: 'silent', because: { code: 'request-for-the-dhcp-server' } };
   const { yes, because } = mayInstall(situation);
   if (!situation.registered) return { kind: 'silent', because };
-  const scriptUrl = `${segment.httpUrl}/boot/script`;
+  // The MAC stands in the URL for routed clients; on our own networks the neighbour table decides who is asking.
+  const scriptUrl = `${segment.httpUrl}/boot/script/${facts.mac.replaceAll(':', '-')}`;
   // iPXE shows the script's words on the machine's screen, so it always gets one: it sends the machine to its disk itself.
   if (facts.kind === 'ipxe') return { kind: 'script', url: scriptUrl, because };
   if (!yes) return { kind: 'local-disk', because };
@@ -97,6 +97,3 @@ export function describeReason(reason: BootReason): string {
   const describe = REASONS[reason.code] as (reason: BootReason) => string;
   return describe(reason);
 }
-
-/** How a machine is told to boot its disk depends on its firmware. */
-export type LocalDiskFirmware = Firmware;

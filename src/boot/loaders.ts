@@ -7,6 +7,8 @@ export interface Loader {
   readonly firmware: Arch['firmware'];
   readonly cpu: Arch['cpu'];
   readonly comment: string;
+  /** False for a loader that not every Debian release has. */
+  readonly required: boolean;
 }
 
 /**
@@ -19,9 +21,16 @@ export const LOADERS: readonly Loader[] = [
     firmware: 'bios',
     cpu: 'x86_64',
     comment: 'iPXE for BIOS, with the network driver of the card itself',
+    required: true,
   },
-  { file: 'ipxe-x86_64.efi', firmware: 'uefi', cpu: 'x86_64', comment: 'iPXE for UEFI x64' },
-  { file: 'ipxe-arm64.efi', firmware: 'uefi', cpu: 'arm64', comment: 'iPXE for UEFI arm64 (Debian 13)' },
+  { file: 'ipxe-x86_64.efi', firmware: 'uefi', cpu: 'x86_64', comment: 'iPXE for UEFI x64', required: true },
+  {
+    file: 'ipxe-arm64.efi',
+    firmware: 'uefi',
+    cpu: 'arm64',
+    comment: 'iPXE for UEFI arm64 (Debian 13)',
+    required: false,
+  },
 ];
 
 /** The loader's file name for an architecture, or undefined when there is none. */

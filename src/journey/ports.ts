@@ -150,6 +150,21 @@ export interface Store extends Repositories {
   close(): Promise<void>;
 }
 
+/** Connects to a node's SSH server, as an administrator would. Implemented by src/ssh. */
+export interface SshProber {
+  /**
+   * Opens a connection to `address` port 22, demands one of `hostKeys` (OpenSSH public key lines), and logs in with the private key.
+   * Never throws: what went wrong is the result.
+   */
+  probe(target: {
+    readonly address: Ipv4;
+    readonly user: string;
+    readonly hostKeys: readonly string[];
+    /** OpenSSH private key, PEM. */
+    readonly privateKey: string;
+  }): Promise<{ readonly result: 'ok' | 'failed'; readonly detail: string }>;
+}
+
 /** A client's address on one of our networks. */
 export interface Peer {
   readonly address: Ipv4;

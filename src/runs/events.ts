@@ -106,6 +106,12 @@ const CATALOGUE = {
     (d) => `installed as ${text(d, 'fqdn')} (${text(d, 'product')} ${text(d, 'version')}); host keys recorded`,
   ),
   'installer.webhook-repeated': info(() => 'the same post-installation report came again; nothing changed'),
+  'installer.webhook-unreadable': {
+    severity: 'alarm',
+    text: () => 'the post-installation report could not be read, so the host keys of the node are not known',
+    cause: () => 'an installer of a release that sends another form',
+    remedy: () => 'The node cannot prove itself and its plan will not run: cancel, and install with another image.',
+  },
   'installer.webhook-held': {
     severity: 'warning',
     text: () => 'the post-installation report came while the run is contested; it is kept until you decide',

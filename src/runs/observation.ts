@@ -40,6 +40,8 @@ export type Observation =
       readonly source: Source;
       /** SHA-256 of the body, hex. */
       readonly digest: string;
+      /** False for a body that is not the report that the installer sends. */
+      readonly readable: boolean;
       readonly document: Readonly<Record<string, unknown>>;
       readonly hostKeys: HostKeys;
       readonly fqdn: string;

@@ -270,7 +270,10 @@ class Step {
     return this.#enter(
       'installed',
       { webhookDigest: seen.digest, webhook: seen.document, hostKeys: seen.hostKeys, nodeAddress: seen.source.address },
-      [event('installer.installed', { fqdn: seen.fqdn, product: seen.product, version: seen.version })],
+      [
+        event('installer.installed', { fqdn: seen.fqdn, product: seen.product, version: seen.version }),
+        ...(seen.readable ? [] : [event('installer.webhook-unreadable')]),
+      ],
     );
   }
 

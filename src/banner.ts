@@ -1,0 +1,32 @@
+/** What `ironwake serve` prints when it is ready: where it listens, how to know it, and what to type next. */
+import type { Segment } from './net/segment.ts';
+
+export interface BannerFacts {
+  readonly segments: readonly Segment[];
+  readonly url: string;
+  readonly fingerprint: string;
+  readonly adminTokenFile: string;
+  readonly ports: { readonly dhcp: number; readonly pxe: number; readonly tftp: number };
+}
+
+export function banner(facts: BannerFacts): string {
+  const networks = facts.segments.map(
+    (segment) =>
+      `  ${segment.interfaceName} ${segment.address}/${segment.prefixLength}: proxyDHCP on UDP ${facts.ports.dhcp} and ${facts.ports.pxe}, TFTP on ${facts.ports.tftp}, ` +
+      `boot files ${segment.httpUrl}, API, installer and nodes ${segment.httpsUrl}`,
+  );
+  return [
+    '',
+    'Ironwake is serving (IPv4):',
+    ...networks,
+    `  certificate SHA-256 ${facts.fingerprint}`,
+    `  administrator's token in ${facts.adminTokenFile}`,
+    '',
+    'Machines that nobody registered get no reply. Next:',
+    '  npx ironwake media add proxmox-ve_9.2-1.iso',
+    '  npx ironwake node add --mac bc:24:11:00:00:01 --fqdn pve1.lab.example --profile default',
+    '  npx ironwake node install pve1.lab.example',
+    '',
+    '',
+  ].join('\n');
+}

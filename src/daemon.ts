@@ -1,0 +1,317 @@
+/** The composition root: makes every part, hands each what it needs, starts and stops them in order. Wiring only. */
+import { randomBytes } from 'node:crypto';
+import { access, constants, mkdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { createArtefacts } from './artefacts/artefacts.ts';
+import { banner } from './banner.ts';
+import { systemClock } from './clock.ts';
+import type { Config } from './config/load.ts';
+import { DhcpServer } from './dhcp/server.ts';
+import { IronwakeError, messageOf, systemCode } from './errors.ts';
+import { createApps } from './http/apps.ts';
+import { listen } from './http/listeners.ts';
+import { createTransfers } from './http/transfers.ts';
+import { createChanges } from './journey/changes.ts';
+import { createDiscovered } from './journey/discovered.ts';
+import type { Journey, Keys } from './journey/journey.ts';
+import { decideDhcp, loaderFetched } from './journey/netboot.ts';
+import type { Store } from './journey/ports.ts';
+import { startSweep } from './journey/sweep.ts';
+import { createThrottle } from './journey/throttle.ts';
+import { createLog, type Log } from './log.ts';
+import { openCatalogue } from './media/catalogue.ts';
+import { chooseInterfaces, readHost, segmentOf } from './net/interfaces.ts';
+import type { Ipv4 } from './net/ipv4.ts';
+import { kernelNeighbours } from './net/neighbours.ts';
+import type { Segment } from './net/segment.ts';
+import { checksOfProfiles } from './profile-checks.ts';
+import { ProfileRegistry } from './profiles/registry.ts';
+import type { Budgets } from './runs/budgets.ts';
+import { createSshProber } from './ssh/prober.ts';
+import { openStore } from './store/store.ts';
+import { startTftp, type TftpServer } from './tftp/server.ts';
+import { hashApiToken, makeApiToken } from './trust/api-token.ts';
+import { loadCertificate } from './trust/certificate.ts';
+import { type InstanceKey, loadInstanceKey } from './trust/instance-key.ts';
+import { createPrivateFile, writePrivateFile } from './trust/private-file.ts';
+import { seal, unsealText } from './trust/sealing.ts';
+import { uuidv7 } from './trust/uuid.ts';
+
+/** Image streams get this long after SIGTERM, then they are cut (the boot script asks again). */
+const STREAM_GRACE_MS = 4000;
+/** Whatever hangs after this is given up, so that the process ends within 5 s. */
+const STOP_LIMIT_MS = 4800;
+
+export interface Daemon {
+  readonly ports: { readonly dhcp: number; readonly pxe: number; readonly tftp: number };
+  readonly segments: readonly Segment[];
+  readonly url: string;
+  readonly fingerprint: string;
+  readonly adminTokenFile: string;
+  stop(): Promise<void>;
+}
+
+/** Starts the daemon and keeps it until SIGTERM or SIGINT. @throws IronwakeError when it cannot start: one clear line with the remedy */
+export async function runDaemon(config: Config): Promise<void> {
+  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  const daemon = await startDaemon(config);
+  process.stdout.write(banner(daemon));
+  await stopped;
+  await daemon.stop();
+}
+
+export async function startDaemon(config: Config): Promise<Daemon> {
+  const format = config.log.format === 'auto' ? (process.stdout.isTTY ? 'pretty' : 'json') : config.log.format;
+  const log = await createLog({ level: config.log.level, format });
+  const clock = systemClock;
+  // Everything that can be wrong without touching anything is found first.
+  const host = await readHost();
+  const served = chooseInterfaces(config.interfaces, host);
+  await makeDataDirectory(config.dataDir);
+
+  const store = await openStore({ path: join(config.dataDir, 'ironwake.db'), log, site: config.site });
+  const closers: Array<() => Promise<void> | void> = [() => store.close()];
+  try {
+    const instance = await loadInstanceKey({
+      directory: config.dataDir,
+      credentialsDirectory: process.env.CREDENTIALS_DIRECTORY,
+      randomBytes,
+    });
+    await rememberInstance(store, instance, config.dataDir);
+    const addresses = served.map((found) => config.addresses[found.name] ?? segmentOf(found, NO_PORTS).address);
+    const certificate = await loadCertificate({
+      directory: config.dataDir,
+      hostNames: [hostname(), 'localhost'],
+      addresses: [...addresses, '127.0.0.1'],
+      now: clock.now(),
+    });
+    const adminTokenFile = await makeAdminToken(store, config.dataDir, clock.now());
+    const profiles = await ProfileRegistry.open({ directory: config.answersDir, clock, checks: checksOfProfiles() });
+    closers.push(() => profiles.close());
+    for (const problem of profiles.problems())
+      log.warn({ file: problem.file, line: problem.line }, `profile: ${problem.message}`);
+    const catalogue = await openCatalogue({
+      dataDir: config.dataDir,
+      now: clock.now,
+      onFallback: (path, reason) => log.warn({ path, reason }, 'this image is read instead of mapped: slower'),
+    });
+    const artefacts = createArtefacts(config.tftprootDir);
+    for (const file of await artefacts.missing())
+      log.error({ file }, 'this boot loader is missing in tftproot: npm run setup');
+
+    let segments: readonly Segment[] = [];
+    const journey: Journey = {
+      store,
+      clock,
+      log,
+      keys: keysOf(instance),
+      identity: { fingerprint: certificate.fingerprint, pins: [certificate.publicKeyPin] },
+      images: catalogue,
+      profiles,
+      neighbours: kernelNeighbours,
+      prober: createSshProber(),
+      segments: () => segments,
+      budgets: budgetsOf(config),
+      settings: { site: config.site },
+      discovered: createDiscovered(store, clock, log, config.limits.discoveredCapacity),
+      changes: createChanges(),
+      throttle: createThrottle(clock),
+    };
+    closers.push(() => journey.discovered.flush());
+
+    const transfers = createTransfers();
+    const apps = await createApps({ journey, artefacts, transfers, catalogue, log });
+    const plain = await listen(apps.plain, addresses, config.ports.http);
+    closers.push(() => plain.destroy());
+    const secure = await listen(apps.secure, [...addresses, '127.0.0.1'], config.ports.https, certificate);
+    closers.push(() => secure.destroy());
+    segments = served.map((found, index) =>
+      withAddress(segmentOf(found, { http: plain.port, https: secure.port }), addresses[index]),
+    );
+
+    const dhcp = new DhcpServer({
+      segments,
+      decide: (facts, segment) => decideDhcp(journey, facts, segment),
+      observe: (seen) => {
+        if (seen.kind === 'segment-restored')
+          segments = segments.map((old) => (old === seen.before ? seen.segment : old));
+      },
+      log,
+      clock,
+      ports: { dhcp: config.ports.dhcp, bootServer: config.ports.pxe },
+    });
+    await dhcp.start();
+    closers.push(() => dhcp.close());
+    const tftp = await startBootFiles(journey, artefacts, config, segments, log);
+    closers.push(() => tftp.close());
+    const sweep = startSweep(journey);
+    closers.push(() => sweep.stop());
+
+    const url = `https://127.0.0.1:${secure.port}`;
+    const serverFile = join(config.dataDir, 'server.json');
+    await writePrivateFile(
+      serverFile,
+      `${JSON.stringify({ url, fingerprint: certificate.fingerprint, pid: process.pid })}\n`,
+    );
+    closers.push(() => rm(serverFile, { force: true }));
+    log.info({ url, segments: segments.map((segment) => `${segment.interfaceName} ${segment.address}`) }, 'serving');
+
+    let stopping: Promise<void> | undefined;
+    const stop = async (): Promise<void> => {
+      log.info('stopping');
+      // New connections and requests are refused; what has begun is finished, image streams get a few seconds.
+      const drained = Promise.all([
+        plain.close(),
+        secure.close(),
+        apps.plain.close(),
+        apps.secure.close(),
+        transfers.drain(STREAM_GRACE_MS),
+      ]);
+      await Promise.race([drained, sleep(STOP_LIMIT_MS)]);
+      for (const close of closers.reverse()) {
+        await Promise.resolve(close()).catch((error: unknown) => log.warn({ err: messageOf(error) }, 'while stopping'));
+      }
+      log.info('stopped');
+    };
+    return {
+      segments,
+      ports: {
+        dhcp: dhcp.boundPorts[0]?.dhcp ?? config.ports.dhcp,
+        pxe: dhcp.boundPorts[0]?.bootServer ?? config.ports.pxe,
+        tftp: tftp.addresses[0]?.port ?? config.ports.tftp,
+      },
+      url,
+      fingerprint: certificate.fingerprint,
+      adminTokenFile,
+      stop: () => {
+        stopping ??= stop();
+        return stopping;
+      },
+    };
+  } catch (error) {
+    for (const close of closers.reverse()) await Promise.resolve(close()).catch(() => {});
+    throw error;
+  }
+}
+
+const NO_PORTS = { http: 0, https: 0 };
+
+function withAddress(segment: Segment, address: Ipv4 | undefined): Segment {
+  if (address === undefined || address === segment.address) return segment;
+  const move = (url: string): string => url.replace(segment.address, address);
+  return { ...segment, address, httpUrl: move(segment.httpUrl), httpsUrl: move(segment.httpsUrl) };
+}
+
+function startBootFiles(
+  journey: Journey,
+  artefacts: ReturnType<typeof createArtefacts>,
+  config: Config,
+  segments: readonly Segment[],
+  log: Log,
+): Promise<TftpServer> {
+  return startTftp({
+    segments,
+    port: config.ports.tftp,
+    resolve: async ({ file }) => {
+      const loader = await artefacts.loader(file);
+      return loader === undefined
+        ? { kind: 'not-found' }
+        : { kind: 'file', source: loader.source, key: `${loader.name} ${loader.etag}` };
+    },
+    observe: (seen) => {
+      if (seen.kind !== 'complete') return;
+      const segment = segments.find((candidate) => candidate.interfaceName === seen.client.interfaceName);
+      if (segment === undefined) return;
+      loaderFetched(journey, { address: seen.client.address, segment }, seen.file, 'TFTP', seen.bytes).catch(
+        (error: unknown) => {
+          log.warn({ ip: seen.client.address, err: messageOf(error) }, 'a TFTP transfer could not be written down');
+        },
+      );
+    },
+    log,
+    clock: journey.clock,
+    limits: { transfers: config.limits.tftpTransfers, windowsize: config.limits.tftpWindowsize },
+  });
+}
+
+async function makeDataDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new IronwakeError({
+      kind: 'unavailable',
+      code: 'daemon.data-directory',
+      field: '--data-dir',
+      message: `the data directory ${directory} cannot be written (${systemCode(error) ?? messageOf(error)})`,
+      remedy: 'Give the user of the daemon the right to write there, or name another directory with --data-dir.',
+      cause: error,
+    });
+  }
+}
+
+/** Notices that the key file was exchanged for another one: every sealed secret would be lost, one by one and late. */
+async function rememberInstance(store: Store, instance: InstanceKey, directory: string): Promise<void> {
+  const known = await store.settings.get('instance-key-id');
+  if (known === undefined) return store.settings.put('instance-key-id', instance.id);
+  if (known === instance.id) return;
+  throw new IronwakeError({
+    kind: 'unavailable',
+    code: 'daemon.other-key',
+    message: `the key in ${directory} is not the one that this database was made with`,
+    remedy: 'Restore instance.key (or the systemd credential) that belongs to this database.',
+  });
+}
+
+/** The first administrator's token: made once, written where only this user can read it. */
+async function makeAdminToken(store: Store, directory: string, now: number): Promise<string> {
+  const file = join(directory, 'admin-token');
+  if ((await store.tokens.list()).length > 0) return file;
+  const token = makeApiToken(randomBytes);
+  await rm(file, { force: true });
+  await createPrivateFile(file, `${token}\n`);
+  await store.tokens.insert({
+    id: uuidv7(now, randomBytes),
+    name: 'admin',
+    role: 'admin',
+    hash: hashApiToken(token),
+    createdAt: now,
+    expiresAt: undefined,
+  });
+  await store.audit.append({
+    at: now,
+    actor: 'setup',
+    from: 'local',
+    action: 'token.created',
+    target: 'admin',
+    data: { role: 'admin' },
+  });
+  return file;
+}
+
+function keysOf(instance: InstanceKey): Keys {
+  return {
+    instance,
+    randomBytes,
+    seal: (purpose, plain) => seal(instance, purpose, plain, randomBytes),
+    unseal: (purpose, sealed) => unsealText(instance, purpose, sealed),
+  };
+}
+
+function budgetsOf(config: Config): Budgets {
+  const minute = 60_000;
+  const states = Object.fromEntries(
+    Object.entries(config.run.budgets).map(([state, minutes]) => [state, minutes * minute]),
+  );
+  return { armed: config.run.expiresMinutes * minute, states, giveUp: config.run.giveUpMinutes * minute };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}

@@ -1,0 +1,78 @@
+/** The listening sockets of an app: one per address, so that other networks of this host are not served by accident. */
+import { createServer as createPlain, type Server } from 'node:http';
+import { createServer as createTls } from 'node:https';
+import type { FastifyInstance } from 'fastify';
+import { bindError } from '../net/port-holder.ts';
+
+export interface Identity {
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+export interface Listeners {
+  /** The port that all of them listen on (the chosen one where 0 was asked for). */
+  readonly port: number;
+  /** Takes no new connections and lets those that are in the middle of a request finish. */
+  close(): Promise<void>;
+  /** Ends what is left, at once. */
+  destroy(): void;
+}
+
+/**
+ * @param port 0 lets the kernel choose one, the same for all addresses
+ * @throws IronwakeError naming the process that holds the port
+ */
+export async function listen(
+  app: FastifyInstance,
+  addresses: readonly string[],
+  port: number,
+  identity?: Identity,
+): Promise<Listeners> {
+  const servers: Server[] = [];
+  let chosen = port;
+  try {
+    for (const address of addresses) {
+      const server =
+        identity === undefined
+          ? createPlain(app.routing)
+          : createTls({ cert: identity.certPem, key: identity.keyPem }, app.routing);
+      // An installer image may take longer to upload than Node's default of five minutes for a whole request.
+      server.requestTimeout = 0;
+      server.headersTimeout = 20_000;
+      chosen = await bind(server, address, chosen);
+      servers.push(server);
+    }
+  } catch (error) {
+    for (const server of servers) server.close();
+    throw error;
+  }
+  return {
+    port: chosen,
+    async close() {
+      await Promise.all(
+        servers.map(
+          (server) =>
+            new Promise<void>((resolve) => {
+              server.close(() => resolve());
+              server.closeIdleConnections();
+            }),
+        ),
+      );
+    },
+    destroy() {
+      for (const server of servers) server.closeAllConnections();
+    },
+  };
+}
+
+function bind(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      bindError('tcp', port, `TCP ${host}:${port}`, error).then(reject, reject);
+    });
+    server.listen({ host, port }, () => {
+      const bound = server.address();
+      resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+    });
+  });
+}

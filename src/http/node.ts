@@ -1,0 +1,123 @@
+/** TLS, pinned by public key: the installed node on its first boot. It proves its host key, then speaks with its own credential. */
+import { type Static, Type } from '@sinclair/typebox';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import {
+  challenge,
+  fetchPlan,
+  finishPlan,
+  nodeOf,
+  probeKeyOf,
+  probeNode,
+  proveNode,
+  takeReports,
+} from '../journey/configure.ts';
+import type { Journey } from '../journey/journey.ts';
+import { refuse } from '../journey/refusal.ts';
+import type { TokenHolder } from '../journey/tokens.ts';
+import { isLocal, sourceOf } from '../journey/whereabouts.ts';
+import {
+  type Finished,
+  FinishedSchema,
+  MAX_REPORTS_BODY,
+  type Reports,
+  ReportsSchema,
+} from '../postinstall/reports.ts';
+import { callerOf } from './caller.ts';
+import { sendLine } from './problem.ts';
+
+const RunId = Type.String({ minLength: 36, maxLength: 36 });
+const ChallengeBody = Type.Object({ run: RunId });
+const ProofBody = Type.Object({
+  run: RunId,
+  nonce: Type.String({ maxLength: 256 }),
+  signature: Type.String({ maxLength: 16_384 }),
+});
+
+export function registerNode(app: FastifyInstance, journey: Journey): void {
+  const caller = (request: FastifyRequest) => callerOf(request.raw, journey.segments());
+
+  app.post<{ Body: Static<typeof ChallengeBody> }>(
+    '/node/v1/challenge',
+    { schema: { body: ChallengeBody } },
+    async (request, reply) => {
+      const answer = await challenge(journey, caller(request), request.body.run);
+      return answer.kind === 'refused' ? sendLine(reply, 403, answer.text) : reply.send({ nonce: answer.nonce });
+    },
+  );
+
+  app.post<{ Body: Static<typeof ProofBody> }>(
+    '/node/v1/credential',
+    { schema: { body: ProofBody } },
+    async (request, reply) => {
+      const answer = await proveNode(journey, caller(request), request.body);
+      return answer.kind === 'refused'
+        ? sendLine(reply, 403, answer.text)
+        : reply.send({ credential: answer.credential });
+    },
+  );
+
+  /** The holder of the credential, from an address that is the node's; else the reply has been sent. */
+  async function authenticated(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    what: string,
+  ): Promise<TokenHolder | undefined> {
+    const from = caller(request);
+    const credential = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+    const holder = credential === undefined ? undefined : await nodeOf(journey, credential);
+    if (holder === undefined) {
+      await sendLine(reply, 403, (await refuse(journey, 'bad-credential', what, from.address)).text);
+      return undefined;
+    }
+    if (isLocal(from) && (await sourceOf(journey, from, holder.node)) === undefined) {
+      await sendLine(reply, 403, (await refuse(journey, 'wrong-mac', what, from.address, holder)).text);
+      return undefined;
+    }
+    if (holder.run.contested) {
+      await sendLine(reply, 403, (await refuse(journey, 'contested', what, from.address, holder)).text);
+      return undefined;
+    }
+    return holder;
+  }
+
+  app.get('/node/v1/plan', { exposeHeadRoute: false }, async (request, reply) => {
+    const holder = await authenticated(request, reply, 'the plan');
+    if (holder === undefined) return reply;
+    const plan = await fetchPlan(journey, caller(request), holder);
+    if (plan.kind === 'refused') return sendLine(reply, 403, plan.text);
+    return reply.type('text/x-shellscript; charset=utf-8').header('Cache-Control', 'no-store').send(plan.script);
+  });
+
+  app.get('/node/v1/probe-key', { exposeHeadRoute: false }, async (request, reply) => {
+    const holder = await authenticated(request, reply, 'the probe key');
+    if (holder === undefined) return reply;
+    const key = probeKeyOf(holder);
+    return key === undefined ? sendLine(reply, 404, 'Fetch the plan first.') : sendLine(reply, 200, key);
+  });
+
+  app.post('/node/v1/probe', async (request, reply) => {
+    const holder = await authenticated(request, reply, 'a probe');
+    if (holder === undefined) return reply;
+    return reply.send(await probeNode(journey, holder));
+  });
+
+  app.post<{ Body: Reports }>(
+    '/node/v1/reports',
+    { schema: { body: ReportsSchema }, bodyLimit: MAX_REPORTS_BODY },
+    async (request, reply) => {
+      const holder = await authenticated(request, reply, 'a report');
+      if (holder === undefined) return reply;
+      const taken = await takeReports(journey, caller(request), holder, request.body.reports);
+      return taken.kind === 'refused'
+        ? sendLine(reply, 403, taken.text)
+        : reply.send({ taken: request.body.reports.length });
+    },
+  );
+
+  app.post<{ Body: Finished }>('/node/v1/finished', { schema: { body: FinishedSchema } }, async (request, reply) => {
+    const holder = await authenticated(request, reply, 'the end of the plan');
+    if (holder === undefined) return reply;
+    const taken = await finishPlan(journey, caller(request), holder, request.body.result);
+    return taken.kind === 'refused' ? sendLine(reply, 403, taken.text) : reply.send({ taken: 1 });
+  });
+}

@@ -1,0 +1,171 @@
+/** Arming, cancelling and trusting: what an administrator decides about a run. */
+import { IronwakeError, invalid } from '../errors.ts';
+import type { Node } from '../nodes/node.ts';
+import { buildPlan } from '../postinstall/plan.ts';
+import type { ResolvedProfile } from '../profiles/resolve.ts';
+import type { Observation } from '../runs/observation.ts';
+import type { Run } from '../runs/run.ts';
+import { hashPassword, randomPassword } from '../trust/password.ts';
+import { uuidv7 } from '../trust/uuid.ts';
+import { answerOf } from './install.ts';
+import type { Journey } from './journey.ts';
+import { observe } from './observe.ts';
+import type { MediaRecord } from './ports.ts';
+import { secretsOf, withSecrets } from './secrets.ts';
+import { snapshotOf } from './snapshot.ts';
+
+const MINUTE = 60_000;
+
+export interface ArmOptions {
+  /** Id, the beginning of it, or the short name of an image; the newest that fits the profile when absent. */
+  readonly media?: string | undefined;
+  readonly expiresMinutes?: number | undefined;
+  /** Who arms, for the timeline. */
+  readonly by: string;
+}
+
+/**
+ * Arms one installation of a node. Everything that can be checked now is checked now: image, profile, answer, parameters, secrets.
+ * @throws IronwakeError `run.active` (409) when one is under way; `media.none`, `media.unknown`; `answer.invalid`; `plan.*`; `secret.unknown`
+ */
+export async function armNode(journey: Journey, node: Node, options: ArmOptions): Promise<Run> {
+  const profile = journey.profiles.require(node.profile);
+  const media = await chooseMedia(journey, profile, options.media);
+  const snapshot = snapshotOf(profile, node);
+  const { product, release } = media;
+  buildPlan({ postInstall: withSecrets(snapshot.postInstall, await secretsOf(journey)), product, release });
+  const minutes = options.expiresMinutes ?? profile.install.expiresMinutes;
+  if (!Number.isInteger(minutes) || minutes < 1 || minutes > 7 * 24 * 60) {
+    throw invalid(
+      'run.expiry',
+      'expiresMinutes',
+      'an armed run lives from 1 minute to 7 days',
+      'Give whole minutes, for example 60.',
+    );
+  }
+  const now = journey.clock.now();
+  const password = randomPassword(journey.keys.randomBytes);
+  const id = uuidv7(now, journey.keys.randomBytes);
+  const run: Run = {
+    id,
+    nodeId: node.id,
+    state: 'armed',
+    failure: undefined,
+    contested: false,
+    generation: 1,
+    mediaId: media.id,
+    armedAt: now,
+    stateSince: now,
+    deadlineAt: now + minutes * MINUTE,
+    endedAt: undefined,
+    revision: 1,
+    data: {
+      profileName: profile.name,
+      profileVersion: profile.version,
+      profile: { ...snapshot },
+      sealedRootPassword: journey.keys.seal(`root-password ${id}`, password),
+      rootPasswordHash: hashPassword(password, journey.keys.randomBytes),
+      expiresAt: now + minutes * MINUTE,
+    },
+  };
+  const [segment] = journey.segments();
+  if (segment !== undefined) {
+    answerOf(journey, { node, run, release: media.release, product: media.product, segment, bootMac: node.macs[0] });
+  }
+  await journey.store.transaction(async (repositories) => {
+    await repositories.runs.insert(run);
+    await repositories.events.append([
+      {
+        at: now,
+        mac: node.macs[0],
+        nodeId: node.id,
+        runId: run.id,
+        code: 'run.armed',
+        data: { media: media.name, by: options.by, expiresInMs: minutes * MINUTE },
+      },
+    ]);
+  });
+  journey.changes.notify();
+  return run;
+}
+
+async function chooseMedia(
+  journey: Journey,
+  profile: ResolvedProfile,
+  wanted: string | undefined,
+): Promise<MediaRecord> {
+  const all = await journey.store.media.list();
+  if (wanted !== undefined) {
+    const text = wanted.toLowerCase();
+    const found = all.filter(
+      (media) => media.name.toLowerCase() === text || (text.length >= 8 && media.id.startsWith(text)),
+    );
+    const [only] = found;
+    if (only !== undefined && found.length === 1) return only;
+    throw invalid(
+      'media.unknown',
+      'media',
+      `there is no single image '${wanted.slice(0, 80)}'`,
+      'List them: ironwake media list.',
+    );
+  }
+  const fitting = all.filter(
+    (media) =>
+      media.product === (profile.product ?? 'pve') &&
+      (profile.release === undefined || media.release === profile.release),
+  );
+  const newest = fitting.sort((a, b) => compareReleases(b, a))[0];
+  if (newest !== undefined) return newest;
+  throw new IronwakeError({
+    kind: 'conflict',
+    code: 'media.none',
+    message: `there is no image of ${profile.product ?? 'pve'}${profile.release === undefined ? '' : ` ${profile.release}`}, which profile '${profile.name}' needs`,
+    remedy: 'Import the installer image: ironwake media add FILE.iso',
+  });
+}
+
+/** By release, then by the image's own number, then by the time it was added. */
+function compareReleases(a: MediaRecord, b: MediaRecord): number {
+  const numbers = (media: MediaRecord): number[] => [...media.release.split('.'), media.isoRelease].map(Number);
+  const [left, right] = [numbers(a), numbers(b)];
+  for (let i = 0; i < Math.max(left.length, right.length); i += 1) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a.addedAt - b.addedAt;
+}
+
+/** @throws IronwakeError `run.none` when nothing is under way */
+export async function cancelRun(journey: Journey, node: Node, by: string): Promise<void> {
+  await decide(journey, node, { kind: 'cancel', by });
+}
+
+/** @throws IronwakeError `run.none`, `run.not-contested` */
+export async function trustRun(journey: Journey, node: Node, by: string): Promise<void> {
+  await decide(journey, node, { kind: 'trust', by });
+}
+
+async function decide(
+  journey: Journey,
+  node: Node,
+  observation: Extract<Observation, { kind: 'cancel' | 'trust' }>,
+): Promise<void> {
+  const run = await journey.store.runs.activeOf(node.id);
+  if (run === undefined) {
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'run.none',
+      message: `${node.fqdn} has no installation under way`,
+      remedy: `Arm one: ironwake node install ${node.fqdn}`,
+    });
+  }
+  const done = await observe(journey, run.id, observation);
+  if (done.kind === 'refused') {
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'run.not-contested',
+      message: `the installation of ${node.fqdn} is not contested`,
+      remedy: 'There is nothing to trust; see ironwake node show.',
+    });
+  }
+}

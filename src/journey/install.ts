@@ -1,0 +1,167 @@
+/** Install: the three moments at which the official installer talks to us (answer, first-boot executable, webhook), all under its pin. */
+import { createHash } from 'node:crypto';
+import { buildAnswer } from '../answers/build.ts';
+import { dialectFor } from '../answers/dialect.ts';
+import { parseSystemInformation } from '../answers/system-information.ts';
+import { type InstallReport, parseWebhook } from '../answers/webhook.ts';
+import { IronwakeError } from '../errors.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Segment } from '../net/segment.ts';
+import type { Node } from '../nodes/node.ts';
+import { buildHook } from '../postinstall/hook.ts';
+import type { Run } from '../runs/run.ts';
+import type { Journey } from './journey.ts';
+import { contestAndRefuse } from './netboot.ts';
+import { observe } from './observe.ts';
+import type { MediaRecord } from './ports.ts';
+import { type Refusal, refuse } from './refusal.ts';
+import { profileOf } from './snapshot.ts';
+import { holderOf, tokenOf } from './tokens.ts';
+import { type Caller, sourceOf } from './whereabouts.ts';
+
+/** The one line that an installer shows on the machine's screen (9.2 prints the body of a failure). */
+export interface Unusable {
+  readonly kind: 'unusable';
+  readonly text: string;
+}
+
+export type AnswerReply = { readonly kind: 'answer'; readonly toml: string } | Refusal | Unusable;
+
+/** POST of the system information: the answer of this machine, once. */
+export async function claimAnswer(journey: Journey, caller: Caller, token: string, body: string): Promise<AnswerReply> {
+  const what = 'the answer';
+  const holder = await holderOf(journey, token, 'answer');
+  if (holder === undefined) return refuse(journey, 'bad-token', what, caller.address);
+  const { node, run } = holder;
+  const source = await sourceOf(journey, caller, node);
+  if (source === undefined) return contestAndRefuse(journey, holder, what, caller.address);
+  let information: ReturnType<typeof parseSystemInformation>;
+  try {
+    information = parseSystemInformation(body);
+  } catch (error) {
+    if (error instanceof IronwakeError) return { kind: 'unusable', text: `${error.line}\n` };
+    throw error;
+  }
+  if (!information.macs.some((mac: Mac) => node.macs.includes(mac))) {
+    return refuse(journey, 'other-machine', what, caller.address, holder);
+  }
+  const { release, product } = information;
+  let toml: string;
+  try {
+    toml = answerOf(journey, { node, run, release, product, segment: caller.segment, bootMac: source.mac });
+  } catch (error) {
+    if (!(error instanceof IronwakeError)) throw error;
+    await observe(journey, run.id, { kind: 'answer-invalid', message: error.message, remedy: error.remedy });
+    return { kind: 'unusable', text: `${error.line}\n` };
+  }
+  const seen = await observe(journey, run.id, { kind: 'answer-claimed', source, answer: toml, product, release });
+  if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
+  return { kind: 'answer', toml };
+}
+
+export interface AnswerSubject {
+  readonly node: Node;
+  readonly run: Pick<Run, 'id' | 'generation' | 'data'>;
+  readonly release: string;
+  readonly product: MediaRecord['product'];
+  readonly segment: Segment;
+  readonly bootMac: Mac | undefined;
+}
+
+/**
+ * The answer as TOML. Made from the profile as it was when the run was armed; also called at arming, so that a profile that cannot work is
+ * found before a machine depends on it.
+ * @throws IronwakeError `answer.invalid` with the first finding
+ */
+export function answerOf(journey: Journey, subject: AnswerSubject): string {
+  const { node, run, segment } = subject;
+  const profile = profileOf(run);
+  const url = (step: 'hook' | 'webhook', path: string): string =>
+    `${segment.httpsUrl}/installer/${tokenOf(journey, run, step)}/${path}`;
+  const { fingerprint } = journey.identity;
+  const { toml } = buildAnswer({
+    answer: profile.answer,
+    node: { fqdn: node.fqdn, macs: node.macs },
+    // The node's own values went over the profile when the run was armed.
+    values: {},
+    rootPasswordHash: run.data.rootPasswordHash,
+    bootMac: subject.bootMac,
+    webhook: { url: url('webhook', 'webhook'), certFingerprint: fingerprint },
+    firstBoot: { url: url('hook', 'first-boot'), certFingerprint: fingerprint, ordering: 'fully-up' },
+    dialect: dialectFor(subject.release),
+    product: subject.product,
+  });
+  return toml;
+}
+
+export type HookReply = { readonly kind: 'hook'; readonly script: string } | Refusal;
+
+/** GET of the first-boot executable: small; it fetches the plan on first boot, after the node has proved its host key. */
+export async function fetchHook(journey: Journey, caller: Caller, token: string): Promise<HookReply> {
+  const what = 'the first-boot executable';
+  const holder = await holderOf(journey, token, 'hook');
+  if (holder === undefined) return refuse(journey, 'bad-token', what, caller.address);
+  const source = await sourceOf(journey, caller, holder.node);
+  if (source === undefined) return contestAndRefuse(journey, holder, what, caller.address);
+  const seen = await observe(journey, holder.run.id, { kind: 'hook-fetched', source });
+  if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
+  return {
+    kind: 'hook',
+    script: buildHook({ baseUrl: caller.segment.httpsUrl, pins: journey.identity.pins, runId: holder.run.id }),
+  };
+}
+
+export type WebhookReply = { readonly kind: 'stored' } | Refusal;
+
+/**
+ * POST of the post-installation report. A refusal would leave an installed machine at a shell, so everything that carries the token of this
+ * run is stored and answered 200: also a repetition, and also a body that cannot be read (the run then waits for the node's own proof in vain, and
+ * the timeline says why).
+ */
+export async function takeWebhook(
+  journey: Journey,
+  caller: Caller,
+  token: string,
+  body: string,
+): Promise<WebhookReply> {
+  const what = 'the post-installation report';
+  const holder = await holderOf(journey, token, 'webhook');
+  if (holder === undefined) return refuse(journey, 'bad-token', what, caller.address);
+  const { node, run } = holder;
+  const source = await sourceOf(journey, caller, node);
+  if (source === undefined) return contestAndRefuse(journey, holder, what, caller.address);
+  const report = readReport(body);
+  const seen = await observe(journey, run.id, {
+    kind: 'webhook',
+    source,
+    digest: createHash('sha256').update(body).digest('hex'),
+    readable: report !== undefined,
+    document: documentOf(body),
+    hostKeys: report?.hostKeys ?? {},
+    fqdn: report?.fqdn ?? node.fqdn,
+    product: report?.product ?? '?',
+    version: report?.productVersion ?? '?',
+  });
+  if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
+  return { kind: 'stored' };
+}
+
+function readReport(body: string): InstallReport | undefined {
+  try {
+    return parseWebhook(body);
+  } catch (error) {
+    if (error instanceof IronwakeError) return undefined;
+    throw error;
+  }
+}
+
+/** The report as it came, for later questions; what is no JSON object is kept as text. */
+function documentOf(body: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(body);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // Kept as text below.
+  }
+  return { unreadable: body.slice(0, 4096) };
+}

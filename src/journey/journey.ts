@@ -1,0 +1,62 @@
+/**
+ * What every use case of the journey has in its hands, made once by the composition root. The use cases follow one shape:
+ * observation -> load -> transition -> one transaction -> reply.
+ */
+
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { Neighbours } from '../net/neighbours.ts';
+import type { Segment } from '../net/segment.ts';
+import type { ResolvedProfile } from '../profiles/resolve.ts';
+import type { Budgets } from '../runs/budgets.ts';
+import type { InstanceKey } from '../trust/instance-key.ts';
+import type { Changes } from './changes.ts';
+import type { DiscoveredMachines } from './discovered.ts';
+import type { ImageSources, SshProber, Store } from './ports.ts';
+import type { Throttle } from './throttle.ts';
+
+export interface Profiles {
+  /** The last good version. @throws IronwakeError `profile.unknown` */
+  require(name: string): ResolvedProfile;
+  list(): ReadonlyArray<{ readonly name: string; readonly description?: string | undefined }>;
+  problems(): ReadonlyArray<{ readonly file: string; readonly message: string; readonly at: number }>;
+}
+
+export interface Keys {
+  /** Makes and checks step tokens and nonces. */
+  readonly instance: InstanceKey;
+  /** Seals and opens secrets at rest; `purpose` is bound to the text (associated data). */
+  seal(purpose: string, plain: string): string;
+  unseal(purpose: string, sealed: string): string;
+  randomBytes(size: number): Uint8Array;
+}
+
+/** What a client must see to know our TLS server. */
+export interface ServerIdentity {
+  /** SHA-256 of the certificate, `AA:BB:..`: what the official installer pins. */
+  readonly fingerprint: string;
+  /** SHA-256 of the public keys, base64: what our own hook and runner pin. The present key first. */
+  readonly pins: readonly string[];
+}
+
+export interface JourneySettings {
+  readonly site: string;
+}
+
+export interface Journey {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keys: Keys;
+  readonly identity: ServerIdentity;
+  readonly images: ImageSources;
+  readonly profiles: Profiles;
+  readonly neighbours: Neighbours;
+  readonly prober: SshProber;
+  readonly segments: () => readonly Segment[];
+  readonly budgets: Budgets;
+  readonly settings: JourneySettings;
+  readonly discovered: DiscoveredMachines;
+  readonly changes: Changes;
+  readonly throttle: Throttle;
+}

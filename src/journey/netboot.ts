@@ -1,0 +1,218 @@
+/** Netboot: what DHCP, TFTP and plain HTTP ask. From the first DISCOVER to the last byte of the image. */
+
+import { renderModeFile } from '../answers/mode-file.ts';
+import { type BootDecision, decideBoot, describeReason, mayInstall } from '../boot/decision.ts';
+import type { ClientFacts } from '../boot/facts.ts';
+import { kernelArguments, renderInstallScript, renderLocalDiskScript } from '../boot/scripts.ts';
+import type { ByteSource } from '../media/source.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Segment } from '../net/segment.ts';
+import type { Node } from '../nodes/node.ts';
+import type { Run } from '../runs/run.ts';
+import { formatBytes } from '../runs/words.ts';
+import type { Journey } from './journey.ts';
+import { appendEvent, observe } from './observe.ts';
+import type { MediaRecord } from './ports.ts';
+import { type Refusal, refuse } from './refusal.ts';
+import { holderOf, tokenOf } from './tokens.ts';
+import { type Caller, isLocal, sourceOf } from './whereabouts.ts';
+
+/** A machine that goes to its disk at every boot leaves one row in this time, not one per packet. */
+const LOCAL_DISK_EVERY_MS = 60_000;
+
+/** Answers one DHCP packet: the decision, after what it says has been written down. */
+export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: Segment): Promise<BootDecision> {
+  const node = await journey.store.nodes.byMac(facts.mac);
+  if (node === undefined) {
+    if (facts.kind !== 'other' && facts.kind !== 'installer') journey.discovered.note(facts, segment);
+    return decideBoot(facts, { registered: false, run: undefined }, segment);
+  }
+  const run = await journey.store.runs.activeOf(node.id);
+  const decision = decideBoot(facts, { registered: true, run }, segment);
+  if (run !== undefined && facts.kind === 'installer') await observe(journey, run.id, { kind: 'installer-seen' });
+  if (
+    run !== undefined &&
+    (decision.kind === 'loader' || decision.kind === 'http-loader' || decision.kind === 'script') &&
+    mayInstall({ registered: true, run }).yes
+  ) {
+    await observe(journey, run.id, {
+      kind: 'firmware-asked',
+      arch: facts.arch?.name ?? '?',
+      stage: STAGES[facts.kind],
+      interfaceName: segment.interfaceName,
+    });
+  }
+  if (decision.kind === 'local-disk') await noteLocalDisk(journey, node, run, describeReason(decision.because));
+  return decision;
+}
+
+const STAGES: Readonly<Record<ClientFacts['kind'], string>> = {
+  pxe: 'firmware (PXE)',
+  'http-boot': 'firmware (HTTP boot)',
+  ipxe: 'iPXE',
+  installer: 'installer',
+  other: 'client',
+};
+
+async function noteLocalDisk(journey: Journey, node: Node, run: Run | undefined, because: string): Promise<void> {
+  if (!journey.throttle.passes(`local-disk ${node.id}`, LOCAL_DISK_EVERY_MS)) return;
+  await appendEvent(journey, { code: 'boot.local-disk', data: { because } }, node, run);
+}
+
+/** The loader was fetched: by TFTP (the MAC from the neighbour table) or by HTTP. */
+export async function loaderFetched(
+  journey: Journey,
+  caller: Caller,
+  file: string,
+  via: 'TFTP' | 'HTTP',
+  bytes: number,
+): Promise<void> {
+  const mac = await journey.neighbours.macOf(caller.address, caller.segment.interfaceName);
+  const node = mac === undefined ? undefined : await journey.store.nodes.byMac(mac);
+  const run = node === undefined ? undefined : await journey.store.runs.activeOf(node.id);
+  if (run !== undefined) await observe(journey, run.id, { kind: 'loader-fetched', file, via, bytes });
+}
+
+export type ScriptReply = { readonly kind: 'script'; readonly text: string } | Refusal;
+
+/**
+ * The boot script of the machine behind the caller's address. On our own networks the neighbour table says which machine that is, and the
+ * MAC in the URL must be one of the same node: a stranger who writes another machine's MAC into the URL is refused.
+ */
+export async function bootScript(journey: Journey, caller: Caller, urlMac: Mac): Promise<ScriptReply> {
+  const what = 'the boot script';
+  const named = await journey.store.nodes.byMac(urlMac);
+  if (isLocal(caller)) {
+    const mac = await journey.neighbours.macOf(caller.address, caller.segment.interfaceName);
+    if (named !== undefined && (mac === undefined || !named.macs.includes(mac))) {
+      return refuse(journey, 'wrong-mac', what, caller.address, { node: named });
+    }
+  }
+  if (named === undefined) return refuse(journey, 'unknown-machine', what, caller.address);
+  const run = await journey.store.runs.activeOf(named.id);
+  const allowed = mayInstall({ registered: true, run });
+  if (run === undefined || !allowed.yes) {
+    const because = describeReason(allowed.because);
+    await noteLocalDisk(journey, named, run, because);
+    return { kind: 'script', text: renderLocalDiskScript({ because }) };
+  }
+  const media = await journey.store.media.byId(run.mediaId);
+  if (media === undefined) return refuse(journey, 'not-armed', what, caller.address, { node: named, run });
+  const source = await sourceOf(journey, caller, named);
+  if (source === undefined) return refuse(journey, 'wrong-mac', what, caller.address, { node: named, run });
+  const seen = await observe(journey, run.id, { kind: 'script-served', source });
+  if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, { node: named, run });
+  const base = `${caller.segment.httpUrl}/boot/${tokenOf(journey, run, 'image')}`;
+  const text = renderInstallScript({
+    fqdn: named.fqdn,
+    media: media.name,
+    kernelUrl: `${base}/linux26`,
+    initrdUrl: `${base}/initrd.img`,
+    kernelArguments: kernelArguments(extraKernelArguments(run)),
+    imageSize: formatBytes(media.sizeBytes),
+  });
+  return { kind: 'script', text };
+}
+
+function extraKernelArguments(run: Run): readonly string[] {
+  const install = run.data.profile.install as { readonly kernelArgs?: readonly string[] } | undefined;
+  return install?.kernelArgs ?? [];
+}
+
+export type ImageReply =
+  | {
+      readonly kind: 'source';
+      readonly source: ByteSource;
+      readonly etag: string;
+      /** To be called as bytes go out, and once at the end. */
+      readonly progress: TransferProgress | undefined;
+    }
+  | Refusal;
+
+export interface TransferProgress {
+  sent(bytes: number): void;
+  finished(bytes: number, durationMs: number): Promise<void>;
+  cut(bytes: number, because: 'client' | 'shutdown'): Promise<void>;
+}
+
+/** The kernel, or the initrd in which image and mode file of this run are wrapped. */
+export async function bootImage(
+  journey: Journey,
+  caller: Caller,
+  token: string,
+  file: 'linux26' | 'initrd.img',
+): Promise<ImageReply> {
+  const what = file === 'linux26' ? 'the kernel' : 'the installer image';
+  const holder = await holderOf(journey, token, 'image');
+  if (holder === undefined) return refuse(journey, 'bad-token', what, caller.address);
+  const { node, run } = holder;
+  const media = await journey.store.media.byId(run.mediaId);
+  if (media === undefined) return refuse(journey, 'run-ended', what, caller.address, holder);
+  const source = await sourceOf(journey, caller, node);
+  if (source === undefined) return contestAndRefuse(journey, holder, what, caller.address);
+  if (file === 'linux26') {
+    const seen = await observe(journey, run.id, { kind: 'kernel-requested', source });
+    if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
+    return {
+      kind: 'source',
+      source: await journey.images.file(media, media.kernelPath),
+      etag: `"${media.id}-kernel"`,
+      progress: undefined,
+    };
+  }
+  const wrapped = await wrappedInitrd(journey, run, media, caller.segment);
+  const seen = await observe(journey, run.id, { kind: 'image-requested', source, totalBytes: wrapped.sizeBytes });
+  if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
+  return {
+    kind: 'source',
+    source: wrapped,
+    etag: `"${run.id}-${run.generation}"`,
+    progress: progressOf(journey, run.id),
+  };
+}
+
+/** A valid token from a machine that is not the node's: somebody listened. The run is contested, and the caller learns nothing. */
+export async function contestAndRefuse(
+  journey: Journey,
+  holder: { readonly node: Node; readonly run: Run },
+  what: string,
+  address: Ipv4,
+): Promise<Refusal> {
+  if (!holder.run.contested)
+    await observe(journey, holder.run.id, { kind: 'contest', reason: 'another-source', address });
+  return refuse(journey, 'another-source', what, address, holder);
+}
+
+/** The image as this run sees it: with the mode file that leads its installer to this run's answer. */
+function wrappedInitrd(journey: Journey, run: Run, media: MediaRecord, segment: Segment): Promise<ByteSource> {
+  const modeFile = renderModeFile({
+    url: `${segment.httpsUrl}/installer/${tokenOf(journey, run, 'answer')}/answer`,
+    certFingerprint: journey.identity.fingerprint,
+  });
+  return journey.images.wrappedInitrd(media, [
+    { name: 'auto-installer-mode.toml', content: Buffer.from(modeFile, 'utf8') },
+  ]);
+}
+
+/** Progress is a counter: it is written at most once a second. */
+function progressOf(journey: Journey, runId: string): TransferProgress {
+  const every = 1000;
+  let written = journey.clock.now();
+  return {
+    sent(bytes) {
+      const now = journey.clock.now();
+      if (now - written < every) return;
+      written = now;
+      observe(journey, runId, { kind: 'image-progress', bytes }).catch((error: unknown) => {
+        journey.log.warn({ run: runId, err: String(error) }, 'progress could not be written');
+      });
+    },
+    async finished(bytes, durationMs) {
+      await observe(journey, runId, { kind: 'image-delivered', bytes, durationMs });
+    },
+    async cut(bytes, because) {
+      await observe(journey, runId, { kind: 'image-cut', bytes, because });
+    },
+  };
+}

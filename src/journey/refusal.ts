@@ -1,0 +1,67 @@
+/**
+ * Refusals. Whoever is refused reads one sentence with a reference, the same for every reason; the reason stands on the node's timeline only.
+ */
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Node } from '../nodes/node.ts';
+import type { Run } from '../runs/run.ts';
+import type { RefusalReason } from '../runs/transition.ts';
+import type { Journey } from './journey.ts';
+import { appendEvent } from './observe.ts';
+
+export type Refused =
+  | RefusalReason
+  | 'unknown-machine'
+  | 'wrong-mac'
+  | 'not-armed'
+  | 'bad-token'
+  | 'other-machine'
+  | 'bad-signature'
+  | 'bad-credential';
+
+export interface Refusal {
+  readonly kind: 'refused';
+  /** The one sentence. */
+  readonly text: string;
+  readonly reference: string;
+}
+
+/** No vowels, nothing that looks like something else: a reference is read out over the telephone. */
+const ALPHABET = '23456789bcdfghjkmnpqrstvwxz';
+
+/** A stranger who tries a thousand times gets a thousand answers and leaves one row in this time. */
+const SAME_REFUSAL_MS = 10_000;
+
+/**
+ * Refuses a request: makes the reference, writes the reason to log and (for a known node) timeline.
+ * @param what what was asked for, in the timeline's words: `the boot script`, `the answer`
+ */
+export async function refuse(
+  journey: Journey,
+  reason: Refused,
+  what: string,
+  address: Ipv4 | undefined,
+  subject?: { readonly node: Node; readonly run?: Run | undefined },
+): Promise<Refusal> {
+  const reference = makeReference(journey);
+  journey.log.warn({ ip: address, run: subject?.run?.id, reason, reference }, `refused ${what}`);
+  if (
+    subject !== undefined &&
+    journey.throttle.passes(`refused ${subject.node.id} ${reason} ${what} ${address}`, SAME_REFUSAL_MS)
+  ) {
+    await appendEvent(
+      journey,
+      { code: 'refused', data: { what, reason, reference, address: address ?? '?' } },
+      subject.node,
+      subject.run,
+    );
+  }
+  return {
+    kind: 'refused',
+    reference,
+    text: `Refused. Whoever looks after this boot server finds the reason under reference ${reference}.\n`,
+  };
+}
+
+function makeReference(journey: Journey): string {
+  return [...journey.keys.randomBytes(8)].map((byte) => ALPHABET[byte % ALPHABET.length]).join('');
+}

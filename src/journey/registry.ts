@@ -1,0 +1,114 @@
+/** The registry of nodes as an administrator works with it: add, find, list, remove. */
+import { IronwakeError, invalid } from '../errors.ts';
+import { parseFqdn } from '../net/fqdn.ts';
+import { type Mac, parseMac } from '../net/mac.ts';
+import type { DiscoveredMachine, Node } from '../nodes/node.ts';
+import { ENDED_STATES } from '../runs/run.ts';
+import { uuidv7 } from '../trust/uuid.ts';
+import type { Journey } from './journey.ts';
+
+export interface NewNode {
+  readonly macs: readonly string[];
+  readonly fqdn: string;
+  readonly profile: string;
+  readonly values?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** @throws IronwakeError for a malformed MAC or FQDN, an unknown profile, a MAC or name that another node has (409) */
+export async function addNode(journey: Journey, input: NewNode): Promise<Node> {
+  const macs = [...new Set(input.macs.map((mac) => parseMac(mac)))];
+  if (macs.length === 0)
+    throw invalid(
+      'node.no-mac',
+      'mac',
+      'a node needs at least one MAC address',
+      'Give the MAC that boots from the network.',
+    );
+  const fqdn = parseFqdn(input.fqdn);
+  journey.profiles.require(input.profile);
+  const now = journey.clock.now();
+  const node: Node = {
+    id: uuidv7(now, journey.keys.randomBytes),
+    fqdn,
+    macs,
+    profile: input.profile,
+    values: input.values ?? {},
+    site: journey.settings.site,
+    revision: 1,
+    createdAt: now,
+  };
+  await journey.store.transaction(async (repositories) => {
+    await repositories.nodes.insert(node);
+    for (const mac of macs) await repositories.discovered.remove(mac);
+    await repositories.events.append([
+      {
+        at: now,
+        mac: macs[0],
+        nodeId: node.id,
+        runId: undefined,
+        code: 'node.registered',
+        data: { fqdn, profile: node.profile },
+      },
+    ]);
+  });
+  journey.changes.notify();
+  return node;
+}
+
+/**
+ * A node by what people call it: id, full name, host name alone, or a MAC in any notation.
+ * @throws IronwakeError `node.unknown`; `node.ambiguous` when a host name stands for several nodes
+ */
+export async function findNode(journey: Journey, reference: string): Promise<Node> {
+  const { nodes } = journey.store;
+  const text = reference.trim().toLowerCase();
+  const direct = (await nodes.byId(text)) ?? (await nodes.byFqdn(text)) ?? (await byMacText(journey, text));
+  if (direct !== undefined) return direct;
+  const named = (await nodes.list()).filter((node) => node.fqdn.startsWith(`${text}.`));
+  if (named.length > 1) {
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'node.ambiguous',
+      message: `'${reference.slice(0, 80)}' stands for several nodes: ${named.map((node) => node.fqdn).join(', ')}`,
+      remedy: 'Give the full name.',
+    });
+  }
+  const [only] = named;
+  if (only !== undefined) return only;
+  throw new IronwakeError({
+    kind: 'not-found',
+    code: 'node.unknown',
+    message: `there is no node '${reference.slice(0, 80)}'`,
+    remedy: 'List the nodes with ironwake node list, or register it with ironwake node add.',
+  });
+}
+
+async function byMacText(journey: Journey, text: string): Promise<Node | undefined> {
+  let mac: Mac;
+  try {
+    mac = parseMac(text);
+  } catch {
+    return undefined;
+  }
+  return journey.store.nodes.byMac(mac);
+}
+
+/** Removes a node and its history. @throws IronwakeError `node.busy` while a run is under way */
+export async function removeNode(journey: Journey, node: Node): Promise<void> {
+  const run = await journey.store.runs.latestOf(node.id);
+  if (run !== undefined && !ENDED_STATES.has(run.state)) {
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'node.busy',
+      message: `${node.fqdn} has an installation under way (state ${run.state})`,
+      remedy: `Cancel it first: ironwake node cancel ${node.fqdn}`,
+    });
+  }
+  await journey.store.nodes.remove(node.id);
+  journey.changes.notify();
+}
+
+export async function discoveredMachines(journey: Journey, limit = 500): Promise<readonly DiscoveredMachine[]> {
+  await journey.discovered.flush();
+  return journey.store.discovered.list(limit);
+}
