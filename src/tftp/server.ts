@@ -4,14 +4,16 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import type { Clock } from '../clock.ts';
-import { IronwakeError, messageOf, systemCode } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import type { Peer } from '../journey/ports.ts';
 import type { Log } from '../log.ts';
 import type { ByteSource } from '../media/source.ts';
 import { fromPeerAddress } from '../net/ipv4.ts';
+import { bindError } from '../net/port-holder.ts';
 import type { Segment } from '../net/segment.ts';
 import { normaliseFile } from './file.ts';
 import { Frames } from './frames.ts';
+import { gsoSockets, loadGsoCalls } from './gso.ts';
 import type { TftpCounters, TftpObservation } from './observation.ts';
 import { decodePacket, ERROR_CODE, encodePacket, type ReadRequest } from './packet.ts';
 import { interfaceMtu, maxBlksizeOf } from './route.ts';
@@ -83,70 +85,44 @@ interface Listener {
 }
 
 /**
- * Binds `address:port` of every segment.
- * @throws IronwakeError `tftp.port-in-use`, `tftp.port-forbidden`, `tftp.address-missing`, `tftp.listen-failed`
+ * Binds `address:port` of every segment, or none.
+ * @throws IronwakeError `net.port-in-use` (names the holder), `net.port-forbidden`, `net.bind-failed`
  */
 export async function startTftp(options: TftpOptions): Promise<TftpServer> {
   const listeners: Listener[] = [];
   try {
-    for (const segment of options.segments) {
-      // Room for a rack that is switched on at once; the kernel gives what its limit allows.
-      const socket = createSocket({ type: 'udp4', recvBufferSize: MIB });
-      await settled(socket, 'listening', () =>
-        socket.bind({ address: segment.address, port: options.port, exclusive: true }),
-      );
-      listeners.push({ segment, socket });
-    }
+    for (const segment of options.segments) listeners.push(await listen(segment, options.port));
   } catch (error) {
     for (const { socket } of listeners) socket.close();
-    const segment = options.segments[listeners.length];
-    throw listenError(`${segment?.address ?? '?'}:${options.port}`, segment?.interfaceName ?? '?', error);
+    throw error;
   }
-  return new TftpServer(options, listeners);
+  return new TftpServer({ ...options, openSocket: options.openSocket ?? (await bestSocket(options.log)) }, listeners);
 }
 
-function listenError(where: string, interfaceName: string, cause: unknown): IronwakeError {
-  const message = `cannot listen for TFTP on UDP ${where} (${interfaceName})`;
-  switch (systemCode(cause)) {
-    case 'EADDRINUSE':
-      return new IronwakeError({
-        kind: 'unavailable',
-        code: 'tftp.port-in-use',
-        message: `${message}: another program has the port`,
-        remedy: 'Stop the other TFTP server (tftpd-hpa, atftpd, dnsmasq with enable-tftp), or give another port.',
-        cause,
-      });
-    case 'EACCES':
-      return new IronwakeError({
-        kind: 'unavailable',
-        code: 'tftp.port-forbidden',
-        message: `${message}: ports below 1024 need a privilege`,
-        remedy: 'Start as root, or with CAP_NET_BIND_SERVICE as the systemd unit does.',
-        cause,
-      });
-    case 'EADDRNOTAVAIL':
-      return new IronwakeError({
-        kind: 'unavailable',
-        code: 'tftp.address-missing',
-        message: `${message}: the interface does not have this address`,
-        remedy: 'Look at `ip address`, and name an interface that is up.',
-        cause,
-      });
-    default:
-      return new IronwakeError({
-        kind: 'unavailable',
-        code: 'tftp.listen-failed',
-        message: `${message}: ${messageOf(cause)}`,
-        remedy: 'Check the interface and its address.',
-        cause,
-      });
+async function listen(segment: Segment, port: number): Promise<Listener> {
+  // Room for a rack that is switched on at once; the kernel gives what its limit allows.
+  const socket = createSocket({ type: 'udp4', recvBufferSize: MIB });
+  try {
+    await settled(socket, 'listening', () => socket.bind({ address: segment.address, port, exclusive: true }));
+  } catch (cause) {
+    throw await bindError('udp', port, `TFTP port ${segment.address}:${port} on ${segment.interfaceName}`, cause);
   }
+  return { segment, socket };
+}
+
+/** Segmentation offload where koffi loads; its absence costs speed and nothing else. */
+async function bestSocket(log: Log): Promise<OpenTransferSocket> {
+  const calls = await loadGsoCalls();
+  if (calls === undefined) return openPlainSocket;
+  return gsoSockets(calls, (address, code) =>
+    log.info({ ip: address, code }, 'no UDP segmentation offload here, TFTP sends packet by packet'),
+  );
 }
 
 export class TftpServer {
-  readonly #options: TftpOptions;
+  readonly #options: TftpOptions & { readonly openSocket: OpenTransferSocket };
   readonly #limits: TftpLimits;
-  readonly #listeners: readonly Listener[];
+  readonly #listeners: Listener[] = [];
   readonly #frames: Frames;
   /** By listening address, client address and client port. */
   readonly #places = new Map<string, Place>();
@@ -164,18 +140,38 @@ export class TftpServer {
   #closed = false;
 
   /** Use `startTftp`. */
-  constructor(options: TftpOptions, listeners: readonly Listener[]) {
+  constructor(options: TftpOptions & { readonly openSocket: OpenTransferSocket }, listeners: readonly Listener[]) {
     this.#options = options;
     this.#limits = { ...DEFAULT_TFTP_LIMITS, ...options.limits };
-    this.#listeners = listeners;
     this.#frames = new Frames({ totalBytes: this.#limits.frameBytes, keptBytes: this.#limits.keptFrameBytes });
-    for (const listener of listeners) {
-      listener.socket.on('message', (bytes, from) => this.#onDatagram(listener, bytes, from));
-      // ICMP answers to our ERROR packets, an interface that went down: nothing that ends a server.
-      listener.socket.on('error', (error) =>
-        options.log.debug({ interface: listener.segment.interfaceName, err: messageOf(error) }, 'TFTP socket error'),
-      );
-    }
+    for (const listener of listeners) this.#add(listener);
+  }
+
+  #add(listener: Listener): void {
+    this.#listeners.push(listener);
+    listener.socket.on('message', (bytes, from) => this.#onDatagram(listener, bytes, from));
+    // ICMP answers to our ERROR packets, an interface that went down: nothing that ends a server.
+    listener.socket.on('error', (error) =>
+      this.#options.log.debug(
+        { interface: listener.segment.interfaceName, err: messageOf(error) },
+        'TFTP socket error',
+      ),
+    );
+  }
+
+  /**
+   * Serves `after` in the place of `before`: an interface came back with another address, or its URLs changed. Transfers go on. An interface
+   * that comes back as it was needs nothing: a socket on an address survives that.
+   * @throws what `startTftp` throws; `before` is then no longer served
+   */
+  async replaceSegment(before: Segment, after: Segment): Promise<void> {
+    const index = this.#listeners.findIndex(({ segment }) => segment.address === before.address);
+    const [old] = index === -1 ? [] : this.#listeners.splice(index, 1);
+    if (old !== undefined) await new Promise<void>((resolve) => old.socket.close(() => resolve()));
+    const port = this.#options.port;
+    const listener = await listen(after, port);
+    if (this.#closed) listener.socket.close();
+    else this.#add(listener);
   }
 
   /** Where requests are taken, in the order of the segments. */
@@ -324,7 +320,7 @@ export class TftpServer {
     try {
       session = await Session.start({
         clock: this.#options.clock,
-        openSocket: this.#options.openSocket ?? openPlainSocket,
+        openSocket: this.#options.openSocket,
         local: listener.segment.address,
         remote: { address: client.address, port: from.port },
         terms,
@@ -406,7 +402,8 @@ export class TftpServer {
   }
 
   #sendError(listener: Listener, from: RemoteInfo, code: number, message: string): void {
-    if (this.#closed) return;
+    // The segment may have been replaced while its file was looked up.
+    if (this.#closed || !this.#listeners.includes(listener)) return;
     listener.socket.send(encodePacket({ kind: 'error', code, message }), from.port, from.address, () => {
       // Lost like any packet: the client asks again.
     });

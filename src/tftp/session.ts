@@ -4,7 +4,7 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import { strideOf, windowOf } from './frame.ts';
 import type { FrameLease } from './frames.ts';
 import { decodePacket, ERROR_CODE, encodePacket, OPCODE } from './packet.ts';
-import type { OpenTransferSocket, RemotePort, TransferSocket } from './socket.ts';
+import type { OpenTransferSocket, TransferSocket, TransferSocketOptions } from './socket.ts';
 import type { Terms } from './terms.ts';
 import { begin, deliveredBytes, type Input, type Outcome, type Step, step, type Transfer } from './transfer.ts';
 
@@ -12,7 +12,7 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly openSocket: OpenTransferSocket;
   readonly local: Ipv4;
-  readonly remote: RemotePort;
+  readonly remote: TransferSocketOptions['remote'];
   readonly terms: Terms;
   readonly lease: FrameLease;
   /** Called exactly once, after the socket is closed. `trouble` is the last system error on the way, if there was one. */
@@ -41,13 +41,17 @@ export class Session {
   /** Opens the socket and sends the first packet. @throws system errors of opening the socket */
   static async start(options: SessionOptions): Promise<Session> {
     const session = new Session(options);
-    session.#socket = await options.openSocket(options.local, options.remote, {
-      packet: (bytes) => session.#onPacket(bytes),
-      portClosed: () => session.#input({ kind: 'port-closed' }),
-      trouble: (code) => {
-        session.#trouble = code;
+    const { local, remote, terms, lease } = options;
+    session.#socket = await options.openSocket(
+      { local, remote, stride: strideOf(lease.frame), windowsize: terms.windowsize },
+      {
+        packet: (bytes) => session.#onPacket(bytes),
+        portClosed: () => session.#input({ kind: 'port-closed' }),
+        trouble: (code) => {
+          session.#trouble = code;
+        },
       },
-    });
+    );
     return session;
   }
 

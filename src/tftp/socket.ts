@@ -7,7 +7,7 @@ import { systemCode } from '../errors.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 
 export interface TransferSocket {
-  /** Sends `packets`, which stand one behind the other in `bytes`, each `stride` long and the last one perhaps shorter. */
+  /** Sends the packets that stand one behind the other in `bytes`, each `stride` long and the last one perhaps shorter. */
   send(bytes: Buffer, stride: number): void;
   close(): void;
 }
@@ -20,39 +20,43 @@ export interface TransferSocketEvents {
   trouble(code: string): void;
 }
 
-export interface RemotePort {
-  readonly address: Ipv4;
-  readonly port: number;
+export interface TransferSocketOptions {
+  readonly local: Ipv4;
+  readonly remote: { readonly address: Ipv4; readonly port: number };
+  /** Bytes of a full packet, and how many of them go out at once: with this a socket may choose how it sends. */
+  readonly stride: number;
+  readonly windowsize: number;
 }
 
+/** @throws system errors of socket, bind and connect */
 export type OpenTransferSocket = (
-  local: Ipv4,
-  remote: RemotePort,
+  options: TransferSocketOptions,
   events: TransferSocketEvents,
 ) => Promise<TransferSocket>;
 
 /** A plain datagram socket: one system call for each packet. */
-export const openPlainSocket: OpenTransferSocket = async (local, remote, events) => {
+export const openPlainSocket: OpenTransferSocket = async ({ local, remote }, events) => {
   const socket = createSocket('udp4');
   await settled(socket, 'listening', () => socket.bind({ address: local, port: 0, exclusive: true }));
-  return connectSocket(socket, remote, events, (bytes, stride) => sendEach(socket, bytes, stride));
+  const { close } = await connectSocket(socket, remote, events);
+  return { send: (bytes, stride) => sendEach(socket, bytes, stride), close };
 };
 
-/** Connects a bound socket and wires its events. The socket is closed when that fails. */
+/** Connects a bound socket and wires its events; `failed` takes the errors of single sends. The socket is closed when connecting fails. */
 export async function connectSocket(
   socket: Socket,
-  remote: RemotePort,
+  remote: TransferSocketOptions['remote'],
   events: TransferSocketEvents,
-  send: TransferSocket['send'],
-): Promise<TransferSocket> {
+): Promise<{ readonly failed: (error: Error) => void; readonly close: () => void }> {
   await settled(socket, 'connect', () => socket.connect(remote.port, remote.address));
-  socket.on('message', (bytes) => events.packet(bytes));
-  socket.on('error', (error) => {
+  const failed = (error: Error) => {
     const code = systemCode(error) ?? 'unknown';
     if (code === 'ECONNREFUSED') events.portClosed();
     else events.trouble(code);
-  });
-  return { send, close: () => socket.close() };
+  };
+  socket.on('message', (bytes) => events.packet(bytes));
+  socket.on('error', failed);
+  return { failed, close: () => socket.close() };
 }
 
 export function sendEach(socket: Socket, bytes: Buffer, stride: number): void {
@@ -64,6 +68,7 @@ export async function settled(socket: Socket, event: 'listening' | 'connect', st
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
+      // bind({ fd }) emits 'listening' before it returns: listen first.
       socket.once(event, () => {
         socket.off('error', reject);
         resolve();

@@ -377,7 +377,7 @@ t.test('a port in use is one clear error, and nothing stays open', async (t) => 
     () => undefined,
     (reason: unknown) => reason,
   );
-  t.ok(error instanceof IronwakeError && error.code === 'tftp.port-in-use', String(error));
+  t.ok(error instanceof IronwakeError && error.code === 'net.port-in-use', String(error));
   const socket = createSocket('udp4');
   socket.bind({ address: '127.0.0.2', port, exclusive: true });
   await once(socket, 'listening');

@@ -101,7 +101,7 @@ async function transfer(file: Uint8Array, options: Record<string, string>, weath
     remote: { address: ADDRESS, port: 1024 },
     terms,
     lease,
-    openSocket: async (_local, _remote, events) => {
+    openSocket: async (_options, events) => {
       server = events;
       return {
         send(bytes, stride) {
