@@ -1,0 +1,184 @@
+/**
+ * The import table: which room may import which. `npm run check` enforces it; test/core/imports.test.ts shows that a forbidden import fails.
+ * No arrow runs up: words (errors, clock, net) <- pure cores <- journey <- adapters <- daemon <- command line. See docs/architecture.md.
+ *
+ * `may`: any import. `mayType`: `import type` only, words without code. `files` defaults to the directory src/NAME.
+ */
+
+/** Files of the two protocol rooms that touch sockets; everything else there is pure. */
+const DHCP_SERVER = '^src/dhcp/(server|rarely)[.]ts$';
+const TFTP_SERVER = '^src/tftp/(server|session|socket|route|observation|frames)[.]ts$';
+
+const CORES = ['net', 'profiles', 'media', 'trust', 'nodes', 'runs', 'answers', 'postinstall', 'boot'];
+
+const ROOMS = {
+  errors: { files: '^src/errors[.]ts$', may: [] },
+  clock: { files: '^src/clock[.]ts$', may: [] },
+  log: { files: '^src/log[.]ts$', may: [] },
+
+  net: { may: [] },
+  profiles: { may: ['net'] },
+  media: { may: [] },
+  trust: { may: [] },
+  config: { may: ['net'] },
+
+  nodes: { may: ['net'] },
+  runs: { may: ['net'] },
+  answers: { may: ['net', 'profiles'] },
+  // A step report is part of a run's own words.
+  postinstall: { may: ['net', 'profiles'], mayType: ['runs'] },
+
+  boot: { may: ['net'], mayType: ['nodes', 'runs'] },
+  // The event catalogue and a run's states are part of the contract.
+  api: { may: ['net', 'runs'], mayType: ['nodes'] },
+
+  'dhcp codec': { files: '^src/dhcp/', except: DHCP_SERVER, may: ['net'], mayType: ['boot'] },
+  'tftp codec': { files: '^src/tftp/', except: TFTP_SERVER, may: ['net'], mayType: ['media'] },
+
+  journey: { may: CORES },
+
+  artefacts: { may: ['net', 'media', 'boot', 'journey'] },
+  store: { may: ['net', 'runs', 'nodes'], mayType: ['journey', 'media'] },
+  ssh: { may: ['net'], mayType: ['journey'] },
+  'dhcp server': { files: DHCP_SERVER, may: ['net', 'dhcp codec', 'boot', 'journey'] },
+  'tftp server': { files: TFTP_SERVER, may: ['net', 'tftp codec', 'artefacts'], mayType: ['journey', 'media'] },
+  // The schema of a node's report is the post-install engine's.
+  http: { may: ['net', 'api', 'journey', 'artefacts', 'postinstall'], mayType: ['media', 'runs', 'nodes', 'trust'] },
+
+  // The composition root and what it prints: files at the top, beside the ground's.
+  daemon: { files: '^src/(?!(errors|clock|log)[.]ts$)[^/]+[.]ts$', may: 'all' },
+  cli: { may: [...CORES, 'api', 'config', 'daemon', 'dhcp codec', 'tftp codec'] },
+};
+
+/** Packages that belong to one room: the day one has to be replaced, that room alone changes. */
+const OWNERS = {
+  kysely: ['store'],
+  'better-sqlite3': ['store'],
+  fastify: ['http'],
+  commander: ['cli'],
+  'cli-table3': ['cli'],
+  ssh2: ['ssh'],
+  dhcp: ['cli'],
+  tftp2: ['cli'],
+  'node-disk-info': ['cli', 'daemon'],
+  pino: ['log'],
+  'pino-pretty': ['log'],
+  selfsigned: ['trust'],
+  unixcrypt: ['trust'],
+  'smol-toml': ['answers'],
+  koffi: ['net', 'media', 'tftp server', 'trust'],
+};
+
+/** Node's modules that a pure room has no use for: time, sockets, processes. */
+const IMPURE = '^(node:)?(dgram|http|https|http2|tls|child_process|worker_threads|cluster|os|timers)(/|$)';
+const PURE = ['profiles', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'api', 'dhcp codec', 'tftp codec', 'trust'];
+
+const GROUND = ['errors', 'clock', 'log'];
+const ALL_TYPES = ['type-only'];
+
+const filesOf = (name) => ROOMS[name].files ?? `^src/${name}/`;
+/** A room as the `from` of a rule. */
+const from = (name) => ({ path: filesOf(name), ...(ROOMS[name].except ? { pathNot: ROOMS[name].except } : {}) });
+/** Rooms as targets. A codec's pattern covers its server too: that one is taken out again by its own rule below. */
+const targets = (names) => names.map(filesOf);
+
+function rulesOf(name) {
+  const { may, mayType = [] } = ROOMS[name];
+  if (may === 'all') return [];
+  const own = filesOf(name);
+  const always = GROUND.includes(name) ? [] : targets(GROUND);
+  const anyhow = [own, ...always, ...targets(may)];
+  return [
+    {
+      name: `${name} imports a room that it may not`,
+      severity: 'error',
+      from: from(name),
+      to: { path: '^src/', pathNot: [...anyhow, ...targets(mayType)] },
+    },
+    ...(mayType.length === 0
+      ? []
+      : [
+          {
+            name: `${name} may import types only`,
+            severity: 'error',
+            from: from(name),
+            to: { path: targets(mayType), pathNot: anyhow, dependencyTypesNot: ALL_TYPES },
+          },
+        ]),
+  ];
+}
+
+export default {
+  forbidden: [
+    ...Object.keys(ROOMS).flatMap(rulesOf),
+    {
+      name: 'a codec imports its server',
+      severity: 'error',
+      from: { path: '^src/(dhcp|tftp)/', pathNot: [DHCP_SERVER, TFTP_SERVER] },
+      to: { path: [DHCP_SERVER, TFTP_SERVER] },
+    },
+    {
+      name: 'only the daemon starts servers',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/[^/]+[.]ts$', '^src/(dhcp|tftp|http)/'] },
+      to: { path: [DHCP_SERVER, TFTP_SERVER, '^src/http/'] },
+    },
+    {
+      name: 'a file without a room',
+      comment: 'Add the room to the table in .dependency-cruiser.mjs and to docs/architecture.md.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: Object.keys(ROOMS).map(filesOf) },
+      to: {},
+    },
+    ...Object.entries(OWNERS).map(([name, owners]) => ({
+      name: `${name} belongs to ${owners.join(', ')}`,
+      severity: 'error',
+      from: { path: '^src/', pathNot: targets(owners) },
+      to: { path: `(^|/)node_modules/${name}/` },
+    })),
+    {
+      name: 'a pure room reaches for the world',
+      severity: 'error',
+      from: { path: targets(PURE), pathNot: [DHCP_SERVER, TFTP_SERVER] },
+      to: { path: IMPURE, dependencyTypes: ['core'] },
+    },
+    {
+      name: 'the product imports tests or scripts',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|scripts)/' },
+    },
+    {
+      name: 'the product imports a development dependency',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ALL_TYPES, pathNot: 'node_modules/@types/' },
+    },
+    {
+      name: 'set-up scripts run before anything is installed',
+      severity: 'error',
+      from: { path: '^scripts/.*[.]js$' },
+      to: { pathNot: '^scripts/.*[.]js$', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'a package that package.json does not list',
+      severity: 'error',
+      from: { path: '^(src|scripts)/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    { name: 'a file that does not exist', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'a circle',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ALL_TYPES } },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    moduleSystems: ['es6'],
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.json'], exportsFields: ['exports'], conditionNames: ['import', 'node', 'types'] },
+    skipAnalysisNotInRules: false,
+  },
+};
