@@ -1,0 +1,471 @@
+#!/usr/bin/python3
+"""Checks an answer file as the official installers of release 9.2 and 8.4 do: what fails when it is parsed (P) and what fails when it
+is checked without a machine (C), and what fails on the machine (M).
+
+Written from the contract's description alone and sharing no table with the daemon, so that a misreading there shows here.
+
+    checker.py RELEASE FILE          prints the answer as JSON, or the failure and exits with 1
+    checker.py --rows                one JSON object a line on standard input, {"release", "answer", "machine"?}; one verdict a line
+"""
+import fnmatch
+import ipaddress
+import json
+import re
+import sys
+import tomllib
+
+ZONES = "/usr/share/zoneinfo/zone.tab"
+COUNTRIES = "/usr/share/zoneinfo/iso3166.tab"
+
+KEYBOARDS = set(
+    "de de-ch dk en-gb en-us es fi fr fr-be fr-ca fr-ch hu is it jp lt mk nl no pl pt pt-br se si tr".split()
+)
+RAID_ZFS = ["raid0", "raid1", "raid10", "raidz-1", "raidz-2", "raidz-3"]
+RAID_BTRFS = ["raid0", "raid1", "raid10"]
+LEAST_DISKS = {"raid0": 1, "raid1": 2, "raid10": 4, "raidz-1": 3, "raidz-2": 4, "raidz-3": 5}
+MAIL = re.compile(
+    r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+    r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$"
+)
+PIN_NAME = re.compile(r"^[a-z][a-z0-9_]{1,14}$")
+MAC = re.compile(r"^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$")
+
+
+class Refused(Exception):
+    """An answer that the installer does not take. `phase` is P, C or M."""
+
+    def __init__(self, phase, message):
+        super().__init__(message)
+        self.phase = phase
+        self.message = message
+
+
+def parse_error(message):
+    return Refused("P", message)
+
+
+# --- values -----------------------------------------------------------------------------------------------------------------------
+
+
+def text(value, where):
+    if not isinstance(value, str):
+        raise parse_error(f"{where}: invalid type, expected a string")
+    return value
+
+
+def boolean(value, where):
+    if not isinstance(value, bool):
+        raise parse_error(f"{where}: invalid type, expected a boolean")
+    return value
+
+
+def integer(value, where):
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise parse_error(f"{where}: invalid type, expected an integer")
+    if value < 0:
+        raise parse_error(f"{where}: invalid value, expected an unsigned integer")
+    return value
+
+
+def number(value, where):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise parse_error(f"{where}: invalid type, expected a number")
+    return value
+
+
+def texts(value, where):
+    if not isinstance(value, list):
+        raise parse_error(f"{where}: invalid type, expected a sequence")
+    return [text(item, where) for item in value]
+
+
+def text_map(value, where):
+    if not isinstance(value, dict):
+        raise parse_error(f"{where}: invalid type, expected a map")
+    return {key: text(item, f"{where}.{key}") for key, item in value.items()}
+
+
+def one_of(words, fold_case=False):
+    def read(value, where):
+        word = text(value, where)
+        known = word in words or (fold_case and word == word.upper() and word.lower() in words)
+        if not known:
+            raise parse_error(f"{where}: unknown variant `{word}`, expected one of {', '.join(sorted(words))}")
+        return word.lower() if fold_case else word
+
+    return read
+
+
+def address(value, where):
+    try:
+        return str(ipaddress.ip_address(text(value, where)))
+    except ValueError:
+        raise parse_error(f"{where}: invalid IP address syntax") from None
+
+
+def is_fqdn(name):
+    labels = name.split(".")
+    return (
+        len(labels) >= 2
+        and len(name) <= 253
+        and all(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", label) for label in labels)
+        and not labels[0].isdigit()
+    )
+
+
+def fqdn(value, where):
+    wrong = parse_error(
+        f"{where}: either a fully-qualified domain name or extendend configuration for usage with DHCP must be specified"
+    )
+    if isinstance(value, str):
+        if not is_fqdn(value):
+            raise wrong
+        return value
+    if not isinstance(value, dict) or set(value) - {"source", "domain"}:
+        raise wrong
+    if value.get("source", "from-dhcp") != "from-dhcp" or not isinstance(value.get("domain", ""), str):
+        raise wrong
+    # An empty domain means unset from 9.0.5 on; the daemon never writes one, so both releases are read alike.
+    return {"source": "from-dhcp", "domain": value.get("domain") or None}
+
+
+def cidr(old):
+    def read(value, where):
+        word = text(value, where)
+        if "/" not in word and old:
+            raise parse_error(f"{where}: invalid CIDR, no mask")
+        try:
+            # 9.2 takes an address without a prefix for a host route: /32.
+            return str(ipaddress.ip_interface(word))
+        except ValueError:
+            raise parse_error(f"{where}: invalid CIDR") from None
+
+    return read
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------------------
+
+
+def table(value, where, keys, required=()):
+    """Reads a table whose keys are fixed. Keys are kebab-case; the spelling with underscores is an alias, both at once a duplicate."""
+    if not isinstance(value, dict):
+        raise parse_error(f"{where}: invalid type, expected a table")
+    found = {}
+    for raw, item in value.items():
+        key = raw.replace("_", "-")
+        if key not in keys:
+            raise parse_error(f"{where}: unknown field `{raw}`")
+        if key in found:
+            raise parse_error(f"{where}: duplicate field `{key}`")
+        found[key] = keys[key](item, f"{where}.{key}")
+    for key in required:
+        if key not in found:
+            raise parse_error(f"{where}: missing field `{key}`")
+    return found
+
+
+class Dialect:
+    """What differs between the releases that the lab plays."""
+
+    def __init__(self, release):
+        parts = tuple(int(part) for part in release.split("."))
+        if parts[:2] not in ((8, 4), (9, 2)):
+            raise SystemExit(f"the stand-in plays releases 8.4 and 9.2, not {release}")
+        self.new = parts[0] == 9
+        # In which phase 9.2 finds what 8.4 found while parsing.
+        self.setup_phase = "C" if self.new else "P"
+
+
+def read_pinning(value, where):
+    return table(value, where, {"enabled": boolean, "mapping": text_map}, ["enabled"])
+
+
+def read_network(value, dialect):
+    keys = {
+        "source": one_of({"from-dhcp", "from-answer"}),
+        "cidr": cidr(old=not dialect.new),
+        "dns": address,
+        "gateway": address,
+        "filter": text_map,
+    }
+    if dialect.new:
+        keys["interface-name-pinning"] = read_pinning
+    network = table(value, "network", keys, ["source"] if dialect.new else [])
+    network.setdefault("source", "from-dhcp")
+    fixed = [key for key in ("cidr", "dns", "gateway", "filter") if key in network]
+    if network["source"] == "from-dhcp":
+        if fixed:
+            raise parse_error(f"network: `{fixed[0]}` cannot be set together with source from-dhcp")
+    else:
+        for key in ("cidr", "dns", "gateway") if dialect.new else ("cidr", "dns", "gateway", "filter"):
+            if key not in network:
+                raise parse_error(f"network: missing field `{key}`")
+    return network
+
+
+def read_disk_setup(value):
+    size = {"hdsize": number}
+    zfs = {
+        "raid": one_of(RAID_ZFS, fold_case=True),
+        "ashift": integer,
+        "arc-max": integer,
+        "checksum": one_of({"on", "fletcher4", "sha256"}),
+        "compress": one_of({"on", "off", "lzjb", "lz4", "zle", "gzip", "zstd"}),
+        "copies": integer,
+        **size,
+    }
+    lvm = {"swapsize": number, "maxroot": number, "maxvz": number, "minfree": number, **size}
+    btrfs = {"raid": one_of(RAID_BTRFS, fold_case=True), "compress": one_of({"on", "off", "zlib", "lzo", "zstd"}), **size}
+    keys = {
+        "filesystem": one_of({"ext4", "xfs", "zfs", "btrfs"}),
+        "disk-list": texts,
+        "filter": text_map,
+        "filter-match": one_of({"any", "all"}),
+        "zfs": lambda item, where: table(item, where, zfs),
+        "lvm": lambda item, where: table(item, where, lvm),
+        "btrfs": lambda item, where: table(item, where, btrfs),
+    }
+    return table(value, "disk-setup", keys, ["filesystem"])
+
+
+def read_answer(document, dialect):
+    """Phase P: types, names and the rules of single values."""
+    global_keys = {
+        "keyboard": one_of(KEYBOARDS),
+        "country": text,
+        "fqdn": fqdn,
+        "mailto": text,
+        "timezone": text,
+        "root-password": text,
+        "root-password-hashed": text,
+        "root-ssh-keys": texts,
+        "reboot-on-error": boolean,
+        "reboot-mode": one_of({"reboot", "power-off"}),
+    }
+    webhook_keys = {"url": text, "cert-fingerprint": text}
+    if dialect.new:
+        global_keys["subscription-key"] = text
+        webhook_keys["auth-token"] = text
+    first_boot_keys = {
+        "source": one_of({"from-url", "from-iso"}),
+        "ordering": one_of({"before-network", "network-online", "fully-up"}),
+        "url": text,
+        "cert-fingerprint": text,
+    }
+    readers = {
+        "global": lambda item: table(item, "global", global_keys, ["keyboard", "country", "fqdn", "mailto", "timezone"]),
+        "network": lambda item: read_network(item, dialect),
+        "disk-setup": read_disk_setup,
+        "post-installation-webhook": lambda item: table(item, "post-installation-webhook", webhook_keys, ["url"]),
+        "first-boot": lambda item: table(item, "first-boot", first_boot_keys, ["source"]),
+    }
+    answer = {}
+    for raw, item in document.items():
+        # Section names are kebab-case always: an underscore is no alias here.
+        if raw not in readers:
+            raise parse_error(f"unknown field `{raw}`")
+        answer[raw] = readers[raw](item)
+    for key in ("global", "network", "disk-setup"):
+        if key not in answer:
+            raise parse_error(f"missing field `{key}`")
+    if not dialect.new:
+        # Up to 9.1 the disk section's mistakes are found while parsing.
+        check_disks(answer["disk-setup"], dialect)
+    return answer
+
+
+# --- phase C ----------------------------------------------------------------------------------------------------------------------
+
+
+def second_column(path, column):
+    with open(path, encoding="utf-8") as lines:
+        return {line.rstrip("\n").split("\t")[column] for line in lines if not line.startswith("#") and "\t" in line}
+
+
+def check_global(settings):
+    country = settings["country"]
+    if country != country.lower() or country.upper() not in second_column(COUNTRIES, 0):
+        raise Refused("C", f"country code '{country}' is not valid")
+    zone = settings["timezone"]
+    if zone != "UTC" and zone not in second_column(ZONES, 2):
+        raise Refused("C", f"timezone '{zone}' is not valid")
+    mail = settings["mailto"]
+    if not MAIL.match(mail):
+        raise Refused("C", f"email '{mail}' is not valid")
+    if mail == "mail@example.invalid":
+        raise Refused("C", f"email '{mail}' is the default and must be changed")
+    password, hashed = settings.get("root-password"), settings.get("root-password-hashed")
+    if password is not None and hashed is not None:
+        raise Refused("C", "`root-password` and `root-password-hashed` cannot be set at the same time")
+    if password is None and hashed is None:
+        raise Refused("C", "One of `root-password` or `root-password-hashed` must be set")
+    if password is not None and len(password.encode()) < 8:
+        raise Refused("C", "`root-password` must be at least 8 characters long")
+
+
+def check_disks(setup, dialect):
+    refused = lambda message: Refused(dialect.setup_phase, message)
+    filesystem = setup["filesystem"]
+    listed, chosen = "disk-list" in setup and len(setup["disk-list"]) > 0, "filter" in setup
+    if listed and chosen:
+        raise refused("Cannot use both, 'disk-list' and 'filter', in 'disk-setup'")
+    if not listed and not chosen:
+        raise refused("Need either 'disk-list' or 'filter' set in 'disk-setup'")
+    own = {"ext4": "lvm", "xfs": "lvm", "zfs": "zfs", "btrfs": "btrfs"}[filesystem]
+    if any(other in setup for other in ("lvm", "zfs", "btrfs") if other != own):
+        raise refused(f"make sure only '{own}' options are set")
+    if filesystem in ("zfs", "btrfs") and "raid" not in setup.get(filesystem, {}):
+        raise refused(f"{filesystem.upper()} raid level '{filesystem}.raid' must be set")
+    disks = setup.get("disk-list", [])
+    if own == "lvm" and len(disks) > 1:
+        raise refused("make sure to define only one disk for ext4 and xfs")
+    if not dialect.new:
+        return
+    for disk in disks:
+        if disks.count(disk) > 1:
+            raise Refused("C", f"List of disks contains duplicate device {disk}")
+    if own != "lvm" and listed:
+        level = setup[filesystem]["raid"]
+        if len(disks) < LEAST_DISKS[level]:
+            raise Refused("C", f"{filesystem.upper()} ({level.upper()}): need at least {LEAST_DISKS[level]} disks")
+    check_swap(setup, "C")
+
+
+def check_swap(setup, phase):
+    lvm = setup.get("lvm", {})
+    if "swapsize" in lvm and "hdsize" in lvm and lvm["swapsize"] > lvm["hdsize"] / 2:
+        raise Refused(
+            phase,
+            f"Swap size {lvm['swapsize']} GiB cannot be greater than {lvm['hdsize'] / 2} GiB (hard disk size / 2)",
+        )
+
+
+def check_pinning(network):
+    mapping = network.get("interface-name-pinning", {}).get("mapping", {})
+    for mac, name in mapping.items():
+        if not MAC.match(mac):
+            raise Refused("C", f"interface name pinning: '{mac}' is not a MAC address")
+        if not PIN_NAME.match(name):
+            raise Refused("C", f"interface name '{name}' is not valid")
+    names = list(mapping.values())
+    for name in names:
+        if names.count(name) > 1:
+            raise Refused("C", f"duplicate interface name mapping '{name}'")
+
+
+def check_answer(answer, dialect):
+    """Phase C: everything that needs no machine."""
+    if dialect.new:
+        check_disks(answer["disk-setup"], dialect)
+        check_pinning(answer["network"])
+    check_global(answer["global"])
+    first_boot = answer.get("first-boot")
+    if first_boot and first_boot["source"] == "from-url" and "url" not in first_boot:
+        raise Refused("C", "first-boot executable source set to URL, but none specified!")
+
+
+# --- phase M ----------------------------------------------------------------------------------------------------------------------
+
+
+def first_match(things, filters):
+    """The first thing, in name order, for which any one filter matches: several keys are or, never and."""
+    for pattern in filters.values():
+        if re.search(r"[^/]\*\*|\*\*[^/]", pattern):
+            raise Refused("M", f"invalid glob '{pattern}'")
+    for name in sorted(things):
+        properties = things[name]
+        if any(key in properties and fnmatch.fnmatchcase(properties[key], glob) for key, glob in filters.items()):
+            return name
+    raise Refused("M", "filter did not match any device")
+
+
+def choose_disk(setup, disks):
+    """The one disk of an ext4 or xfs installation. `disks`: path -> udev properties; `size` in bytes under SIZE_BYTES."""
+    if "filter" in setup:
+        path = first_match(disks, setup["filter"])
+    else:
+        wanted = setup["disk-list"][0]
+        path = next((path for path in sorted(disks) if path.endswith(wanted)), None)
+        if path is None:
+            raise Refused("M", "disk in 'disk-selection' not found")
+    if int(disks[path]["SIZE_BYTES"]) < 8 << 30:
+        raise Refused("M", "the hard disk is smaller than 8 GiB: a question in automatic mode")
+    return path
+
+
+def choose_interface(network, interfaces):
+    if "filter" not in network:
+        raise Refused("M", "no filter defined")
+    return first_match(interfaces, network["filter"])
+
+
+def node_name(answer, lease):
+    """The node's full name. `lease`: what dhclient got, with `host-name` and `domain-name`."""
+    name = answer["global"]["fqdn"]
+    if isinstance(name, str):
+        return name
+    if not lease.get("host-name"):
+        raise Refused("M", "DHCP server did not provide a hostname")
+    domain = name["domain"] or lease.get("domain-name")
+    if not domain:
+        raise Refused("M", "no domain received from DHCP server and `global.fqdn.domain` is unset!")
+    full = f"{lease['host-name']}.{domain}"
+    return full if is_fqdn(full) else "pve.example.invalid"
+
+
+def check_machine(answer, machine):
+    """Phase M, as far as the stand-in has machines: disks, interfaces and the lease."""
+    setup = answer["disk-setup"]
+    check_swap(setup, "M")
+    found = {"fqdn": node_name(answer, machine["lease"])}
+    if setup["filesystem"] in ("ext4", "xfs"):
+        found["disk"] = choose_disk(setup, machine["disks"])
+    if answer["network"]["source"] == "from-answer":
+        found["interface"] = choose_interface(answer["network"], machine["interfaces"])
+    return found
+
+
+# --- front door -------------------------------------------------------------------------------------------------------------------
+
+
+def parse(body, is_json=False):
+    try:
+        document = json.loads(body) if is_json else tomllib.loads(body)
+    except ValueError as error:
+        raise parse_error(str(error)) from None
+    if not isinstance(document, dict):
+        raise parse_error("invalid type, expected a table")
+    return document
+
+
+def check(body, release, is_json=False):
+    """The answer with kebab-case keys, or Refused."""
+    dialect = Dialect(release)
+    answer = read_answer(parse(body, is_json), dialect)
+    check_answer(answer, dialect)
+    return answer
+
+
+def verdict(row):
+    try:
+        answer = check(row["answer"], row["release"], row.get("json", False))
+        found = check_machine(answer, row["machine"]) if "machine" in row else {}
+    except Refused as refused:
+        return {"ok": False, "phase": refused.phase, "message": refused.message}
+    return {"ok": True, "answer": answer, **found}
+
+
+def main(arguments):
+    if arguments == ["--rows"]:
+        for line in sys.stdin:
+            print(json.dumps(verdict(json.loads(line))))
+        return 0
+    release, path = arguments
+    with open(path, encoding="utf-8") as file:
+        result = verdict({"release": release, "answer": file.read()})
+    print(json.dumps(result))
+    return 0 if result["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,201 @@
+/** A virtual machine with an empty disk and real firmware, whose only way to software is the network. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { closeSync, copyFileSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { must, type Namespace } from './namespaces.ts';
+
+/** `bios`: SeaBIOS, whose network ROM is an iPXE. `uefi`: OVMF with its own PXE, QEMU's ROM switched off. */
+export type MachineFirmware = 'bios' | 'uefi';
+
+export interface MachineOptions {
+  readonly name: string;
+  readonly firmware: MachineFirmware;
+  /** Colon form. */
+  readonly mac: string;
+  /** Default 2048. */
+  readonly memoryMiB?: number;
+  /** Default 10; the installer refuses less than 8. */
+  readonly diskGiB?: number;
+  /** Skips firmware and loader: for looking at the image alone. */
+  readonly directBoot?: { readonly kernel: string; readonly initrd: string; readonly append: string };
+}
+
+const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
+const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd';
+
+export class Machine {
+  readonly options: MachineOptions;
+  readonly disk: string;
+  readonly serialFile: string;
+  /** As dmidecode prints it. */
+  readonly uuid = randomUUID();
+  readonly #folder: string;
+  readonly #namespace: Namespace;
+  readonly #tap: string;
+  #process: ChildProcess | undefined;
+  #consumed = 0;
+
+  /** @param tap the machine's port of the lab's bridge, in `namespace` */
+  constructor(options: MachineOptions, folder: string, namespace: Namespace, tap: string) {
+    this.options = options;
+    this.#folder = folder;
+    this.#namespace = namespace;
+    this.#tap = tap;
+    this.disk = join(folder, `${options.name}.qcow2`);
+    this.serialFile = join(folder, `${options.name}.serial`);
+    must('qemu-img', 'create', '-q', '-f', 'qcow2', this.disk, `${options.diskGiB ?? 10}G`);
+    if (options.firmware === 'uefi') copyFileSync(OVMF_VARS, this.#vars);
+  }
+
+  get #vars(): string {
+    return join(this.#folder, `${this.options.name}.vars`);
+  }
+
+  get #qmp(): string {
+    return join(this.#folder, `${this.options.name}.qmp`);
+  }
+
+  get on(): boolean {
+    return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  get process(): ChildProcess | undefined {
+    return this.#process;
+  }
+
+  #arguments(fromDisk: boolean): string[] {
+    const { firmware, mac, memoryMiB = 2048, directBoot } = this.options;
+    const uefi = firmware === 'uefi';
+    const direct = directBoot !== undefined && !fromDisk;
+    return [
+      ...['-name', this.options.name, '-nodefaults', '-no-user-config', '-display', 'none'],
+      // graphics=off: SeaBIOS and its iPXE speak on the serial port. KVM hangs on this kind of host; -cpu max is fine.
+      ...['-machine', 'q35,graphics=off', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2'],
+      ...['-m', String(memoryMiB), '-device', 'virtio-rng-pci', '-uuid', this.uuid],
+      ...['-smbios', `type=1,manufacturer=Ironwake,product=Lab,serial=LAB-${this.options.name}`],
+      ...['-chardev', `file,id=serial,path=${this.serialFile},append=on`, '-serial', 'chardev:serial'],
+      ...['-qmp', `unix:${this.#qmp},server=on,wait=off`],
+      ...['-netdev', `tap,id=net,ifname=${this.#tap},script=no,downscript=no`],
+      // OVMF takes a card's option ROM where there is one, and QEMU's is an iPXE: without it OVMF's own PXE is what boots.
+      ...['-device', `virtio-net-pci,netdev=net,mac=${mac},bootindex=1${uefi ? ',romfile=' : ''}`],
+      ...['-drive', `if=none,id=disk,file=${this.disk},format=qcow2,cache=unsafe`],
+      ...['-device', 'virtio-blk-pci,drive=disk,bootindex=2'],
+      ...(uefi
+        ? [
+            ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${OVMF_CODE}`],
+            ...['-drive', `if=pflash,unit=1,format=raw,file=${this.#vars}`],
+          ]
+        : []),
+      ...(direct
+        ? ['-kernel', directBoot.kernel, '-initrd', directBoot.initrd, '-append', directBoot.append, '-no-reboot']
+        : []),
+    ];
+  }
+
+  /** Switches the machine on. `fromDisk` leaves a direct boot out. */
+  powerOn({ fromDisk = false }: { readonly fromDisk?: boolean } = {}): void {
+    if (this.on) throw new Error(`${this.options.name} is on already`);
+    const [command = '', ...args] = this.#namespace.command(['qemu-system-x86_64', ...this.#arguments(fromDisk)]);
+    const log = openSync(join(this.#folder, `${this.options.name}.qemu`), 'a');
+    this.#process = spawn(command, args, { stdio: ['ignore', log, log] });
+    closeSync(log);
+  }
+
+  /** Pulls the plug: what the guest has not written is lost. */
+  async powerOff(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || !this.on) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
+  }
+
+  /** Resolves when the machine switches itself off. */
+  async untilOff(timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (this.on) {
+      if (Date.now() > deadline) throw new Error(`${this.options.name} is still on\n${this.tail()}`);
+      await delay(100);
+    }
+  }
+
+  /** The reset button. */
+  async reset(): Promise<void> {
+    await this.#monitor('system_reset');
+  }
+
+  /** One command of QEMU's monitor (QMP). */
+  #monitor(execute: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = createConnection(this.#qmp);
+      let text = '';
+      socket.setEncoding('utf8');
+      socket.on('error', reject);
+      socket.on('data', (data: string) => {
+        text += data;
+        // Two replies with an empty `return`: to the capabilities handshake and to the command.
+        if ((text.match(/"return": \{/g) ?? []).length < 2) return;
+        socket.end();
+        resolve();
+      });
+      socket.write(`{"execute":"qmp_capabilities"}\n{"execute":"${execute}"}\n`);
+    });
+  }
+
+  /** Everything that came out of the serial port since the machine was made. */
+  serial(): string {
+    return existsSync(this.serialFile) ? readFileSync(this.serialFile, 'latin1') : '';
+  }
+
+  /** The end of it, without terminal sequences, for messages. */
+  tail(lines = 25): string {
+    // biome-ignore lint/complexity/useRegexLiterals: the escape character reads better by name
+    const sequences = new RegExp('\\x1b\\[[0-9;?]*[A-Za-z]|\\x1b[()][A-Z0-9]|\\r', 'g');
+    return this.serial().replace(sequences, '').split('\n').slice(-lines).join('\n');
+  }
+
+  /**
+   * Waits until the serial port shows `pattern`, looking behind what an earlier wait matched.
+   * @throws Error when the time is over, `unless` appears before it, or the machine is off; with the end of the output
+   */
+  async waitFor(
+    pattern: RegExp,
+    {
+      timeoutMs = 600_000,
+      unless = /Installation aborted|Kernel panic/,
+    }: { readonly timeoutMs?: number; readonly unless?: RegExp } = {},
+  ): Promise<RegExpExecArray> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const running = this.on;
+      const fresh = this.#readFrom(this.#consumed);
+      const found = pattern.exec(fresh);
+      if (found !== null) {
+        this.#consumed += found.index + found[0].length;
+        return found;
+      }
+      const bad = unless.exec(fresh);
+      if (bad !== null) throw new Error(`${this.options.name}: "${bad[0]}" before ${pattern}\n${this.tail()}`);
+      if (!running) throw new Error(`${this.options.name} went off before ${pattern}\n${this.tail()}`);
+      if (Date.now() > deadline) throw new Error(`${this.options.name}: no ${pattern} in time\n${this.tail()}`);
+      await delay(100);
+    }
+  }
+
+  #readFrom(offset: number): string {
+    if (!existsSync(this.serialFile)) return '';
+    const size = statSync(this.serialFile).size;
+    const bytes = Buffer.alloc(Math.max(0, size - offset));
+    const file = openSync(this.serialFile, 'r');
+    try {
+      readSync(file, bytes, 0, bytes.length, offset);
+    } finally {
+      closeSync(file);
+    }
+    return bytes.toString('latin1');
+  }
+}
