@@ -41,7 +41,7 @@ export interface StoreOptions {
  *   `store.foreign`
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { path, log, site = 'local', now = systemClock.now, busyTimeoutMs = 2000 } = options;
+  const { path, log, site = 'default', now = systemClock.now, busyTimeoutMs = 2000 } = options;
   const db = openConnection({ path, busyTimeoutMs, onStatement: options.onStatement });
   try {
     await migrate(db, { path, log, now: now(), ...(options.migrations && { migrations: options.migrations }) });

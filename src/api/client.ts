@@ -1,0 +1,95 @@
+/** The API as functions: one method a route, typed by the contract. */
+import type { Readable } from 'node:stream';
+import type {
+  DiscoveredView,
+  EventPage,
+  ExplanationView,
+  InstallInput,
+  MediaInput,
+  MediaView,
+  NodeDetails,
+  NodeInput,
+  NodeSummary,
+  NodeView,
+  ProfileList,
+  ReportView,
+  SecretView,
+  StatusView,
+} from './schemas.ts';
+import { type ApiRequest, type ServerAddress, send } from './transport.ts';
+
+export interface Upload {
+  readonly source: Readable;
+  readonly sizeBytes: number;
+  /** The checksum that the daemon must find, hex. */
+  readonly sha256?: string | undefined;
+  /** Called with the bytes that have been handed to the network so far. */
+  readonly onSent?: ((bytes: number) => void) | undefined;
+}
+
+/** `node` is a UUID, a full name, a host name or a MAC. Every method throws what `send` (transport.ts) throws. */
+export interface Client {
+  status(): Promise<StatusView>;
+  profiles(): Promise<ProfileList>;
+  nodes(): Promise<readonly NodeSummary[]>;
+  addNode(input: NodeInput): Promise<NodeDetails>;
+  node(node: string): Promise<NodeView>;
+  removeNode(node: string): Promise<void>;
+  install(node: string, input: InstallInput): Promise<NodeView>;
+  cancel(node: string): Promise<NodeView>;
+  trust(node: string): Promise<NodeView>;
+  reports(node: string): Promise<readonly ReportView[]>;
+  events(after: number, limit?: number): Promise<EventPage>;
+  media(): Promise<readonly MediaView[]>;
+  uploadMedia(upload: Upload): Promise<MediaView>;
+  importMedia(input: MediaInput): Promise<MediaView>;
+  secrets(): Promise<readonly SecretView[]>;
+  setSecret(name: string, value: string): Promise<void>;
+  removeSecret(name: string): Promise<void>;
+  explain(mac: string): Promise<ExplanationView>;
+  discovered(): Promise<readonly DiscoveredView[]>;
+}
+
+/** An import hashes and reads a file of gigabytes before it answers. */
+const IMPORT_TIMEOUT_MS = 30 * 60_000;
+
+export function createClient(server: ServerAddress): Client {
+  const call = async <T>(request: ApiRequest, timeoutMs = server.timeoutMs): Promise<T> =>
+    // The daemon checks what it sends against the contract's schemas; a wrong server is noticed by its status or by not being JSON.
+    (await send({ ...server, timeoutMs }, request)) as T;
+  const get = <T>(path: string) => call<T>({ method: 'GET', path });
+  const post = <T>(path: string, json: unknown = {}) => call<T>({ method: 'POST', path, json });
+  const list = async <T>(path: string) => (await get<{ readonly items: readonly T[] }>(path)).items;
+  const nodePath = (node: string, rest = '') => `/api/v1/nodes/${encodeURIComponent(node)}${rest}`;
+  const secretPath = (name: string) => `/api/v1/secrets/${encodeURIComponent(name)}`;
+  return {
+    status: () => get('/api/v1/status'),
+    profiles: () => get('/api/v1/profiles'),
+    nodes: () => list('/api/v1/nodes'),
+    addNode: (input) => post('/api/v1/nodes', input),
+    node: (node) => get(nodePath(node)),
+    removeNode: (node) => call({ method: 'DELETE', path: nodePath(node) }),
+    install: (node, input) => post(nodePath(node, '/install'), input),
+    cancel: (node) => post(nodePath(node, '/cancel')),
+    trust: (node) => post(nodePath(node, '/trust')),
+    reports: (node) => list(nodePath(node, '/reports')),
+    events: (after, limit = 200) => get(`/api/v1/events?after=${after}&limit=${limit}`),
+    media: () => list('/api/v1/media'),
+    uploadMedia: ({ source, sizeBytes, sha256, onSent }) =>
+      call(
+        {
+          method: 'POST',
+          path: '/api/v1/media',
+          stream: { source, sizeBytes, ...(onSent !== undefined && { onSent }) },
+          ...(sha256 !== undefined && { headers: { 'x-expected-sha256': sha256 } }),
+        },
+        IMPORT_TIMEOUT_MS,
+      ),
+    importMedia: (input) => call({ method: 'POST', path: '/api/v1/media', json: input }, IMPORT_TIMEOUT_MS),
+    secrets: () => list('/api/v1/secrets'),
+    setSecret: (name, value) => call({ method: 'PUT', path: secretPath(name), json: { value } }),
+    removeSecret: (name) => call({ method: 'DELETE', path: secretPath(name) }),
+    explain: (mac) => get(`/api/v1/explain/${encodeURIComponent(mac)}`),
+    discovered: () => list('/api/v1/discovered'),
+  };
+}

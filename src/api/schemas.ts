@@ -1,0 +1,289 @@
+/**
+ * The contract of the HTTP API, once: the server checks and documents with these schemas, the client and the command line take their types
+ * from here. Times are ISO 8601 in UTC. Schemas hold shapes and lengths; what a MAC or a name may be, the journey says, in sentences.
+ */
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+
+const closed = { additionalProperties: false } as const;
+const time = (description: string) => Type.String({ description, examples: ['2027-01-15T08:00:00.000Z'] });
+const maybe = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const listOf = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item) }, closed);
+/** Names of profiles and secrets: they become file names, words of a command and keys in YAML. */
+const Name = Type.String({ minLength: 1, maxLength: 100, pattern: '^[a-z0-9][a-z0-9._-]*$' });
+const Sha256 = Type.String({ pattern: '^[0-9a-fA-F]{64}$' });
+
+/** RFC 9457. Every refusal of the API looks like this, as application/problem+json. */
+export const Problem = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.String({ description: 'What happened.' }),
+  code: Type.String({ description: 'Stable, for programs: `node.mac-taken`.' }),
+  remedy: Type.String({ description: 'What to do about it.' }),
+  field: Type.Optional(Type.String({ description: 'The field that is wrong.' })),
+  reference: Type.Optional(Type.String({ description: 'Number under which the timeline tells the reason.' })),
+});
+export type Problem = Static<typeof Problem>;
+
+export const NodeInput = Type.Object(
+  {
+    mac: Type.Optional(Type.String({ maxLength: 40, description: 'In any usual notation; or several in `macs`.' })),
+    macs: Type.Optional(Type.Array(Type.String({ maxLength: 40 }), { minItems: 1, maxItems: 32 })),
+    fqdn: Type.String({ minLength: 1, maxLength: 300, examples: ['pve1.lab.example'] }),
+    profile: Type.String({ minLength: 1, maxLength: 100, description: 'Name of a profile: its file without .yaml.' }),
+    values: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: "What goes over the profile for this node, in the profile's own shape.",
+      }),
+    ),
+  },
+  closed,
+);
+export type NodeInput = Static<typeof NodeInput>;
+
+export const NodeDetails = Type.Object(
+  {
+    id: Type.String(),
+    fqdn: Type.String(),
+    macs: Type.Array(Type.String()),
+    profile: Type.String(),
+    values: Type.Record(Type.String(), Type.Unknown()),
+    site: Type.String(),
+    revision: Type.Integer(),
+    createdAt: time('When it was registered.'),
+  },
+  closed,
+);
+export type NodeDetails = Static<typeof NodeDetails>;
+
+export const RunView = Type.Object(
+  {
+    id: Type.String(),
+    state: Type.String(),
+    ended: Type.Boolean({ description: 'Nothing leaves this state any more.' }),
+    contested: Type.Boolean(),
+    failure: maybe(Type.String({ description: 'Code of the reason, for `failed`.' })),
+    mediaId: Type.String(),
+    profile: Type.String(),
+    armedAt: time('When an administrator armed it.'),
+    stateSince: time('Since when it is in this state.'),
+    deadlineAt: maybe(time('When it counts as stalled, or expires while it is only armed.')),
+    endedAt: maybe(time('When it ended.')),
+    stalledSince: maybe(time('Since when nothing has been heard that should have been.')),
+    address: maybe(Type.String({ description: 'Where the installer runs, once that is known.' })),
+    progress: maybe(
+      Type.Object(
+        { sentBytes: Type.Integer(), totalBytes: Type.Integer() },
+        { ...closed, description: 'The image on its way to the machine.' },
+      ),
+    ),
+    fingerprints: Type.Array(Type.String(), { description: "The node's SSH host keys, SHA256:..., once reported." }),
+  },
+  closed,
+);
+export type RunView = Static<typeof RunView>;
+
+export const EventView = Type.Object(
+  {
+    id: Type.Integer({ description: 'Rises with time: the cursor of the feed.' }),
+    at: time('When it happened.'),
+    mac: maybe(Type.String()),
+    nodeId: maybe(Type.String()),
+    runId: maybe(Type.String()),
+    code: Type.String(),
+    severity: Type.Union([Type.Literal('info'), Type.Literal('good'), Type.Literal('warning'), Type.Literal('alarm')]),
+    text: Type.String(),
+    cause: Type.Optional(Type.String()),
+    remedy: Type.Optional(Type.String()),
+    data: Type.Record(Type.String(), Type.Unknown()),
+  },
+  closed,
+);
+export type EventView = Static<typeof EventView>;
+
+export const WaitingView = Type.Object(
+  { for: Type.String(), until: maybe(time('When the present budget ends.')), do: Type.String() },
+  closed,
+);
+export type WaitingView = Static<typeof WaitingView>;
+
+export const NodeView = Type.Object(
+  {
+    node: NodeDetails,
+    run: maybe(RunView),
+    timeline: Type.Array(EventView, { description: 'Oldest first.' }),
+    waiting: maybe(WaitingView),
+  },
+  closed,
+);
+export type NodeView = Static<typeof NodeView>;
+
+/** One line of `node list`: the node and its newest run. */
+export const NodeSummary = Type.Object({ node: NodeDetails, run: maybe(RunView) }, closed);
+export type NodeSummary = Static<typeof NodeSummary>;
+export const NodeList = listOf(NodeSummary);
+
+export const ReportView = Type.Object(
+  {
+    seq: Type.Integer(),
+    module: Type.String(),
+    step: Type.String(),
+    result: Type.String(),
+    startedAt: time("By the node's clock."),
+    durationMs: Type.Number(),
+    detail: Type.String(),
+    output: Type.String(),
+  },
+  closed,
+);
+export type ReportView = Static<typeof ReportView>;
+export const ReportList = listOf(ReportView);
+
+export const InstallInput = Type.Object(
+  {
+    media: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description: 'Id, its beginning, or name; else the newest that fits.',
+      }),
+    ),
+    expiresMinutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10080 })),
+  },
+  closed,
+);
+export type InstallInput = Static<typeof InstallInput>;
+
+export const EventsQuery = Type.Object(
+  {
+    after: Type.Optional(Type.Integer({ minimum: 0, default: 0, description: 'The last id that is known already.' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 200 })),
+  },
+  closed,
+);
+/** `next` is the value for `after` of the following request; the same as before when there was nothing new. */
+export const EventPage = Type.Object({ items: Type.Array(EventView), next: Type.Integer() }, closed);
+export type EventPage = Static<typeof EventPage>;
+
+export const MediaView = Type.Object(
+  {
+    id: Type.String({ description: 'SHA-256 of the image.' }),
+    name: Type.String(),
+    product: Type.String(),
+    release: Type.String(),
+    isoRelease: Type.String(),
+    sizeBytes: Type.Integer(),
+    addedAt: time('When it was imported.'),
+  },
+  closed,
+);
+export type MediaView = Static<typeof MediaView>;
+export const MediaList = listOf(MediaView);
+
+/** Instead of the bytes themselves (application/octet-stream): a file that lies on the server already. */
+export const MediaInput = Type.Object(
+  { path: Type.String({ minLength: 1, maxLength: 4096 }), sha256: Type.Optional(Sha256) },
+  closed,
+);
+export type MediaInput = Static<typeof MediaInput>;
+/** The checksum that uploaded bytes must have. */
+export const MediaHeaders = Type.Object({ 'x-expected-sha256': Type.Optional(Sha256) });
+
+/** Values go in and never come out again. */
+export const SecretInput = Type.Object({ value: Type.String({ minLength: 1, maxLength: 65_536 }) }, closed);
+export type SecretInput = Static<typeof SecretInput>;
+export const SecretView = Type.Object({ name: Type.String(), updatedAt: time('When it was set last.') }, closed);
+export type SecretView = Static<typeof SecretView>;
+export const SecretList = listOf(SecretView);
+export const SecretParams = Type.Object({ name: Name }, closed);
+
+export const ExplanationView = Type.Object(
+  {
+    mac: Type.String(),
+    node: maybe(Type.Object({ id: Type.String(), fqdn: Type.String(), profile: Type.String() }, closed)),
+    run: maybe(RunView),
+    offers: Type.Array(
+      Type.Object(
+        {
+          client: Type.String({ description: 'Who asks: `BIOS PXE`, `UEFI x64 PXE`, `iPXE`.' }),
+          decision: Type.String(),
+          what: Type.String({ description: 'File or URL that it would be given; empty when nothing.' }),
+          because: Type.String(),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+export type ExplanationView = Static<typeof ExplanationView>;
+
+export const DiscoveredView = Type.Object(
+  {
+    mac: Type.String(),
+    firstSeenAt: time('First packet.'),
+    lastSeenAt: time('Last packet.'),
+    packets: Type.Integer(),
+    arch: maybe(Type.String()),
+    uuid: maybe(Type.String()),
+    vendorClass: maybe(Type.String()),
+    hostName: maybe(Type.String()),
+    interfaceName: Type.String(),
+    address: maybe(Type.String()),
+  },
+  closed,
+);
+export type DiscoveredView = Static<typeof DiscoveredView>;
+export const DiscoveredList = listOf(DiscoveredView);
+
+export const ProfileList = Type.Object(
+  {
+    items: Type.Array(Type.Object({ name: Type.String(), description: maybe(Type.String()) }, closed)),
+    problems: Type.Array(
+      Type.Object({ file: Type.String(), message: Type.String(), at: time('When it was found.') }, closed),
+      { description: 'Files that are broken; the last good version of each stays in force.' },
+    ),
+  },
+  closed,
+);
+export type ProfileList = Static<typeof ProfileList>;
+
+export const StatusView = Type.Object(
+  {
+    version: Type.String(),
+    site: Type.String(),
+    startedAt: time('When this daemon started.'),
+    fingerprint: Type.String({ description: 'SHA-256 of the TLS certificate, AA:BB:...' }),
+    segments: Type.Array(
+      Type.Object(
+        {
+          interfaceName: Type.String(),
+          address: Type.String(),
+          httpUrl: Type.String(),
+          httpsUrl: Type.String(),
+        },
+        closed,
+      ),
+    ),
+    counts: Type.Object(
+      {
+        nodes: Type.Integer(),
+        activeRuns: Type.Integer(),
+        stalledRuns: Type.Integer(),
+        contestedRuns: Type.Integer(),
+        media: Type.Integer(),
+        discovered: Type.Integer(),
+      },
+      closed,
+    ),
+    problems: Type.Array(Type.String(), { description: 'What needs an administrator, one line each.' }),
+  },
+  closed,
+);
+export type StatusView = Static<typeof StatusView>;
+
+export const NodeParams = Type.Object(
+  { id: Type.String({ minLength: 1, maxLength: 300, description: 'UUID, full name, host name or MAC.' }) },
+  closed,
+);
+export const MacParams = Type.Object({ mac: Type.String({ minLength: 1, maxLength: 40 }) }, closed);

@@ -1,0 +1,139 @@
+/** From the domain's values to the shapes of the contract. Pure: the same run and events give the same view. */
+import type { DiscoveredMachine, Node } from '../nodes/node.ts';
+import { describeEvent, type EventCode } from '../runs/events.ts';
+import { ENDED_STATES, type Run, type StepReport } from '../runs/run.ts';
+import { waitingOf } from '../runs/waiting.ts';
+import type {
+  DiscoveredView,
+  EventView,
+  MediaView,
+  NodeDetails,
+  NodeView,
+  ReportView,
+  RunView,
+  WaitingView,
+} from './schemas.ts';
+
+/** A row of the timeline as the store gives it (journey's TimelineEvent). */
+export interface EventRow {
+  readonly id: number;
+  readonly at: number;
+  readonly mac: string | undefined;
+  readonly nodeId: string | undefined;
+  readonly runId: string | undefined;
+  readonly code: EventCode;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** An image as the store gives it (journey's MediaRecord). */
+export interface MediaRow extends Omit<MediaView, 'addedAt'> {
+  readonly addedAt: number;
+}
+
+/** `fingerprintOf` names a host key (trust's business): `ssh-ed25519 AAAA...` -> `SHA256:...`. */
+export interface RunContext {
+  readonly fingerprintOf: (publicKey: string) => string;
+}
+
+const iso = (at: number): string => new Date(at).toISOString();
+const isoOrNull = (at: number | undefined): string | null => (at === undefined ? null : iso(at));
+
+export function nodeDetails(node: Node): NodeDetails {
+  return {
+    id: node.id,
+    fqdn: node.fqdn,
+    macs: [...node.macs],
+    profile: node.profile,
+    values: { ...node.values },
+    site: node.site,
+    revision: node.revision,
+    createdAt: iso(node.createdAt),
+  };
+}
+
+/** Nothing of the answer, of sealed values, hashes, credentials or nonces leaves by this door: fields are named one by one. */
+export function runView(run: Run, { fingerprintOf }: RunContext): RunView {
+  const { imageBytes, imageTotalBytes, hostKeys, boundAddress, profileName, stalledSince } = run.data;
+  const keys = [hostKeys?.ed25519, hostKeys?.ecdsa, hostKeys?.rsa].filter((key) => key !== undefined);
+  return {
+    id: run.id,
+    state: run.state,
+    ended: ENDED_STATES.has(run.state),
+    contested: run.contested,
+    failure: run.failure ?? null,
+    mediaId: run.mediaId,
+    profile: profileName,
+    armedAt: iso(run.armedAt),
+    stateSince: iso(run.stateSince),
+    deadlineAt: isoOrNull(run.deadlineAt),
+    endedAt: isoOrNull(run.endedAt),
+    stalledSince: isoOrNull(stalledSince),
+    address: boundAddress ?? null,
+    progress: imageTotalBytes === undefined ? null : { sentBytes: imageBytes ?? 0, totalBytes: imageTotalBytes },
+    fingerprints: keys.map(fingerprintOf),
+  };
+}
+
+export function waitingView(run: Run): WaitingView | null {
+  const waiting = waitingOf(run);
+  return waiting === undefined ? null : { for: waiting.for, until: isoOrNull(waiting.until), do: waiting.do };
+}
+
+export function eventView(row: EventRow): EventView {
+  return {
+    id: row.id,
+    at: iso(row.at),
+    mac: row.mac ?? null,
+    nodeId: row.nodeId ?? null,
+    runId: row.runId ?? null,
+    code: row.code,
+    ...describeEvent(row.code, row.data),
+    data: { ...row.data },
+  };
+}
+
+/** `run` is the newest run of the node, ended or not. */
+export function nodeView(
+  node: Node,
+  run: Run | undefined,
+  timeline: readonly EventRow[],
+  context: RunContext,
+): NodeView {
+  return {
+    node: nodeDetails(node),
+    run: run === undefined ? null : runView(run, context),
+    timeline: timeline.map(eventView),
+    waiting: run === undefined ? null : waitingView(run),
+  };
+}
+
+export function reportView(report: StepReport): ReportView {
+  return { ...report, startedAt: iso(report.startedAt) };
+}
+
+export function mediaView(media: MediaRow): MediaView {
+  return {
+    id: media.id,
+    name: media.name,
+    product: media.product,
+    release: media.release,
+    isoRelease: media.isoRelease,
+    sizeBytes: media.sizeBytes,
+    addedAt: iso(media.addedAt),
+  };
+}
+
+export function discoveredView(machine: DiscoveredMachine): DiscoveredView {
+  return {
+    mac: machine.mac,
+    firstSeenAt: iso(machine.firstSeenAt),
+    lastSeenAt: iso(machine.lastSeenAt),
+    packets: machine.packets,
+    arch: machine.arch ?? null,
+    uuid: machine.uuid ?? null,
+    vendorClass: machine.vendorClass ?? null,
+    hostName: machine.hostName ?? null,
+    interfaceName: machine.interfaceName,
+    address: machine.address ?? null,
+  };
+}
