@@ -1,5 +1,6 @@
 /** The composition root: makes every part, hands each what it needs, starts and stops them in order. Wiring only. */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { access, constants, mkdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -124,7 +125,15 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     closers.push(() => journey.discovered.flush());
 
     const transfers = createTransfers();
-    const apps = await createApps({ journey, artefacts, transfers, catalogue, log });
+    const apps = await createApps({
+      journey,
+      artefacts,
+      transfers,
+      catalogue,
+      log,
+      version: VERSION,
+      startedAt: clock.now(),
+    });
     const plain = await listen(apps.plain, addresses, config.ports.http);
     closers.push(() => plain.destroy());
     const secure = await listen(apps.secure, [...addresses, '127.0.0.1'], config.ports.https, certificate);
@@ -196,6 +205,13 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     for (const close of closers.reverse()) await Promise.resolve(close()).catch(() => {});
     throw error;
   }
+}
+
+const VERSION = packageVersion();
+
+function packageVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '?';
 }
 
 const NO_PORTS = { http: 0, https: 0 };

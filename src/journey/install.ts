@@ -8,7 +8,7 @@ import { IronwakeError } from '../errors.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Segment } from '../net/segment.ts';
 import type { Node } from '../nodes/node.ts';
-import { buildHook } from '../postinstall/hook.ts';
+import { renderFirstBoot } from '../postinstall/hook.ts';
 import type { Run } from '../runs/run.ts';
 import type { Journey } from './journey.ts';
 import { contestAndRefuse } from './netboot.ts';
@@ -107,7 +107,7 @@ export async function fetchHook(journey: Journey, caller: Caller, token: string)
   if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
   return {
     kind: 'hook',
-    script: buildHook({ baseUrl: caller.segment.httpsUrl, pins: journey.identity.pins, runId: holder.run.id }),
+    script: renderFirstBoot({ baseUrl: caller.segment.httpsUrl, pins: journey.identity.pins, runId: holder.run.id }),
   };
 }
 

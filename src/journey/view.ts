@@ -1,57 +1,26 @@
-/** A node as an administrator looks at it: state, timeline in words, and what it is waiting for. */
+/** A node as an administrator looks at it: the node, its newest run and its timeline. The words are the contract's business (api/views). */
 import type { Node } from '../nodes/node.ts';
-import { describeEvent, type EventWords } from '../runs/events.ts';
-import type { Run, StepReport } from '../runs/run.ts';
-import { type Waiting, waitingOf } from '../runs/waiting.ts';
+import type { Run } from '../runs/run.ts';
 import type { Journey } from './journey.ts';
-import type { MediaRecord, TimelineEvent } from './ports.ts';
+import type { TimelineEvent } from './ports.ts';
 
-export interface ShownEvent extends EventWords {
-  readonly id: number;
-  readonly at: number;
-  readonly code: string;
-  readonly runId: string | undefined;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-export interface NodeView {
-  readonly node: Node;
-  readonly run: Run | undefined;
-  readonly media: MediaRecord | undefined;
-  readonly timeline: readonly ShownEvent[];
-  readonly steps: readonly StepReport[];
-  readonly waiting: Waiting | undefined;
-}
-
-/** Rows of a timeline that are shown at once, newest last. */
+/** Rows of a timeline that are shown at once: the newest ones. */
 const TIMELINE_LIMIT = 500;
 
-export async function viewNode(journey: Journey, node: Node): Promise<NodeView> {
-  const run = await journey.store.runs.latestOf(node.id);
-  const [media, events, steps] = await Promise.all([
-    run === undefined ? undefined : journey.store.media.byId(run.mediaId),
+export interface NodePicture {
+  readonly node: Node;
+  /** The newest run, ended or not. */
+  readonly run: Run | undefined;
+  /** Oldest first. */
+  readonly timeline: readonly TimelineEvent[];
+}
+
+export async function viewNode(journey: Journey, node: Node): Promise<NodePicture> {
+  const [run, timeline] = await Promise.all([
+    journey.store.runs.latestOf(node.id),
     journey.store.events.ofNode(node.id, { limit: TIMELINE_LIMIT }),
-    run === undefined ? [] : journey.store.runs.reports(run.id),
   ]);
-  return { node, run, media, timeline: events.map(showEvent), steps, waiting: waitingOfMachine(run) };
-}
-
-/** A machine without a run under way waits for the administrator. */
-function waitingOfMachine(run: Run | undefined): Waiting | undefined {
-  if (run === undefined)
-    return { for: 'an administrator to arm it', until: undefined, do: 'ironwake node install NAME' };
-  return waitingOf(run);
-}
-
-export function showEvent(event: TimelineEvent): ShownEvent {
-  return {
-    id: event.id,
-    at: event.at,
-    code: event.code,
-    runId: event.runId,
-    data: event.data,
-    ...describeEvent(event.code, event.data),
-  };
+  return { node, run, timeline };
 }
 
 /**

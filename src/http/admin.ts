@@ -1,0 +1,338 @@
+/** TLS: the administrator's API, `/api/v1`. Shapes are in src/api, what is done is in src/journey; here one is put to the other. */
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import {
+  DiscoveredList,
+  EventPage,
+  EventsQuery,
+  ExplanationView,
+  InstallInput,
+  MacParams,
+  MediaHeaders,
+  type MediaInput,
+  MediaList,
+  MediaView,
+  NodeDetails,
+  NodeInput,
+  NodeList,
+  NodeParams,
+  NodeView,
+  ProfileList,
+  ReportList,
+  SecretInput,
+  SecretList,
+  SecretParams,
+  StatusView,
+} from '../api/schemas.ts';
+import {
+  discoveredView,
+  eventView,
+  mediaView,
+  nodeDetails,
+  nodeView,
+  type RunContext,
+  reportView,
+  runView,
+} from '../api/views.ts';
+import type { Artefacts } from '../artefacts/artefacts.ts';
+import { invalid } from '../errors.ts';
+import { armNode, cancelRun, trustRun } from '../journey/arm.ts';
+import { explain } from '../journey/explain.ts';
+import type { Journey } from '../journey/journey.ts';
+import type { MediaRecord, Role } from '../journey/ports.ts';
+import { addNode, discoveredMachines, findNode, removeNode } from '../journey/registry.ts';
+import { putSecret, removeSecret } from '../journey/secrets.ts';
+import { statusOf } from '../journey/status.ts';
+import { rootPasswordOf, viewNode } from '../journey/view.ts';
+import { parseMac } from '../net/mac.ts';
+import { parseOpenSshPublicKey, sshFingerprint } from '../trust/ssh-key.ts';
+import { type Actor, actorOf } from './identity.ts';
+import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
+
+/** Imports an image; media's catalogue. */
+export interface ImageImport {
+  add(request: {
+    readonly source: AsyncIterable<Uint8Array> | string;
+    readonly sizeBytes?: number | undefined;
+    readonly expectedSha256?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<MediaRecord>;
+}
+
+export interface AdminRoutes {
+  readonly journey: Journey;
+  readonly artefacts: Artefacts;
+  readonly catalogue: ImageImport;
+  readonly version: string;
+  readonly startedAt: number;
+}
+
+/** The largest image that is taken: a cpio member ends at 4 GiB. */
+const IMAGE_BYTES = 4 * 1024 ** 3;
+
+const CONTEXT: RunContext = { fingerprintOf: (line) => sshFingerprint(parseOpenSshPublicKey(line)) };
+
+export function registerAdmin(
+  plugin: FastifyInstance,
+  { journey, artefacts, catalogue, version, startedAt }: AdminRoutes,
+): void {
+  const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
+  const { store } = journey;
+
+  /** Checked before the body is read, so that a stranger cannot make us read gigabytes. */
+  const needs = (role: Role) => ({
+    onRequest: async (request: FastifyRequest) => {
+      actors.set(request, await actorOf(journey, request, role));
+    },
+  });
+  const actors = new WeakMap<FastifyRequest, Actor>();
+  const nameOf = (request: FastifyRequest): string => actors.get(request)?.name ?? '?';
+  const audit = (
+    request: FastifyRequest,
+    action: string,
+    target: string,
+    data: Readonly<Record<string, unknown>> = {},
+  ) =>
+    store.audit.append({
+      at: journey.clock.now(),
+      actor: nameOf(request),
+      from: actors.get(request)?.from ?? '?',
+      action,
+      target,
+      data,
+    });
+  const shown = async (reference: string) => {
+    const { node, run, timeline } = await viewNode(journey, await findNode(journey, reference));
+    return nodeView(node, run, timeline, CONTEXT);
+  };
+
+  app.get('/api/v1/status', { ...needs('viewer'), schema: { response: { 200: StatusView } } }, async () => {
+    const { problems, ...counts } = await statusOf(journey, await artefacts.missing());
+    return {
+      version,
+      site: journey.settings.site,
+      startedAt: new Date(startedAt).toISOString(),
+      fingerprint: journey.identity.fingerprint,
+      segments: journey
+        .segments()
+        .map(({ interfaceName, address, httpUrl, httpsUrl }) => ({ interfaceName, address, httpUrl, httpsUrl })),
+      counts,
+      problems: [...problems],
+    };
+  });
+
+  app.get('/api/v1/profiles', { ...needs('viewer'), schema: { response: { 200: ProfileList } } }, async () => ({
+    items: journey.profiles.list().map(({ name, description }) => ({ name, description: description ?? null })),
+    problems: journey.profiles
+      .problems()
+      .map(({ file, message, at }) => ({ file, message, at: new Date(at).toISOString() })),
+  }));
+
+  // --- nodes ---
+
+  app.get('/api/v1/nodes', { ...needs('viewer'), schema: { response: { 200: NodeList } } }, async () => {
+    const nodes = await store.nodes.list();
+    const items = [];
+    for (const node of nodes) {
+      const run = await store.runs.latestOf(node.id);
+      items.push({ node: nodeDetails(node), run: run === undefined ? null : runView(run, CONTEXT) });
+    }
+    return { items };
+  });
+
+  app.post(
+    '/api/v1/nodes',
+    { ...needs('operator'), schema: { body: NodeInput, response: { 201: NodeDetails } } },
+    async (request, reply) => {
+      const { mac, macs = [], fqdn, profile, values } = request.body;
+      const node = await addNode(journey, { macs: mac === undefined ? macs : [mac, ...macs], fqdn, profile, values });
+      await audit(request, 'node.added', node.fqdn, { macs: node.macs, profile });
+      return reply.code(201).header('Location', `/api/v1/nodes/${node.id}`).send(nodeDetails(node));
+    },
+  );
+
+  app.get(
+    '/api/v1/nodes/:id',
+    { ...needs('viewer'), schema: { params: NodeParams, response: { 200: NodeView } } },
+    (request) => shown(request.params.id),
+  );
+
+  app.delete('/api/v1/nodes/:id', { ...needs('operator'), schema: { params: NodeParams } }, async (request, reply) => {
+    const node = await findNode(journey, request.params.id);
+    await removeNode(journey, node);
+    await audit(request, 'node.removed', node.fqdn);
+    return reply.code(204).send();
+  });
+
+  app.get(
+    '/api/v1/nodes/:id/reports',
+    { ...needs('viewer'), schema: { params: NodeParams, response: { 200: ReportList } } },
+    async (request) => {
+      const { run } = await viewNode(journey, await findNode(journey, request.params.id));
+      const reports = run === undefined ? [] : await store.runs.reports(run.id);
+      return { items: reports.map(reportView) };
+    },
+  );
+
+  /** Readable until the node is ready, by an admin only, and always audited. */
+  app.get(
+    '/api/v1/nodes/:id/root-password',
+    { ...needs('admin'), schema: { params: NodeParams }, exposeHeadRoute: false },
+    async (request, reply) => {
+      const node = await findNode(journey, request.params.id);
+      const password = await rootPasswordOf(journey, node);
+      if (password === undefined) {
+        throw invalid(
+          'node.no-root-password',
+          'id',
+          `${node.fqdn} has no root password to read`,
+          'It can be read from arming until the node is ready.',
+        );
+      }
+      await audit(request, 'root-password.read', node.fqdn);
+      return reply.header('Cache-Control', 'no-store').send({ password });
+    },
+  );
+
+  // --- runs ---
+
+  app.post(
+    '/api/v1/nodes/:id/install',
+    { ...needs('operator'), schema: { params: NodeParams, body: InstallInput, response: { 201: NodeView } } },
+    async (request, reply) => {
+      const node = await findNode(journey, request.params.id);
+      const run = await armNode(journey, node, { ...request.body, by: nameOf(request) });
+      await audit(request, 'run.armed', node.fqdn, { run: run.id, media: run.mediaId });
+      return reply.code(201).send(await shown(node.id));
+    },
+  );
+
+  for (const [action, decide] of [
+    ['cancel', cancelRun],
+    ['trust', trustRun],
+  ] as const) {
+    app.post(
+      `/api/v1/nodes/:id/${action}`,
+      { ...needs('operator'), schema: { params: NodeParams, response: { 200: NodeView } } },
+      async (request) => {
+        const node = await findNode(journey, request.params.id);
+        await decide(journey, node, nameOf(request));
+        await audit(request, `run.${action}`, node.fqdn);
+        return shown(node.id);
+      },
+    );
+  }
+
+  app.get(
+    '/api/v1/events',
+    { ...needs('viewer'), schema: { querystring: EventsQuery, response: { 200: EventPage } } },
+    async (request) => {
+      const { after = 0, limit = 200 } = request.query;
+      const events = await store.events.since(after, limit);
+      return { items: events.map(eventView), next: events.at(-1)?.id ?? after };
+    },
+  );
+
+  // --- images ---
+
+  app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
+
+  app.get('/api/v1/media', { ...needs('viewer'), schema: { response: { 200: MediaList } } }, async () => ({
+    items: (await store.media.list()).map(mediaView),
+  }));
+
+  /** The image as the body, or the path of a file on this host (JSON): the latter reads any file of the daemon's user, hence admin. */
+  app.post(
+    '/api/v1/media',
+    { ...needs('admin'), bodyLimit: IMAGE_BYTES, schema: { headers: MediaHeaders, response: { 201: MediaView } } },
+    async (request, reply) => {
+      const record = await catalogue.add(importOf(request));
+      if ((await store.media.byId(record.id)) === undefined) await store.media.insert(record);
+      await audit(request, 'media.added', record.name, { id: record.id });
+      return reply.code(201).send(mediaView((await store.media.byId(record.id)) ?? record));
+    },
+  );
+
+  // --- secrets ---
+
+  app.get('/api/v1/secrets', { ...needs('operator'), schema: { response: { 200: SecretList } } }, async () => ({
+    items: (await store.secrets.list()).map(({ name, updatedAt }) => ({
+      name,
+      updatedAt: new Date(updatedAt).toISOString(),
+    })),
+  }));
+
+  app.put(
+    '/api/v1/secrets/:name',
+    { ...needs('admin'), schema: { params: SecretParams, body: SecretInput } },
+    async (request, reply) => {
+      await putSecret(journey, request.params.name, request.body.value);
+      await audit(request, 'secret.set', request.params.name);
+      return reply.code(204).send();
+    },
+  );
+
+  app.delete(
+    '/api/v1/secrets/:name',
+    { ...needs('admin'), schema: { params: SecretParams } },
+    async (request, reply) => {
+      await removeSecret(journey, request.params.name);
+      await audit(request, 'secret.removed', request.params.name);
+      return reply.code(204).send();
+    },
+  );
+
+  // --- what the wire says ---
+
+  app.get(
+    '/api/v1/explain/:mac',
+    { ...needs('viewer'), schema: { params: MacParams, response: { 200: ExplanationView } } },
+    async (request) => {
+      const { mac, node, run, offers } = await explain(journey, parseMac(request.params.mac));
+      return {
+        mac,
+        node: node === undefined ? null : { id: node.id, fqdn: node.fqdn, profile: node.profile },
+        run: run === undefined ? null : runView(run, CONTEXT),
+        offers: offers.map((offer) => ({ ...offer })),
+      };
+    },
+  );
+
+  app.get('/api/v1/discovered', { ...needs('viewer'), schema: { response: { 200: DiscoveredList } } }, async () => ({
+    items: (await discoveredMachines(journey)).map(discoveredView),
+  }));
+}
+
+function importOf(request: FastifyRequest): Parameters<ImageImport['add']>[0] {
+  const expectedSha256 = request.headers['x-expected-sha256'];
+  const checksum = typeof expectedSha256 === 'string' ? expectedSha256 : undefined;
+  const { body } = request;
+  if (body instanceof Readable) {
+    const length = Number(request.headers['content-length']);
+    const aborted = new AbortController();
+    request.raw.once('aborted', () => aborted.abort());
+    return {
+      source: body as AsyncIterable<Uint8Array>,
+      expectedSha256: checksum,
+      sizeBytes: Number.isSafeInteger(length) ? length : undefined,
+      signal: aborted.signal,
+    };
+  }
+  if (isMediaInput(body)) return { source: body.path, expectedSha256: body.sha256 ?? checksum };
+  throw invalid(
+    'media.no-image',
+    'body',
+    'the request holds no image',
+    'Send the image as application/octet-stream, or {"path": "/srv/FILE.iso"} as JSON.',
+  );
+}
+
+function isMediaInput(body: unknown): body is MediaInput {
+  return (
+    typeof body === 'object' &&
+    body !== null &&
+    'path' in body &&
+    typeof body.path === 'string' &&
+    body.path.startsWith('/')
+  );
+}

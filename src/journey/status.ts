@@ -1,0 +1,45 @@
+/** The state of the whole: counts, and what needs an administrator, one line each. */
+import type { Journey } from './journey.ts';
+
+export interface Status {
+  readonly nodes: number;
+  readonly activeRuns: number;
+  readonly stalledRuns: number;
+  readonly contestedRuns: number;
+  readonly media: number;
+  readonly discovered: number;
+  readonly problems: readonly string[];
+}
+
+const DISCOVERED_LIMIT = 10_000;
+
+/** @param missingLoaders boot loaders that the decision may offer and that are not staged */
+export async function statusOf(journey: Journey, missingLoaders: readonly string[]): Promise<Status> {
+  await journey.discovered.flush();
+  const { store, profiles } = journey;
+  const [nodes, runs, media, discovered] = await Promise.all([
+    store.nodes.list(),
+    store.runs.active(),
+    store.media.list(),
+    store.discovered.list(DISCOVERED_LIMIT),
+  ]);
+  const contested = runs.filter((run) => run.contested);
+  const nameOf = new Map(nodes.map((node) => [node.id, node.fqdn]));
+  return {
+    nodes: nodes.length,
+    activeRuns: runs.length,
+    stalledRuns: runs.filter((run) => run.data.stalledSince !== undefined).length,
+    contestedRuns: contested.length,
+    media: media.length,
+    discovered: discovered.length,
+    problems: [
+      ...contested.map(
+        (run) =>
+          `the installation of ${nameOf.get(run.nodeId) ?? run.nodeId} is contested: look at the machine, then trust or cancel`,
+      ),
+      ...missingLoaders.map((file) => `the boot loader ${file} is not staged: npm run setup`),
+      ...profiles.problems().map((problem) => `${problem.file}: ${problem.message}`),
+      ...(media.length === 0 ? ['no installer image has been imported yet: ironwake media add FILE.iso'] : []),
+    ],
+  };
+}
