@@ -63,9 +63,11 @@ export const MAX_PACKET_BYTES = 4096;
 const MIN_PACKET_BYTES = 300;
 
 /** Reads one datagram. Never throws: what is not a DHCP message comes back as its fault. A missing end option is accepted (old ROMs). */
-export function parsePacket(bytes: Uint8Array): PacketResult {
-  if (bytes.length < OPTIONS_AT) return { ok: false, fault: 'too-short' };
-  if (bytes.length > MAX_PACKET_BYTES) return { ok: false, fault: 'too-long' };
+export function parsePacket(datagram: Uint8Array): PacketResult {
+  if (datagram.length < OPTIONS_AT) return { ok: false, fault: 'too-short' };
+  if (datagram.length > MAX_PACKET_BYTES) return { ok: false, fault: 'too-long' };
+  // One copy: values are views of it and outlive the socket's buffer; and Node's Buffer would bring its own slice().
+  const bytes = Uint8Array.from(datagram);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const op = view.getUint8(0);
   if (op !== 1 && op !== 2) return { ok: false, fault: 'not-bootp' };
@@ -91,7 +93,8 @@ export function parsePacket(bytes: Uint8Array): PacketResult {
   }
 
   const options = new Map<number, Uint8Array>();
-  for (const [code, list] of parts) options.set(code, list.length === 1 && list[0] ? list[0] : Buffer.concat(list));
+  for (const [code, list] of parts)
+    options.set(code, list.length === 1 && list[0] ? list[0] : Uint8Array.from(Buffer.concat(list)));
   return {
     ok: true,
     packet: {
@@ -106,7 +109,7 @@ export function parsePacket(bytes: Uint8Array): PacketResult {
       yiaddr: ipv4FromBytes(bytes, 16),
       siaddr: ipv4FromBytes(bytes, 20),
       giaddr: ipv4FromBytes(bytes, 24),
-      chaddr: bytes.slice(28, SNAME_AT),
+      chaddr: bytes.subarray(28, SNAME_AT),
       sname: (used & 2) === 0 ? fieldText(bytes.subarray(SNAME_AT, FILE_AT)) : '',
       file: (used & 1) === 0 ? fieldText(bytes.subarray(FILE_AT, COOKIE_AT)) : '',
       options,
@@ -114,7 +117,7 @@ export function parsePacket(bytes: Uint8Array): PacketResult {
   };
 }
 
-/** Walks one option field; values are copies, so that a socket's buffer can be used again. False when an option runs over the end. */
+/** Walks one option field. False when an option runs over the end. */
 function collect(field: Uint8Array, parts: Map<number, Uint8Array[]>): boolean {
   let at = 0;
   while (at < field.length) {
@@ -124,7 +127,7 @@ function collect(field: Uint8Array, parts: Map<number, Uint8Array[]>): boolean {
     if (code === PAD) continue;
     const length = field[at];
     if (length === undefined || at + 1 + length > field.length) return false;
-    const value = field.slice(at + 1, at + 1 + length);
+    const value = field.subarray(at + 1, at + 1 + length);
     const list = parts.get(code);
     if (list === undefined) parts.set(code, [value]);
     else list.push(value);
