@@ -185,6 +185,7 @@ test('kinds and quirks', async (t) => {
       { kind: 'http-boot' },
     ],
     ['asks for 250 only', changed(of('plain'), [[55, Uint8Array.of(1, 250)]]), { kind: 'other' }],
+    ['asks for 251 only', changed(of('plain'), [[55, Uint8Array.of(1, 251)]]), { kind: 'other' }],
     ['no option 53 (BOOTP)', changed(uefi, [[53, undefined]]), { kind: 'pxe', message: 'other' }],
     ['empty option 53', changed(uefi, [[53, new Uint8Array()]]), { message: 'other' }],
     ['RELEASE', changed(uefi, [[53, Uint8Array.of(7)]]), { message: 'other' }],
