@@ -1,0 +1,165 @@
+/** `ironwake node ...` */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { NodeView } from '../api/schemas.ts';
+import { IronwakeError, invalid, messageOf } from '../errors.ts';
+import { formatDuration } from '../runs/words.ts';
+import { print, type Session } from './session.ts';
+import { facts, table } from './table.ts';
+import { type ExitStatus, printable } from './terminal.ts';
+import { dayAndTime, runWords, timelineLines, waitingLine } from './timeline.ts';
+
+type Args = readonly string[];
+type Options = Readonly<Record<string, unknown>>;
+
+export async function add(session: Session, options: Options): Promise<ExitStatus> {
+  const values = typeof options.values === 'string' ? await readValues(session, options.values) : undefined;
+  const node = await session.client.addNode({
+    macs: [...(options.mac as readonly string[])],
+    fqdn: String(options.fqdn),
+    profile: String(options.profile),
+    ...(values !== undefined && { values }),
+  });
+  print(
+    session,
+    node,
+    () =>
+      `registered ${printable(node.fqdn)} (${node.macs.join(', ')}), profile ${printable(node.profile)}\n` +
+      `Next: ironwake node install ${printable(node.fqdn)}, then power it on with network boot.\n`,
+  );
+  return 0;
+}
+
+async function readValues(session: Session, file: string): Promise<Record<string, unknown>> {
+  const path = resolve(session.io.cwd, file);
+  const { parse } = await import('yaml');
+  let values: unknown;
+  try {
+    values = parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw invalid('values.unreadable', '--values', `${path}: ${messageOf(error).split('\n')[0]}`, 'Give a YAML file.');
+  }
+  if (typeof values === 'object' && values !== null && !Array.isArray(values)) return values as Record<string, unknown>;
+  throw invalid(
+    'values.not-a-map',
+    '--values',
+    `${path} does not hold a map of keys and values`,
+    "Write it in the profile's own shape.",
+  );
+}
+
+export async function install(session: Session, args: Args, options: Options): Promise<ExitStatus> {
+  const [node = ''] = args;
+  const view = await session.client.install(node, {
+    ...(typeof options.media === 'string' && { media: options.media }),
+    ...(typeof options.expires === 'string' && { expiresMinutes: minutes(options.expires) }),
+  });
+  if (options.watch === true) {
+    const { follow } = await import('./watch.ts');
+    return follow(session, view.node.id);
+  }
+  print(session, view, () => `armed ${printable(view.node.fqdn)}\n${view.waiting ? waitingLine(view.waiting) : ''}`);
+  return 0;
+}
+
+function minutes(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 10_080) return value;
+  throw invalid(
+    'run.expiry',
+    '--expires',
+    `'${text.slice(0, 20)}' is not a number of minutes from 1 to 10080`,
+    'Give whole minutes, for example 60.',
+  );
+}
+
+export async function cancel(session: Session, args: Args): Promise<ExitStatus> {
+  const view = await session.client.cancel(args[0] ?? '');
+  print(session, view, () => `cancelled the installation of ${printable(view.node.fqdn)}; it boots its disk\n`);
+  return 0;
+}
+
+export async function trust(session: Session, args: Args): Promise<ExitStatus> {
+  const view = await session.client.trust(args[0] ?? '');
+  const waiting = view.waiting === null ? '' : waitingLine(view.waiting);
+  print(session, view, () => `trusting the installation of ${printable(view.node.fqdn)} again\n${waiting}`);
+  return 0;
+}
+
+export async function remove(session: Session, args: Args): Promise<ExitStatus> {
+  const [node = ''] = args;
+  await session.client.removeNode(node);
+  print(session, { removed: node }, () => `forgot ${printable(node)}\n`);
+  return 0;
+}
+
+export async function list(session: Session): Promise<ExitStatus> {
+  const nodes = await session.client.nodes();
+  print(session, nodes, () =>
+    table(
+      ['NODE', 'STATE', 'SINCE', 'PROFILE', 'MAC'],
+      nodes.map(({ node, run }) => [
+        node.fqdn,
+        runWords(run),
+        dayAndTime(run?.stateSince ?? node.createdAt),
+        node.profile,
+        node.macs.join(' '),
+      ]),
+      'No machine is registered. Register one: ironwake node add --mac MAC --fqdn NAME --profile default',
+    ),
+  );
+  return 0;
+}
+
+export async function show(session: Session, args: Args, options: Options): Promise<ExitStatus> {
+  const [node = ''] = args;
+  const view = await session.client.node(node);
+  const reports = options.output === true ? await session.client.reports(node) : undefined;
+  print(session, reports === undefined ? view : { ...view, reports: reports }, () => {
+    const output = reports?.map(
+      (report) =>
+        `${report.module} ${report.step}: ${report.result} after ${formatDuration(report.durationMs)}` +
+        `${report.detail === '' ? '' : `: ${report.detail}`}\n${indent(report.output)}`,
+    );
+    return (
+      describe(view) +
+      (output === undefined
+        ? ''
+        : `\nsteps of the plan:\n${printable(output.join('')) || '  none was reported yet\n'}`) +
+      `\n${ending(view)}`
+    );
+  });
+  return 0;
+}
+
+function indent(text: string): string {
+  return text.trimEnd() === '' ? '' : `${text.trimEnd().replaceAll(/^/gm, '    ')}\n`;
+}
+
+/** Everything about a node but its last line. */
+function describe({ node, run, timeline }: NodeView): string {
+  return (
+    `${printable(node.fqdn)}\n` +
+    facts([
+      ['state', runWords(run)],
+      ['since', dayAndTime(run?.stateSince ?? node.createdAt)],
+      ['MAC', node.macs.join(', ')],
+      ['profile', node.profile],
+      ['address', run?.address],
+      ['host keys', run === null || run.fingerprints.length === 0 ? undefined : run.fingerprints.join(' ')],
+      ['id', node.id],
+    ]) +
+    `\n${timelineLines(timeline)}`
+  );
+}
+
+function ending({ node, run, waiting }: NodeView): string {
+  if (waiting !== null) return waitingLine(waiting);
+  if (run?.state === 'ready') return 'ready: waiting for nothing; at every netboot it boots its disk\n';
+  return `waiting for you; do: ironwake node install ${printable(node.fqdn)}\n`;
+}
+
+/** Whether an error means that the daemon is away for the moment. */
+export function isAway(error: unknown): boolean {
+  return error instanceof IronwakeError && error.code === 'client.unreachable';
+}

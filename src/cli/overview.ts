@@ -1,0 +1,85 @@
+/** Commands that only look: explain, status, profiles, discovered. */
+
+import { print, type Session } from './session.ts';
+import { facts, table } from './table.ts';
+import { type ExitStatus, printable } from './terminal.ts';
+import { dayAndTime, runWords } from './timeline.ts';
+
+export async function explain(session: Session, args: readonly string[]): Promise<ExitStatus> {
+  const view = await session.client.explain(args[0] ?? '');
+  const { node, run } = view;
+  const who = node === null ? 'nobody registered it' : `${node.fqdn}, profile ${node.profile}, ${runWords(run)}`;
+  print(
+    session,
+    view,
+    () =>
+      `${printable(`${view.mac}: ${who}`)}\n` +
+      table(
+        ['ASKED BY', 'IT GETS', 'FILE OR URL', 'BECAUSE'],
+        view.offers.map((offer) => [offer.client, offer.decision, offer.what, offer.because]),
+        'No network is served, so it would be offered nothing.',
+      ),
+  );
+  return 0;
+}
+
+export async function status(session: Session): Promise<ExitStatus> {
+  const view = await session.client.status();
+  const { counts } = view;
+  print(
+    session,
+    view,
+    () =>
+      `ironwake ${printable(view.version)}, site ${printable(view.site)}\n` +
+      facts([
+        ['serving since', dayAndTime(view.startedAt)],
+        ...view.segments.map(
+          (segment) => ['network', `${segment.interfaceName} ${segment.address} ${segment.httpsUrl}`] as const,
+        ),
+        ['certificate', view.fingerprint],
+        ['machines', `${counts.nodes} registered, ${counts.discovered} strangers seen`],
+        [
+          'installations',
+          `${counts.activeRuns} under way, ${counts.stalledRuns} stalled, ${counts.contestedRuns} contested`,
+        ],
+        ['images', String(counts.media)],
+      ]) +
+      view.problems.map((problem) => `! ${printable(problem)}\n`).join(''),
+  );
+  return 0;
+}
+
+export async function profiles(session: Session): Promise<ExitStatus> {
+  const view = await session.client.profiles();
+  print(
+    session,
+    view,
+    () =>
+      table(
+        ['PROFILE', 'DESCRIPTION'],
+        view.items.map((profile) => [profile.name, profile.description ?? '']),
+        'There is no profile. They are YAML files in the answers directory.',
+      ) + view.problems.map((problem) => `! ${printable(`${problem.file}: ${problem.message}`)}\n`).join(''),
+  );
+  return 0;
+}
+
+export async function discovered(session: Session): Promise<ExitStatus> {
+  const machines = await session.client.discovered();
+  print(session, machines, () =>
+    table(
+      ['MAC', 'ARCH', 'INTERFACE', 'ADDRESS', 'LAST SEEN', 'PACKETS', 'NAME'],
+      machines.map((machine) => [
+        machine.mac,
+        machine.arch ?? '',
+        machine.interfaceName,
+        machine.address ?? '',
+        dayAndTime(machine.lastSeenAt),
+        String(machine.packets),
+        machine.hostName ?? '',
+      ]),
+      'No unregistered machine has been seen.',
+    ),
+  );
+  return 0;
+}

@@ -1,0 +1,161 @@
+/**
+ * The commands, their words and options. What each does is imported when it runs: `--help` answers at once, and `node list` does not pay for
+ * the daemon.
+ */
+import { Command, CommanderError } from 'commander';
+import { IronwakeError, messageOf } from '../errors.ts';
+import type { Session } from './session.ts';
+import { type ExitStatus, type Io, printable } from './terminal.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+type Run = (session: Session, args: readonly string[], options: Options) => Promise<ExitStatus>;
+
+/** Runs one command line (without `node` and the script's name). Never throws, never prints a stack. */
+export async function runCli(argv: readonly string[], io: Io): Promise<ExitStatus> {
+  let status: ExitStatus = 0;
+  const program = createProgram(io, (result) => {
+    status = result;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof IronwakeError) {
+      io.err(`ironwake: ${printable(error.line)}\n`);
+      return error.code === 'client.unreachable' ? 3 : 1;
+    }
+    io.err(
+      `ironwake: unexpected failure: ${printable(messageOf(error))}. Please report it with the command that you typed.\n`,
+    );
+    return 1;
+  }
+}
+
+function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
+  const program = new Command('ironwake')
+    .description('From power-on to a hardened Proxmox host.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: io.out,
+      writeErr: io.err,
+      outputError: (text, write) =>
+        write(`ironwake: ${printable(text.trim().replace(/^error: /, ''))}. Add --help for the usage.\n`),
+    })
+    .helpCommand(false);
+
+  /** A command that talks to the daemon. */
+  const remote = (parent: Command, usage: string, description: string, run: Run): Command => {
+    const command = parent
+      .command(usage)
+      .description(description)
+      .option('--json', 'print the answer as JSON')
+      .option('--server <URL>', 'API of the daemon; default: the one that runs on this machine (server.json)')
+      .option('--token-file <FILE>', 'file with the API token; default: admin-token in the data directory')
+      .option('--fingerprint <SHA256>', "SHA-256 of the daemon's certificate")
+      .option('--data-dir <DIR>', "the daemon's data directory")
+      .option('--config <FILE>', "the daemon's configuration file");
+    return command.action(async () => {
+      const options = command.opts();
+      const { openSession } = await import('./session.ts');
+      done(await run(await openSession(io, options), command.args, options));
+    });
+  };
+
+  addServe(program, io, done);
+  addNode(program, remote);
+  addMedia(program, remote);
+  addSecret(program, remote);
+  remote(program, 'explain <MAC>', 'what this machine would be offered, and why', async (session, args) =>
+    (await import('./overview.ts')).explain(session, args),
+  );
+  remote(program, 'discovered', 'machines that were seen and that nobody registered', async (session) =>
+    (await import('./overview.ts')).discovered(session),
+  );
+  remote(program, 'profiles', 'the profiles, and what is wrong with broken ones', async (session) =>
+    (await import('./overview.ts')).profiles(session),
+  );
+  remote(program, 'status', 'the daemon at a glance', async (session) =>
+    (await import('./overview.ts')).status(session),
+  );
+  addDoctor(program, io, done);
+  return program;
+}
+
+type Remote = (parent: Command, usage: string, description: string, run: Run) => Command;
+
+const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
+
+function addNode(program: Command, remote: Remote): void {
+  const node = program.command('node').description('machines: register, install, follow');
+  const commands = () => import('./node.ts');
+  remote(node, 'add', 'register a machine', async (session, _, options) => (await commands()).add(session, options))
+    .requiredOption('--mac <MAC>', 'a MAC address in any usual notation; may be repeated', collect)
+    .requiredOption('--fqdn <NAME>', 'full host name, for example pve1.lab.example')
+    .option('--profile <NAME>', 'the profile that it is installed by', 'default')
+    .option('--values <FILE>', 'YAML file with what goes over the profile for this node');
+  remote(node, 'install <NODE>', 'arm one installation: its next netboot installs it', async (session, args, options) =>
+    (await commands()).install(session, args, options),
+  )
+    .option('--media <IMAGE>', 'name or id of the image; default: the newest that fits the profile')
+    .option('--expires <MINUTES>', 'how long it stays armed')
+    .option('--watch', 'follow the timeline until the installation ends');
+  remote(node, 'cancel <NODE>', 'stop the installation under way', async (session, args) =>
+    (await commands()).cancel(session, args),
+  );
+  remote(node, 'trust <NODE>', 'you looked at a contested installation and it is yours', async (session, args) =>
+    (await commands()).trust(session, args),
+  );
+  remote(node, 'show <NODE>', 'state, timeline, and what it is waiting for', async (session, args, options) =>
+    (await commands()).show(session, args, options),
+  ).option('--output', "also what the plan's steps printed");
+  remote(node, 'watch <NODE>', 'follow the timeline until the installation ends', async (session, args) =>
+    (await import('./watch.ts')).watch(session, args),
+  );
+  remote(node, 'list', 'all machines', async (session) => (await commands()).list(session));
+  remote(node, 'rm <NODE>', 'forget a machine', async (session, args) => (await commands()).remove(session, args));
+}
+
+function addMedia(program: Command, remote: Remote): void {
+  const media = program.command('media').description('installer images');
+  const commands = () => import('./media.ts');
+  remote(media, 'add <FILE>', 'import an installer image', async (session, args, options) =>
+    (await commands()).add(session, args, options),
+  )
+    .option('--sha256 <SUM>', 'the checksum that the image must have')
+    .option('--sums <FILE>', 'a SHA256SUMS file that names the image')
+    .option('--on-server', 'FILE is a path on the server: nothing is uploaded');
+  remote(media, 'list', 'the images', async (session) => (await commands()).list(session));
+}
+
+function addSecret(program: Command, remote: Remote): void {
+  const secret = program.command('secret').description('values that profiles name and nobody reads back');
+  const commands = () => import('./secret.ts');
+  remote(secret, 'set <NAME>', 'set it from standard input, or from a file', async (session, args, options) =>
+    (await commands()).set(session, args, options),
+  ).option('--file <FILE>', 'read the value from this file');
+  remote(secret, 'list', 'names and ages', async (session) => (await commands()).list(session));
+  remote(secret, 'rm <NAME>', 'remove it', async (session, args) => (await commands()).remove(session, args));
+}
+
+function addServe(program: Command, io: Io, done: (status: ExitStatus) => void): void {
+  const serve = program.command('serve').description('the daemon itself').allowUnknownOption().allowExcessArguments();
+  // Its options come from the settings' schema, which only `serve` pays for.
+  serve.helpOption(false).action(async () => {
+    done(await (await import('./serve.ts')).serve(io, serve.args, program));
+  });
+}
+
+function addDoctor(program: Command, io: Io, done: (status: ExitStatus) => void): void {
+  const doctor = program
+    .command('doctor')
+    .description('find what breaks netboot on this machine and its network')
+    .option('--interface <NAME>', 'look at this interface only; may be repeated', collect)
+    .option('--data-dir <DIR>', "the daemon's data directory")
+    .option('--config <FILE>', "the daemon's configuration file")
+    .option('--json', 'print the findings as JSON');
+  doctor.action(async () => {
+    const { runDoctor } = await import('./doctor.ts');
+    done((await runDoctor({ ...doctor.opts(), io })) === 0 ? 0 : 1);
+  });
+}
