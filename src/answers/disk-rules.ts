@@ -155,7 +155,7 @@ export function diskFilterRule(view: View): Finding[] {
   const entries = view.entries('disk-setup.filter');
   if (entries === undefined) return [];
   const path = 'disk-setup.filter';
-  if (entries.length === 0) {
+  if (view.isEmptyMap(path)) {
     return [
       finding(
         'answer.filter-empty',

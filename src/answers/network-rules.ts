@@ -85,7 +85,7 @@ export function interfaceFilterRule(view: View): Finding[] {
   const entries = view.entries('network.filter');
   if (entries === undefined || addressSource(view) !== 'from-answer') return [];
   const path = 'network.filter';
-  if (entries.length === 0) {
+  if (view.isEmptyMap(path)) {
     return [
       finding(
         'answer.filter-empty',

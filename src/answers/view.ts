@@ -47,6 +47,12 @@ export class View {
     return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
   }
 
+  /** Whether a map stands there that has no entry at all. */
+  isEmptyMap(path: string): boolean {
+    const value = this.get(path);
+    return isTable(value) && Object.keys(value).length === 0;
+  }
+
   /** The entries of a free map whose values are strings, or undefined when there is no map. */
   entries(path: string): ReadonlyArray<readonly [string, string]> | undefined {
     const value = this.get(path);

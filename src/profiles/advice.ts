@@ -24,15 +24,15 @@ function planAdvice(profile: ResolvedProfile): ProfileFinding[] {
 function adminAdvice(profile: ResolvedProfile): ProfileFinding[] {
   const admin = profile.postInstall['admin-user'];
   if (admin === undefined) return [];
-  const keys = admin.sshKeys;
+  const keys = admin.keys;
   if (Array.isArray(keys) ? keys.length > 0 : keys !== undefined) return [];
   return [
     {
       code: 'profile.admin-without-key',
       severity: 'warning',
-      path: ['postInstall', 'admin-user', 'sshKeys'],
+      path: ['postInstall', 'admin-user', 'keys'],
       message: 'The admin user has no SSH key, so nobody can log in with it',
-      remedy: 'Add your public key to postInstall.admin-user.sshKeys, here or in the values of each node.',
+      remedy: 'Add your public key to postInstall.admin-user.keys, here or in the values of each node.',
     },
   ];
 }

@@ -102,7 +102,11 @@ function resolve(
   found: PlacedFinding[],
 ): ResolvedProfile {
   const resolved = resolveProfile(profile, (name) => loaded.get(name), loaded.keys());
-  const findings = [...checks.flatMap((check) => check(resolved)), ...adviseOn(resolved)].map((finding) => ({
+  const advice = adviseOn(resolved);
+  // Advice about a place goes before another room's verdict on it: the node may still bring what is missing there.
+  const advised = new Set(advice.map((finding) => pointer(finding.path)));
+  const checked = checks.flatMap((check) => check(resolved)).filter((finding) => !advised.has(pointer(finding.path)));
+  const findings = [...checked, ...advice].map((finding) => ({
     ...finding,
     ...placeIn(profile, resolved.origins, finding.path),
   }));

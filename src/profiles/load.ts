@@ -1,5 +1,15 @@
 /** Reading a profile's file: YAML 1.2 with positions, so that every complaint names file, line and column. */
-import { isCollection, isScalar, isMap as isYamlMap, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Alias,
+  type Document,
+  isCollection,
+  isScalar,
+  isMap as isYamlMap,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
 import { IronwakeError } from '../errors.ts';
 import type { ProfileFinding } from './finding.ts';
 import { isMap, type Layer, type Origin, type PlainMap } from './merge.ts';
@@ -74,6 +84,16 @@ export function readProfile(file: string, text: string): LoadedProfile {
     const message = syntax.message.split('\n')[0] ?? '';
     throw fail('profile.yaml', syntax.pos[0], message, 'Correct the YAML there; indent with blanks, never with tabs.');
   }
+  const dangling = danglingAlias(document);
+  if (dangling !== undefined) {
+    const remedy = `Define it before with &${dangling.source}, or put the text in quotes.`;
+    throw fail(
+      'profile.yaml',
+      dangling.range?.[0] ?? 0,
+      `There is no anchor '${dangling.source.slice(0, 60)}'`,
+      remedy,
+    );
+  }
   let body: unknown;
   try {
     body = document.toJS({ maxAliasCount: 50 });
@@ -86,6 +106,19 @@ export function readProfile(file: string, text: string): LoadedProfile {
   if (!isMap(body)) throw new Error('the shape was checked above');
   const { extends: parents, ...own } = body;
   return { name, file, parents: parentNames(parents), body: own as PlainMap, originOf };
+}
+
+/** An alias (`*name`) without its anchor; the parser takes it and only the conversion would fail, without a place. */
+function danglingAlias(document: Document.Parsed): Alias.Parsed | undefined {
+  let found: Alias.Parsed | undefined;
+  visit(document, {
+    Alias(_key, node) {
+      if (node.resolve(document) !== undefined) return undefined;
+      found = node as Alias.Parsed;
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 function parentNames(value: unknown): string[] {

@@ -1,0 +1,386 @@
+import { test } from 'tap';
+import { dialectFor } from '../../../src/answers/dialect.ts';
+import type { FindingCode, Judge } from '../../../src/answers/findings.ts';
+import type { Product } from '../../../src/answers/release.ts';
+import { officiallyAccepted, validateAnswer } from '../../../src/answers/validate.ts';
+import { HASH, type Json, type JsonMap, SMALLEST, SSH_KEY, STATIC, withValue } from './answers.ts';
+
+/** Path in the answer, the value there (`undefined` removes the key), the codes that must come; none means accepted. */
+type Row = readonly [path: string | readonly string[], value: Json | undefined, ...codes: FindingCode[]];
+
+function codesOf(answer: unknown, release = '9.2', product: Product = 'pve'): string[] {
+  return validateAnswer(answer, dialectFor(release, product), product).map((found) => found.code);
+}
+
+function rows(name: string, base: JsonMap, table: readonly Row[], release = '9.2', product: Product = 'pve'): void {
+  test(`${name} (${product} ${release})`, (t) => {
+    for (const [path, value, ...codes] of table) {
+      const parts = typeof path === 'string' ? path.split('.') : path;
+      const answer = withValue(base, parts, value);
+      t.same(codesOf(answer, release, product), codes, `${parts.join('.')} = ${JSON.stringify(value)}`);
+    }
+    t.end();
+  });
+}
+
+test('the smallest answer is accepted by every release', (t) => {
+  for (const release of ['8.4', '9.0', '9.1', '9.2', '9.7', '10.0']) t.same(codesOf(SMALLEST, release), [], release);
+  t.end();
+});
+
+test('what is not an answer at all', (t) => {
+  for (const value of [null, undefined, 1, 'text', [], new Date(0)]) t.same(codesOf(value), ['answer.not-a-table']);
+  t.match(codesOf({}), ['answer.missing', 'answer.missing', 'answer.missing', 'answer.password-missing']);
+  t.same(codesOf({ ...SMALLEST, network: 'from-dhcp' }), ['answer.type']);
+  t.same(codesOf({ ...SMALLEST, 'disk-setup': undefined }), ['answer.type', 'answer.disk-selection-missing']);
+  t.end();
+});
+
+rows('sections and keys', SMALLEST, [
+  ['disk_setup', {}, 'answer.unknown-section'],
+  ['Global', {}, 'answer.unknown-section'],
+  ['global.keyboad', 'de', 'answer.unknown-key'],
+  ['global.__proto__', 'x', 'answer.unknown-key'],
+  ['global.constructor', 'x', 'answer.unknown-key'],
+  ['global.root_password', 'long enough', 'answer.old-spelling', 'answer.password-twice'],
+  ['global.root_password_hashed', HASH, 'answer.duplicate-spelling'],
+  ['disk-setup.disk_list', ['sda'], 'answer.duplicate-spelling'],
+  ['global.reboot_mode', 'reboot', 'answer.old-spelling'],
+  ['network.interface_name_pinning', { enabled: true }, 'answer.unknown-key'],
+  ['disk-setup.zfs.level', 'raid1', 'answer.unknown-key', 'answer.foreign-options'],
+  ['first-boot', { source: 'from-iso', script: 'x' }, 'answer.unknown-key'],
+]);
+
+rows('global', SMALLEST, [
+  ['global.keyboard', 'us', 'answer.value'],
+  ['global.keyboard', 'EN-US', 'answer.value'],
+  ['global.keyboard', 'en-us'],
+  ['global.keyboard', 'no'],
+  ['global.keyboard', false, 'answer.type'],
+  ['global.keyboard', undefined, 'answer.missing'],
+  ['global.country', 'AT', 'answer.country'],
+  ['global.country', 'uk', 'answer.country'],
+  ['global.country', 'gb'],
+  ['global.country', '', 'answer.country'],
+  ['global.country', undefined, 'answer.missing'],
+  ['global.fqdn', 'pve', 'answer.fqdn'],
+  ['global.fqdn', '1.example', 'answer.fqdn'],
+  ['global.fqdn', 'pve_1.example', 'answer.fqdn'],
+  ['global.fqdn', 'pve1.example.', 'answer.fqdn'],
+  ['global.fqdn', ' pve1.example', 'answer.fqdn'],
+  ['global.fqdn', `${'a'.repeat(64)}.example`, 'answer.fqdn'],
+  ['global.fqdn', 'pve.123'],
+  ['global.fqdn', 'PVE1.Example.ORG'],
+  ['global.fqdn', {}],
+  ['global.fqdn', { source: 'from-dhcp', domain: 'lab.example' }],
+  ['global.fqdn', { source: 'from-answer' }, 'answer.value'],
+  ['global.fqdn', { domain: 'not_a_domain' }, 'answer.domain'],
+  ['global.fqdn', 7, 'answer.type'],
+  ['global.mailto', 'root@localhost'],
+  ['global.mailto', 'nobody', 'answer.email'],
+  ['global.mailto', 'a@b@c', 'answer.email'],
+  ['global.mailto', 'mail@example.invalid', 'answer.email-default'],
+  ['global.timezone', 'UTC'],
+  ['global.timezone', 'Europe/Kyiv'],
+  ['global.timezone', 'Europe/Kiev', 'answer.timezone'],
+  ['global.timezone', 'Etc/UTC', 'answer.timezone'],
+  ['global.timezone', 'GMT', 'answer.timezone'],
+  ['global.root-password-hashed', undefined, 'answer.password-missing'],
+  ['global.root-password', 'both of them', 'answer.password-twice'],
+  ['global.root-password-hashed', 'secret', 'answer.password-hash'],
+  ['global.root-password-hashed', '$1$abc$def', 'answer.password-hash'],
+  ['global.root-password-hashed', `$2b$12$${'a'.repeat(53)}`],
+  ['global.root-password-hashed', `$y$j9T$salt$${'a'.repeat(43)}`],
+  ['global.root-password-hashed', `$5$rounds=5000$salt$${'a'.repeat(43)}`],
+  ['global.root-ssh-keys', [SSH_KEY]],
+  ['global.root-ssh-keys', []],
+  ['global.root-ssh-keys', SSH_KEY, 'answer.type'],
+  ['global.root-ssh-keys', ['ssh-ed25519 nonsense'], 'answer.ssh-key'],
+  ['global.root-ssh-keys', [SSH_KEY.replace('ssh-ed25519', 'ssh-rsa')], 'answer.ssh-key'],
+  ['global.root-ssh-keys', [`${SSH_KEY}\n${SSH_KEY}`], 'answer.control-character', 'answer.ssh-key'],
+  ['global.reboot-on-error', true],
+  ['global.reboot-on-error', 'yes', 'answer.type'],
+  ['global.reboot-mode', 'power-off'],
+  ['global.reboot-mode', 'poweroff', 'answer.value'],
+  ['global.subscription-key', 'pve2c-0123456789'],
+  ['global.subscription-key', 'pmgb-0123456789'],
+  ['global.subscription-key', 'junk', 'answer.subscription-key'],
+]);
+
+test('a clear password has a length in bytes, and is one line', (t) => {
+  const base = withValue(SMALLEST, ['global', 'root-password-hashed'], undefined);
+  const codes = (password: string): string[] => codesOf(withValue(base, ['global', 'root-password'], password));
+  t.same(codes('1234567'), ['answer.password-short']);
+  t.same(codes('12345678'), []);
+  t.same(codes('üüüü'), [], 'four characters of two bytes');
+  t.same(codes('12345678\nroot:x'), ['answer.control-character']);
+  t.end();
+});
+
+rows('network', SMALLEST, [
+  ['network', { source: 'from-dhcp', cidr: '192.0.2.1/24' }, 'answer.address-unused'],
+  ['network', { source: 'dhcp' }, 'answer.value'],
+  ['network', {}, 'answer.missing'],
+  ['network', { source: 'from-dhcp', filter: { DEVNAME: '*' } }, 'answer.address-unused'],
+  ['network', { source: 'from-answer' }, ...Array<FindingCode>(4).fill('answer.address-missing')],
+]);
+rows(
+  'network without source has a default before 9.2',
+  SMALLEST,
+  [
+    ['network', {}],
+    ['network', { dns: '192.0.2.53' }, 'answer.address-unused'],
+  ],
+  '9.1',
+);
+
+const STATIC_ANSWER: JsonMap = { ...SMALLEST, network: STATIC };
+rows('static address', STATIC_ANSWER, [
+  ['network.cidr', '192.0.2.10/24'],
+  ['network.cidr', '192.0.2.10', 'answer.prefix-missing'],
+  ['network.cidr', '192.0.2.10/33', 'answer.cidr'],
+  ['network.cidr', '192.0.2.300/24', 'answer.cidr'],
+  ['network.cidr', '192.0.2.0/24', 'answer.cidr-not-a-host'],
+  ['network.cidr', '192.0.2.255/24', 'answer.cidr-not-a-host'],
+  ['network.cidr', '192.0.3.10/24', 'answer.gateway-outside'],
+  ['network.cidr', '192.0.3.10/22'],
+  ['network.cidr', 4, 'answer.type'],
+  ['network.gateway', '192.0.2.10', 'answer.gateway-outside'],
+  ['network.gateway', '198.51.100.1', 'answer.gateway-outside'],
+  ['network.gateway', '169.254.0.1'],
+  ['network.gateway', '2001:db8::1', 'answer.address-family'],
+  ['network.gateway', 'router', 'answer.address'],
+  ['network.gateway', undefined, 'answer.address-missing'],
+  ['network.dns', '198.51.100.53'],
+  ['network.dns', ['192.0.2.53'], 'answer.type'],
+  ['network.dns', '192.0.2.53,192.0.2.54', 'answer.address'],
+  ['network.dns', '2001:db8::53', 'answer.address-family'],
+  ['network.filter', undefined, 'answer.address-missing'],
+  ['network.filter', {}, 'answer.filter-empty'],
+  ['network.filter', { ID_NET_NAME_MAC: '*bc2411000001', ID_PATH: '*' }, 'answer.nic-filter-keys'],
+  ['network.filter', { ID_NET_NAME_MAC: '*BC2411000001' }, 'answer.nic-filter-mac'],
+  ['network.filter', { ID_NET_NAME_MAC: 'bc2411000001' }, 'answer.nic-filter-mac'],
+  ['network.filter', { ID_NET_NAME_MAC: 'enxbc2411000001' }],
+  ['network.filter', { ID_PATH: 'pci-0000:[0' }, 'answer.glob'],
+  ['network.filter', { ID_PATH: 'pci**' }, 'answer.glob'],
+  ['network.filter', { ID_PATH: 'pci-0000:0[0-3]:??.[!1]' }],
+  ['network.filter', { ID_PATH: 7 }, 'answer.type'],
+]);
+
+const IPV6_ANSWER: JsonMap = {
+  ...SMALLEST,
+  network: { ...STATIC, cidr: '2001:db8::10/64', gateway: 'fe80::1', dns: '2001:db8::53' },
+};
+rows('static IPv6 address', IPV6_ANSWER, [
+  ['network.gateway', 'fe80::1'],
+  ['network.gateway', '2001:db8::1'],
+  ['network.gateway', '2001:db8:0:1::1', 'answer.gateway-outside'],
+  ['network.gateway', '192.0.2.1', 'answer.address-family'],
+  ['network.cidr', '2001:db8::/64', 'answer.cidr-not-a-host'],
+  ['network.cidr', '2001:db8::10/129', 'answer.cidr'],
+  ['network.cidr', '::ffff:192.0.2.1/96'],
+]);
+
+test('who refuses what depends on the release', (t) => {
+  const judge = (answer: JsonMap, release: string): Judge | undefined =>
+    validateAnswer(answer, dialectFor(release), 'pve')[0]?.by;
+  const bare = withValue(STATIC_ANSWER, ['network', 'cidr'], '192.0.2.10');
+  t.equal(judge(bare, '9.1'), 'installer', 'a bare address up to 9.1');
+  t.equal(judge(bare, '9.2'), 'ironwake', 'a bare address from 9.2');
+  const unfiltered = withValue(STATIC_ANSWER, ['network', 'filter'], undefined);
+  t.equal(judge(unfiltered, '8.4'), 'installer');
+  t.equal(judge(unfiltered, '9.2'), 'ironwake');
+  const mirror = { ...SMALLEST, 'disk-setup': { filesystem: 'zfs', 'disk-list': ['sda'], zfs: { raid: 'raid1' } } };
+  t.equal(judge(mirror, '8.4'), 'ironwake');
+  t.equal(judge(mirror, '9.0'), 'installer');
+  t.ok(officiallyAccepted(validateAnswer(bare, dialectFor('9.2'), 'pve')));
+  t.notOk(officiallyAccepted(validateAnswer(bare, dialectFor('9.1'), 'pve')));
+  t.end();
+});
+
+const PINNING = ['network', 'interface-name-pinning'];
+const mapping = (map: JsonMap): Json => ({ enabled: true, mapping: map });
+rows('pinned names', SMALLEST, [
+  [PINNING, { enabled: true }],
+  [PINNING, {}, 'answer.missing'],
+  [PINNING, { enabled: false }, 'answer.pinning-disabled'],
+  [PINNING, mapping({ 'bc:24:11:00:00:01': 'lan0' })],
+  [PINNING, mapping({ 'BC:24:11:00:00:01': 'lan0' }), 'answer.pinning-mac'],
+  [PINNING, mapping({ 'bc-24-11-00-00-01': 'lan0' }), 'answer.pinning-mac'],
+  [PINNING, mapping({ nonsense: 'lan0' }), 'answer.pinning-mac'],
+  [PINNING, mapping({ 'bc:24:11:00:00:01': 'Lan0' }), 'answer.pinning-name'],
+  [PINNING, mapping({ 'bc:24:11:00:00:01': 'a' }), 'answer.pinning-name'],
+  [PINNING, mapping({ 'bc:24:11:00:00:01': 'lan.5' }), 'answer.pinning-name'],
+  [PINNING, mapping({ 'bc:24:11:00:00:01': 'lan0', 'bc:24:11:00:00:02': 'lan0' }), 'answer.pinning-duplicate'],
+  [PINNING, mapping({ 'bc:24:11:00:00:01': 'lan0', 'BC:24:11:00:00:01': 'lan1' }), 'answer.pinning-duplicate'],
+]);
+rows('disabled pinning works in 9.1', SMALLEST, [[PINNING, { enabled: false }]], '9.1');
+
+for (const release of ['8.4', '9.0', '9.1']) {
+  rows('keys of 9.2', SMALLEST, [['global.subscription-key', 'pve2c-0123456789', 'answer.not-in-release']], release);
+  const webhook = { url: 'http://192.0.2.1/', 'auth-token': 'x' };
+  rows('webhook token', SMALLEST, [['post-installation-webhook', webhook, 'answer.not-in-release']], release);
+}
+for (const release of ['8.4', '9.0']) {
+  rows('pinning is of 9.1', SMALLEST, [[PINNING, { enabled: true }, 'answer.not-in-release']], release);
+}
+
+rows('disks of ext4', SMALLEST, [
+  ['disk-setup.filesystem', 'xfs'],
+  ['disk-setup.filesystem', 'ext3', 'answer.value'],
+  ['disk-setup.filesystem', undefined, 'answer.missing'],
+  ['disk-setup.disk-list', undefined, 'answer.disk-selection-missing'],
+  ['disk-setup.disk-list', [], 'answer.disk-selection-missing'],
+  ['disk-setup.disk-list', ['sda', 'sdb'], 'answer.disk-count'],
+  ['disk-setup.disk-list', 'sda', 'answer.type', 'answer.disk-selection-missing'],
+  ['disk-setup.disk-list', ['/dev/sda']],
+  ['disk-setup.disk-list', ['nvme0n1']],
+  ['disk-setup.disk-list', ['/dev/disk/by-id/ata-X'], 'answer.disk-name'],
+  ['disk-setup.disk-list', ['mmcblk0'], 'answer.disk-name'],
+  ['disk-setup.disk-list', ['a'], 'answer.disk-name'],
+  ['disk-setup.filter', { DEVNAME: '/dev/sda' }, 'answer.disk-selection-twice'],
+  ['disk-setup.zfs', { raid: 'raid0' }, 'answer.foreign-options'],
+  ['disk-setup.btrfs', {}, 'answer.foreign-options'],
+  ['disk-setup.lvm', { hdsize: 100, swapsize: 8, maxroot: 20, maxvz: 0, minfree: 2.5 }],
+  ['disk-setup.lvm', { hdsize: 4 }, 'answer.range'],
+  ['disk-setup.lvm', { hdsize: '100' }, 'answer.type'],
+  ['disk-setup.lvm', { hdsize: 20, swapsize: 11 }, 'answer.swap-size'],
+  ['disk-setup.lvm', { hdsize: 20, swapsize: 10 }],
+]);
+
+const FILTERED: JsonMap = { ...SMALLEST, 'disk-setup': { filesystem: 'ext4', filter: { DEVNAME: '/dev/[sv]da' } } };
+rows('disk filter of ext4', FILTERED, [
+  ['disk-setup.filter', { ID_SERIAL: '*S3Z9*' }],
+  ['disk-setup.filter', {}, 'answer.filter-empty'],
+  ['disk-setup.filter', { ID_SERIAL: '' }, 'answer.glob'],
+  ['disk-setup.filter', { ID_SERIAL: 'a**' }, 'answer.glob'],
+  ['disk-setup.filter', { ID_SERIAL: '*1', ID_MODEL: 'X' }, 'answer.disk-filter-keys'],
+  ['disk-setup.filter', ['sda'], 'answer.type'],
+  ['disk-setup.filter-match', 'all', 'answer.disk-filter-match'],
+  ['disk-setup.filter-match', 'both', 'answer.value', 'answer.disk-filter-match'],
+]);
+
+const disks = (count: number): string[] => Array.from({ length: count }, (_, i) => `sd${String.fromCharCode(97 + i)}`);
+const pool = (raid: string, count: number, more: JsonMap = {}): JsonMap => ({
+  filesystem: 'zfs',
+  'disk-list': disks(count),
+  zfs: { raid, ...more },
+});
+const COUNTS: ReadonlyArray<readonly [string, number]> = [
+  ['raid0', 1],
+  ['raid1', 2],
+  ['raid10', 4],
+  ['raidz-1', 3],
+  ['raidz-2', 4],
+  ['raidz-3', 5],
+];
+for (const [raid, minimum] of COUNTS) {
+  const fewer: Row =
+    minimum > 1 ? ['disk-setup', pool(raid, minimum - 1), 'answer.disk-count'] : ['disk-setup', pool(raid, 1)];
+  rows(`${raid} needs ${minimum}`, SMALLEST, [['disk-setup', pool(raid, minimum)], fewer]);
+}
+
+rows('zfs', SMALLEST, [
+  ['disk-setup', pool('raid10', 5), 'answer.disk-count-odd'],
+  ['disk-setup', pool('raid10', 6)],
+  ['disk-setup', pool('RAID1', 2)],
+  ['disk-setup', pool('RAIDZ-2', 4)],
+  ['disk-setup', pool('Raid1', 2), 'answer.value'],
+  ['disk-setup', pool('raidz1', 3), 'answer.value'],
+  ['disk-setup', { filesystem: 'zfs', 'disk-list': ['sda'] }, 'answer.raid-missing'],
+  ['disk-setup', { filesystem: 'zfs', 'disk-list': ['sda'], zfs: {} }, 'answer.raid-missing'],
+  ['disk-setup', { ...pool('raid1', 2), 'disk-list': ['sda', '/dev/sda'] }, 'answer.disk-duplicate'],
+  ['disk-setup', { ...pool('raid1', 2), 'disk-list': ['sda', 'sda'] }, 'answer.disk-duplicate'],
+  ['disk-setup', { ...pool('raid1', 2), lvm: {} }, 'answer.foreign-options'],
+  [
+    'disk-setup',
+    pool('raid1', 2, { ashift: 12, 'arc-max': 0, checksum: 'sha256', compress: 'zstd', copies: 1, hdsize: 32 }),
+  ],
+  ['disk-setup', pool('raid1', 2, { ashift: 99 }), 'answer.range'],
+  ['disk-setup', pool('raid1', 2, { ashift: 12.5 }), 'answer.type'],
+  ['disk-setup', pool('raid1', 2, { copies: 0 }), 'answer.range'],
+  ['disk-setup', pool('raid1', 2, { copies: 4 }), 'answer.range'],
+  ['disk-setup', pool('raid1', 2, { 'arc-max': -1 }), 'answer.range'],
+  ['disk-setup', pool('raid1', 2, { arc_max: 512 }), 'answer.old-spelling'],
+  ['disk-setup', pool('raid1', 2, { compress: 'lzo' }), 'answer.value'],
+  ['disk-setup', pool('raid1', 2, { checksum: 'off' }), 'answer.value'],
+  [
+    'disk-setup',
+    { filesystem: 'zfs', filter: { ID_MODEL: 'X*' }, 'filter-match': 'all', zfs: { raid: 'raid1' } },
+    'answer.disk-filter-all',
+  ],
+  [
+    'disk-setup',
+    {
+      filesystem: 'zfs',
+      filter: { ID_MODEL: 'X*', DEVNAME: '/dev/sd*' },
+      'filter-match': 'all',
+      zfs: { raid: 'raid1' },
+    },
+  ],
+  [
+    'disk-setup',
+    { filesystem: 'zfs', filter: { ID_MODEL: 'X*', DEVNAME: '*' }, zfs: { raid: 'raid1' } },
+    'answer.disk-filter-keys',
+  ],
+]);
+
+const BTRFS: Json = { filesystem: 'btrfs', 'disk-list': ['sda', 'sdb'], btrfs: { raid: 'raid1', compress: 'zstd' } };
+rows('btrfs', SMALLEST, [
+  ['disk-setup', BTRFS],
+  ['disk-setup', { filesystem: 'btrfs', 'disk-list': ['sda'], btrfs: { raid: 'raid1' } }, 'answer.disk-count'],
+  ['disk-setup', { filesystem: 'btrfs', 'disk-list': ['sda'] }, 'answer.raid-missing'],
+  [
+    'disk-setup',
+    { filesystem: 'btrfs', 'disk-list': ['sda', 'sdb', 'sdc'], btrfs: { raid: 'raidz-1' } },
+    'answer.value',
+  ],
+]);
+rows('btrfs is of Proxmox VE', SMALLEST, [['disk-setup', BTRFS, 'answer.filesystem-product']], '4.1', 'pbs');
+
+const PIN = 'ab'.repeat(32);
+rows('webhook and first boot', SMALLEST, [
+  ['post-installation-webhook', { url: 'https://192.0.2.1:8443/x', 'cert-fingerprint': PIN }],
+  ['post-installation-webhook', { url: 'https://192.0.2.1:8443/x', cert_fingerprint: PIN }, 'answer.old-spelling'],
+  ['post-installation-webhook', { url: 'https://192.0.2.1:8443/x', 'cert-fingerprint': 'zz' }, 'answer.fingerprint'],
+  ['post-installation-webhook', { url: 'https://192.0.2.1:8443/x' }, 'answer.fingerprint-missing'],
+  ['post-installation-webhook', { url: 'http://192.0.2.1/x', 'auth-token': 'x' }],
+  ['post-installation-webhook', { url: 'ftp://192.0.2.1/x' }, 'answer.url'],
+  ['post-installation-webhook', { url: 'https://user:pw@host/', 'cert-fingerprint': PIN }, 'answer.url'],
+  ['post-installation-webhook', {}, 'answer.missing'],
+  [
+    'first-boot',
+    { source: 'from-url', url: 'https://192.0.2.1/', 'cert-fingerprint': PIN, ordering: 'network-online' },
+  ],
+  ['first-boot', { source: 'from-url' }, 'answer.first-boot-url'],
+  ['first-boot', { source: 'from-iso', ordering: 'before-network' }],
+  ['first-boot', { source: 'from-iso', ordering: 'after-network' }, 'answer.value'],
+  ['first-boot', { url: 'http://192.0.2.1/' }, 'answer.missing'],
+  ['first-boot', { source: 'from-url', url: 'not a url' }, 'answer.url'],
+]);
+
+test('every finding has a path, a message of one line and a remedy, and shows no password', (t) => {
+  const answer = withValue(
+    withValue(SMALLEST, ['global', 'root-password-hashed'], 'hunter2hunter2'),
+    ['global', 'count\u001bry'],
+    '\u0007',
+  );
+  for (const found of validateAnswer(answer, dialectFor('9.2'), 'pve')) {
+    const line = `${found.path} ${found.message} ${found.remedy}`;
+    t.notMatch(line, /[\u0000-\u001f\u007f]/, found.code);
+    t.notMatch(line, 'hunter2', found.code);
+    t.match(found.remedy, /^[A-Z].*[.?]$/, found.code);
+  }
+  t.end();
+});
+
+test('a wrong spelling is answered with the right one', (t) => {
+  const remedy = (path: string[], value: Json): string | undefined =>
+    validateAnswer(withValue(SMALLEST, path, value), dialectFor('9.2'), 'pve')[0]?.remedy;
+  t.match(remedy(['global', 'time-zone'], 'UTC'), 'Did you mean timezone?');
+  t.match(remedy(['netwrok'], {}), 'Did you mean network?');
+  t.match(remedy(['disk-setup', 'zfs', 'raidd'], 'x'), 'Did you mean raid?');
+  t.match(remedy(['global', 'country'], 'DE'), 'lower case: de');
+  t.match(remedy(['global', 'timezone'], 'Europe/Wien'), 'Europe/');
+  t.end();
+});
