@@ -2,6 +2,10 @@
  * One image as one run sees it: the base, unchanged at its offsets, with files added to its root directory. A few sectors are patched
  * (volume size, root records, where needed the path tables and the subdirectories' way back), the rest is appended after the last sector.
  *
+ * The root's records stay in their extent where there is room; if not, the time stamps of its entries go (Rock Ridge keeps three a file, the
+ * record itself has one), which makes room for a file for about every five entries. Only when that is not enough, a new extent is appended,
+ * and all that points to the root follows it. Linux and xorriso read that as well, but libarchive, which reads forwards only, does not.
+ *
  * The Joliet tree, when there is one, is left alone but for the volume's size: it shows the base. Linux, xorriso and libarchive prefer Rock Ridge, which is what the
  * installer sees.
  */
@@ -21,7 +25,7 @@ import {
 import { type Extent, type IsoImage, listDirectory, readDirectory } from './iso9660.ts';
 import { readExactly } from './reading.ts';
 import type { OverlayFile } from './record.ts';
-import { isoIdentifier, packRecords, positionOf, rootFileRecord } from './root-records.ts';
+import { isoIdentifier, packRecords, positionOf, rootFileRecord, withoutTimes } from './root-records.ts';
 import { type ByteSource, bytesSource } from './source.ts';
 import { windowOf } from './window.ts';
 
@@ -47,13 +51,20 @@ export async function overlayImage(
     throw new RangeError('two overlay files of one name');
 
   const before = await readDirectory(base, image.root);
-  const kept = await withoutFiles(base, image, before, ordered);
-  // Where files lie depends on whether the root moves, and that on the records' lengths only: laid out once to see, then for good.
-  const trial = packRecords(rootRecords(kept, ordered, image.rockRidge.pxBytes, baseSectors));
-  const staysInPlace = trial.byteLength <= image.root.sizeBytes && !continuesInside(before, image.root);
-  const root: Extent = staysInPlace ? image.root : { sector: baseSectors, sizeBytes: trial.byteLength };
-  const firstFileSector = baseSectors + (staysInPlace ? 0 : root.sizeBytes / SECTOR_BYTES);
-  const records = packRecords(rootRecords(kept, ordered, image.rockRidge.pxBytes, firstFileSector));
+  const { pxBytes, skipBytes } = image.rockRidge;
+  const original = await withoutFiles(base, image, before, ordered);
+  const fits = (kept: readonly DirectoryRecord[]) =>
+    packRecords(rootRecords(kept, ordered, pxBytes, 0)).byteLength <= image.root.sizeBytes;
+  // In place as it is, or with less in it, or anew: see the first lines of this file.
+  const inPlace = continuesInside(before, image.root)
+    ? undefined
+    : [original, original.map((record) => withoutTimes(record, skipBytes))].find(fits);
+  const staysInPlace = inPlace !== undefined;
+  const kept = inPlace ?? original;
+  const rootBytes = packRecords(rootRecords(kept, ordered, pxBytes, 0)).byteLength;
+  const root: Extent = staysInPlace ? image.root : { sector: baseSectors, sizeBytes: rootBytes };
+  const firstFileSector = baseSectors + (staysInPlace ? 0 : rootBytes / SECTOR_BYTES);
+  const records = packRecords(rootRecords(kept, ordered, pxBytes, firstFileSector));
 
   const appended: ByteSource[] = [];
   const patches: Patches = new Map();

@@ -6,6 +6,8 @@ import {
   FLAG_MULTI_EXTENT,
   isParent,
   isSelf,
+  parseRecord,
+  parseSystemUse,
   SECTOR_BYTES,
 } from './directory-record.ts';
 
@@ -76,6 +78,31 @@ function writeBothEndian(target: Uint8Array, offset: number, value: number): voi
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
   view.setUint32(offset, value, true);
   view.setUint32(offset + 4, value, false);
+}
+
+/**
+ * The record without its TF entry (RRIP 4.1.6): what it says is in the record's own date, in one time instead of three.
+ *
+ * @param skipBytes what comes before the system use entries in every record (SUSP 5.3)
+ */
+export function withoutTimes(record: DirectoryRecord, skipBytes: number): DirectoryRecord {
+  if (isSelf(record) || isParent(record)) return record;
+  const { bytes, systemUse } = record;
+  const systemUseOffset = bytes.byteLength - systemUse.byteLength;
+  let offset = skipBytes;
+  for (const { signature, body } of parseSystemUse(systemUse.subarray(skipBytes))) {
+    const length = body.byteLength + 4;
+    if (signature === 'TF') {
+      const start = systemUseOffset + offset;
+      const shorter = Buffer.concat([bytes.subarray(0, start), bytes.subarray(start + length)]);
+      // Records have an even length; the byte after the last entry belongs to none.
+      const even = shorter.byteLength % 2 === 0 ? shorter : Buffer.concat([shorter, Buffer.alloc(1)]);
+      even[0] = even.byteLength;
+      return parseRecord(even, record.offset);
+    }
+    offset += length;
+  }
+  return record;
 }
 
 /** The record where `identifier` belongs before, as an index into `records`: self and parent come first, the rest keeps its order. */

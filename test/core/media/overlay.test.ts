@@ -175,6 +175,34 @@ test('what cannot be done is refused', async (t) => {
   await t.rejects(overlayImage(plain, await readIso(plain), [mode]), { code: 'media.damaged' });
 });
 
+test('one more file each time: first there is room, then room is made, then the root moves, and all is readable throughout', async (t) => {
+  const base = sourceOf(fixture('plain'));
+  const before = await readIso(base);
+  const original = await readExactly(base, before.root.sector * SECTOR, before.root.sizeBytes);
+  const ways = new Set<string>();
+  for (let count = 1; count <= 24; count++) {
+    const files = many.slice(0, count);
+    const { source, image } = await overlaid(fixture('plain'), files);
+    const records = parseDirectory(await readExactly(source, image.root.sector * SECTOR, image.root.sizeBytes));
+    const unchanged = parseDirectory(original).every((record) =>
+      records.some((each) => Buffer.from(each.bytes).subarray(18).equals(Buffer.from(record.bytes).subarray(18))),
+    );
+    ways.add(image.root.sector !== before.root.sector ? 'moves' : unchanged ? 'has room' : 'without times');
+    const entries = await listDirectory(source, image, image.root);
+    t.equal(entries.length, 10 + count);
+    t.same(
+      entries
+        .filter((entry) => !files.some((file) => file.name === entry.name))
+        .map((entry) => [entry.name, entry.kind]),
+      (await listDirectory(base, before, before.root)).map((entry) => [entry.name, entry.kind]),
+    );
+    for (const file of files) {
+      t.ok((await wholeOf(await openFile(source, image, `/${file.name}`))).equals(file.content), file.name);
+    }
+  }
+  t.same([...ways], ['has room', 'without times', 'moves']);
+});
+
 test('ISO names are valid and unique', (t) => {
   const taken = new Set<string>();
   for (const [name, identifier] of [
