@@ -12,7 +12,7 @@ import type { Journey } from './journey.ts';
 import { observe } from './observe.ts';
 import type { MediaRecord } from './ports.ts';
 import { secretsOf, withSecrets } from './secrets.ts';
-import { snapshotOf } from './snapshot.ts';
+import { type ProfileSnapshot, snapshotOf } from './snapshot.ts';
 
 const MINUTE = 60_000;
 
@@ -34,6 +34,7 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
   const snapshot = snapshotOf(profile, node);
   const { product, release } = media;
   buildPlan({ postInstall: withSecrets(snapshot.postInstall, await secretsOf(journey)), product, release });
+  refuseLockOut(snapshot, node);
   const minutes = options.expiresMinutes ?? profile.install.expiresMinutes;
   if (!Number.isInteger(minutes) || minutes < 1 || minutes > 7 * 24 * 60) {
     throw invalid(
@@ -87,6 +88,27 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
   });
   journey.changes.notify();
   return run;
+}
+
+/**
+ * Logins by key only, and no key for anyone: the plan would have to stop on the node, after everything else has been done.
+ * @throws IronwakeError `plan.nobody-can-log-in`
+ */
+function refuseLockOut(snapshot: ProfileSnapshot, node: Node): void {
+  const plan = snapshot.postInstall as {
+    readonly ssh?: unknown;
+    readonly 'admin-user'?: { readonly keys?: readonly unknown[] };
+  };
+  const global = snapshot.answer.global as { readonly 'root-ssh-keys'?: readonly unknown[] } | undefined;
+  const keys = [...(plan['admin-user']?.keys ?? []), ...(global?.['root-ssh-keys'] ?? [])];
+  if (plan.ssh === undefined || keys.length > 0) return;
+  throw new IronwakeError({
+    kind: 'conflict',
+    code: 'plan.nobody-can-log-in',
+    field: 'postInstall.admin-user.keys',
+    message: `profile '${node.profile}' allows SSH logins by key only and holds no key of yours`,
+    remedy: `Add your public key under postInstall.admin-user.keys in the profile ${node.profile}.yaml, then arm again.`,
+  });
 }
 
 async function chooseMedia(

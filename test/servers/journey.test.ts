@@ -1,0 +1,511 @@
+/**
+ * The journey over real sockets: a machine and its attackers call from different loopback addresses, whose MACs the test decides. What
+ * each of them got, and what the timeline says about it.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse as parseToml } from 'smol-toml';
+import t, { type Test } from 'tap';
+import type { ClientFacts } from '../../src/boot/facts.ts';
+import { decideDhcp } from '../../src/journey/netboot.ts';
+import { archOf } from '../../src/net/arch.ts';
+import { NODE_AT, NODE_MAC, type Parts, SPOOFER_AT, STRANGER_AT, startParts } from '../support/parts.ts';
+
+const MAC_IN_URL = NODE_MAC.replaceAll(':', '-');
+const SYSTEM = JSON.stringify({
+  $schema: { version: '1.0' },
+  product: { fullname: 'Proxmox VE', product: 'pve', enable_btrfs: true },
+  iso: { release: '9.2', isorelease: '1' },
+  dmi: { baseboard: {}, chassis: {}, system: {} },
+  network_interfaces: [
+    { link: 'eno2', mac: '02:11:22:33:44:55' },
+    { link: 'eno1', mac: 'BC:24:11:00:00:01' },
+  ],
+});
+
+const FACTS: ClientFacts = {
+  kind: 'pxe',
+  mac: NODE_MAC,
+  message: 'discover',
+  port: 67,
+  arch: archOf(0),
+  archNumber: 0,
+  uuid: undefined,
+  vendorClass: 'PXEClient',
+  userClass: undefined,
+  hostName: undefined,
+  secs: 0,
+  relay: undefined,
+  address: undefined,
+  serverId: undefined,
+};
+
+interface Armed {
+  readonly parts: Parts;
+  readonly admin: string;
+  /** Codes of the node's timeline, oldest first. */
+  codes(): Promise<readonly string[]>;
+  state(): Promise<string>;
+  refusals(): Promise<readonly string[]>;
+}
+
+async function armed(t: Test): Promise<Armed> {
+  const parts = await startParts();
+  t.teardown(() => parts.close());
+  const admin = await parts.token('admin');
+  const api = `${parts.segment.httpsUrl}/api/v1`;
+  const added = await parts.call(`${api}/nodes`, {
+    token: admin,
+    json: { mac: NODE_MAC, fqdn: 'pve1.lab.example', profile: 'default' },
+  });
+  t.equal(added.status, 201, added.text);
+  const run = await parts.call(`${api}/nodes/pve1/install`, { token: admin, json: {} });
+  t.equal(run.status, 201, run.text);
+  const view = async () => JSON.parse((await parts.call(`${api}/nodes/pve1`, { token: admin })).text);
+  return {
+    parts,
+    admin,
+    codes: async () => (await view()).timeline.map((event: { code: string }) => event.code),
+    state: async () => {
+      const { run: now } = await view();
+      return `${now.state}${now.contested ? ' contested' : ''}`;
+    },
+    refusals: async () =>
+      (await view()).timeline
+        .filter((event: { code: string }) => event.code === 'refused')
+        .map((event: { data: { reason: string } }) => event.data.reason),
+  };
+}
+
+/** What the machine does until the image is in its memory; returns the answer's URL as the mode file names it. */
+async function loadImage(parts: Parts, from = NODE_AT): Promise<string> {
+  const { segment, call } = parts;
+  await decideDhcp(parts.journey, FACTS, segment);
+  const script = await call(`${segment.httpUrl}/boot/script/${MAC_IN_URL}`, { from });
+  const urls = [...script.text.matchAll(/http:\/\/\S+/g)].map(([url]) => url);
+  for (const url of urls) await call(url, { from });
+  const mode = parts.overlay()[0];
+  const { http } = parseToml(Buffer.from(mode?.content ?? []).toString('utf8')) as { http: { url: string } };
+  return http.url;
+}
+
+function hostKey(directory: string): { readonly publicKey: string; sign(message: string): Promise<string> } {
+  const file = join(directory, 'host_key');
+  spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'root@pve1', '-f', file]);
+  return {
+    publicKey: spawnSync('ssh-keygen', ['-y', '-f', file], { encoding: 'utf8' }).stdout.trim(),
+    async sign(message) {
+      const path = join(directory, 'message');
+      await writeFile(path, message);
+      await rm(`${path}.sig`, { force: true });
+      spawnSync('ssh-keygen', ['-Y', 'sign', '-f', file, '-n', 'ironwake', path]);
+      return readFile(`${path}.sig`, 'utf8');
+    },
+  };
+}
+
+t.test('from the first DISCOVER to ready', async (t) => {
+  const { parts, codes, state } = await armed(t);
+  const { segment, call } = parts;
+  const directory = await mkdtemp(join(tmpdir(), 'ironwake-hostkey-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const key = hostKey(directory);
+
+  const answerUrl = await loadImage(parts);
+  t.equal(await state(), 'loading');
+  await decideDhcp(parts.journey, { ...FACTS, kind: 'installer', arch: undefined, archNumber: undefined }, segment);
+  t.equal(await state(), 'live');
+  const answer = await call(answerUrl, { body: SYSTEM, headers: { 'Content-Type': 'application/json; charset=utf-' } });
+  t.equal(answer.status, 200, answer.text);
+  t.match(answer.headers['content-type'], /^application\/toml/);
+  const toml = parseToml(answer.text) as unknown as {
+    global: Record<string, unknown>;
+    'first-boot': { url: string };
+    'post-installation-webhook': { url: string };
+  };
+  t.match(toml.global, { fqdn: 'pve1.lab.example', 'root-password-hashed': /^\$6\$/ });
+  t.equal(toml.global['root-password'], undefined);
+  t.equal((await decideDhcp(parts.journey, FACTS, segment)).kind, 'local-disk', 'from now on it boots its disk');
+  const hook = await call(toml['first-boot'].url);
+  t.equal(hook.status, 200);
+  t.match(hook.text, /^#!/);
+  const webhook = JSON.stringify({
+    fqdn: 'pve1.lab.example',
+    product: { short: 'pve', version: '9.2.1' },
+    'ssh-public-host-keys': { ed25519: `${key.publicKey} root@pve1` },
+  });
+  const webhookUrl = toml['post-installation-webhook'].url;
+  t.equal((await call(webhookUrl, { body: webhook })).status, 200);
+  t.equal((await call(webhookUrl, { body: webhook })).status, 200, 'a repetition is answered the same');
+  t.equal(await state(), 'installed');
+
+  const node = `${segment.httpsUrl}/node/v1`;
+  const run = (await parts.journey.store.runs.active())[0]?.id ?? '';
+  const { nonce } = JSON.parse((await call(`${node}/challenge`, { json: { run } })).text);
+  const forged = await call(`${node}/credential`, { json: { run, nonce, signature: await key.sign(`${nonce}x`) } });
+  t.equal(forged.status, 403, 'a signature of something else');
+  const proved = await call(`${node}/credential`, { json: { run, nonce, signature: await key.sign(nonce) } });
+  t.equal(proved.status, 200, proved.text);
+  const token = JSON.parse(proved.text).credential;
+  t.equal((await call(`${node}/plan`, { token: `${token}x` })).status, 403);
+  t.equal((await call(`${node}/plan`, { token, from: STRANGER_AT })).status, 403, 'a stolen credential elsewhere');
+  const plan = await call(`${node}/plan`, { token });
+  t.equal(plan.status, 200);
+  t.match(plan.text, /^#!/);
+  t.match((await call(`${node}/probe-key`, { token })).text, /^ssh-ed25519 /);
+  t.same(JSON.parse((await call(`${node}/probe`, { token, json: { run } })).text), {
+    result: 'ok',
+    detail: 'logged in',
+  });
+  t.same(parts.probes, [NODE_AT]);
+  const report = {
+    seq: 1,
+    module: 'ssh',
+    step: 'apply',
+    result: 'changed',
+    startedAt: 1,
+    durationMs: 5,
+    output: 'x',
+    detail: '',
+  };
+  for (const _ of [1, 2])
+    t.equal((await call(`${node}/reports`, { token, json: { run, reports: [report] } })).status, 200);
+  t.equal((await call(`${node}/finished`, { token, json: { run, result: 'ok' } })).status, 200);
+  t.equal(await state(), 'ready');
+  t.same(await codes(), [
+    'node.registered',
+    'run.armed',
+    'boot.firmware-asked',
+    'boot.script-served',
+    'boot.kernel-sent',
+    'boot.image-started',
+    'boot.image-delivered',
+    'installer.seen',
+    'installer.answer-served',
+    'boot.local-disk',
+    'installer.hook-fetched',
+    'installer.installed',
+    'installer.webhook-repeated',
+    'refused',
+    'node.proved',
+    'refused',
+    'plan.fetched',
+    'plan.probe',
+    'plan.step',
+    'run.ready',
+  ]);
+});
+
+t.test('(a) a stranger with the MAC of the machine in the URL learns nothing', async (t) => {
+  const { parts, refusals, state } = await armed(t);
+  const reply = await parts.call(`${parts.segment.httpUrl}/boot/script/${MAC_IN_URL}`, { from: STRANGER_AT });
+  t.equal(reply.status, 403);
+  t.match(reply.text, /^Refused\. .* reference [a-z0-9]{8}\.\n$/);
+  t.notMatch(reply.text, /boot\/|mac|arm/i);
+  t.same(await refusals(), ['wrong-mac']);
+  t.equal(await state(), 'armed', 'and the run is as it was');
+});
+
+t.test('(b) a spoofed MAC gets the worthless answer, and the timeline says who had it', async (t) => {
+  const { parts, codes, state } = await armed(t);
+  const url = await loadImage(parts, SPOOFER_AT);
+  const answer = await parts.call(url, { from: SPOOFER_AT, body: SYSTEM });
+  t.equal(answer.status, 200, 'the honest loss: nothing on the wire tells the two apart');
+  const { global } = parseToml(answer.text) as { global: Record<string, unknown> };
+  t.same(
+    Object.keys(global).filter((key) => key.includes('password')),
+    ['root-password-hashed'],
+    'the hash of a random password, and no other secret',
+  );
+  const runs = await parts.journey.store.runs.active();
+  t.notMatch(
+    answer.text,
+    parts.journey.keys.unseal(`root-password ${runs[0]?.id}`, runs[0]?.data.sealedRootPassword ?? ''),
+  );
+  t.equal((await parts.call(url, { body: SYSTEM })).status, 403, 'the machine itself comes too late');
+  t.equal(await state(), 'claimed contested');
+  t.ok((await codes()).includes('run.contested'));
+});
+
+t.test('(c) a token sniffed out of the image is of no use elsewhere, and raises the alarm', async (t) => {
+  const { parts, codes, refusals, state } = await armed(t);
+  const url = await loadImage(parts);
+  const stolen = await parts.call(url, { from: STRANGER_AT, body: SYSTEM });
+  t.equal(stolen.status, 403);
+  t.equal(await state(), 'loading contested');
+  t.equal((await parts.call(url, { body: SYSTEM })).status, 403, 'nothing more is released, to nobody');
+  t.ok((await codes()).includes('run.contested'));
+  t.same(await refusals(), ['another-source', 'contested']);
+  const trust = await parts.call(`${parts.segment.httpsUrl}/api/v1/nodes/pve1/trust`, {
+    token: await parts.token('operator'),
+    method: 'POST',
+  });
+  t.equal(trust.status, 200, trust.text);
+  t.equal((await parts.call(url, { body: SYSTEM })).status, 200, 'after the administrator looked, the machine goes on');
+});
+
+t.test('(d) a claim before and after the node', async (t) => {
+  await t.test('before', async (t) => {
+    const { parts, state } = await armed(t);
+    const url = await loadImage(parts);
+    t.equal((await parts.call(url, { from: STRANGER_AT, body: SYSTEM })).status, 403);
+    t.equal(await state(), 'loading contested');
+  });
+  await t.test('after', async (t) => {
+    const { parts, state } = await armed(t);
+    const url = await loadImage(parts);
+    t.equal((await parts.call(url, { body: SYSTEM })).status, 200);
+    t.equal((await parts.call(url, { from: STRANGER_AT, body: SYSTEM })).status, 403);
+    t.equal(await state(), 'claimed contested');
+  });
+});
+
+t.test('one refusing sentence for all', async (t) => {
+  const { parts } = await armed(t);
+  const { httpUrl, httpsUrl } = parts.segment;
+  const made = 'A'.repeat(22);
+  const rows: ReadonlyArray<readonly [string, string, string | undefined, string?]> = [
+    ['unknown machine', `${httpUrl}/boot/script/02-00-00-00-00-09`, undefined],
+    ['made-up image token', `${httpUrl}/boot/${made}.${'A'.repeat(43)}/initrd.img`, undefined],
+    ['no token at all', `${httpUrl}/boot/x/linux26`, undefined],
+    ['made-up answer token', `${httpsUrl}/installer/${made}/answer`, SYSTEM],
+    ['made-up hook token', `${httpsUrl}/installer/${made}/first-boot`, undefined],
+    ['made-up webhook token', `${httpsUrl}/installer/${made}/webhook`, '{}'],
+    ['unknown run', `${httpsUrl}/node/v1/challenge`, JSON.stringify({ run: '0'.repeat(36) }), 'json'],
+    ['no credential', `${httpsUrl}/node/v1/plan`, undefined],
+  ];
+  for (const [name, url, body, json] of rows) {
+    const reply = await parts.call(url, {
+      ...(body === undefined ? {} : { body }),
+      ...(json === undefined ? {} : { headers: { 'Content-Type': 'application/json' } }),
+    });
+    t.equal(reply.status, 403, name);
+    t.match(
+      reply.text,
+      /^Refused\. Whoever looks after this boot server finds the reason under reference [a-z0-9]{8}\.\n$/,
+      name,
+    );
+  }
+});
+
+t.test('a token opens its own step only', async (t) => {
+  const { parts } = await armed(t);
+  const answerUrl = await loadImage(parts);
+  for (const path of ['first-boot', 'webhook']) {
+    const url = answerUrl.replace(/answer$/, path);
+    const reply = await parts.call(url, path === 'webhook' ? { body: '{}' } : {});
+    t.equal(reply.status, 403, path);
+  }
+  t.equal(
+    (
+      await parts.call(
+        answerUrl.replace(/^https.*installer/, `${parts.segment.httpUrl}/boot`).replace(/answer$/, 'initrd.img'),
+      )
+    ).status,
+    403,
+  );
+});
+
+t.test('a machine that reports other MACs does not get the answer', async (t) => {
+  const { parts, refusals, state } = await armed(t);
+  const url = await loadImage(parts);
+  const other = SYSTEM.replace('BC:24:11:00:00:01', 'BC:24:11:00:00:02');
+  t.equal((await parts.call(url, { body: other })).status, 403);
+  t.same(await refusals(), ['other-machine']);
+  for (const body of ['', 'not json', '[]', '{"product":{"product":"xyz"}}']) {
+    const reply = await parts.call(url, { body, method: 'POST' });
+    t.equal(reply.status, 422, body);
+    t.match(reply.text, /\n$/);
+    t.notMatch(reply.text, / at .*\.ts/, 'no stack on the screen of the machine');
+  }
+  t.equal(await state(), 'loading', 'it may try again');
+});
+
+t.test('a report that cannot be read is stored and answered 200', async (t) => {
+  const { parts, codes } = await armed(t);
+  const answer = await parts.call(await loadImage(parts), { body: SYSTEM });
+  const urls = parseToml(answer.text) as unknown as {
+    'first-boot': { url: string };
+    'post-installation-webhook': { url: string };
+  };
+  await parts.call(urls['first-boot'].url);
+  t.equal((await parts.call(urls['post-installation-webhook'].url, { body: 'garbage' })).status, 200);
+  t.ok((await codes()).includes('installer.webhook-unreadable'));
+});
+
+t.test('the API: roles, tokens, bad input', async (t) => {
+  const { parts, admin } = await armed(t);
+  const api = `${parts.segment.httpsUrl}/api/v1`;
+  const viewer = await parts.token('viewer');
+  const operator = await parts.token('operator');
+  const expired = await parts.token('admin', parts.clock.now() - 1);
+  const node = { mac: '02:00:00:00:00:07', fqdn: 'b.lab.example', profile: 'default' };
+  interface Row {
+    readonly name: string;
+    readonly path: string;
+    readonly token?: string;
+    readonly method?: string;
+    readonly json?: unknown;
+    readonly status: number;
+    readonly code?: string;
+    readonly field?: string;
+  }
+  const rows: readonly Row[] = [
+    { name: 'no token', path: '/nodes', status: 401, code: 'api.unauthorised' },
+    { name: 'wrong token', path: '/nodes', token: 'iw_wrong', status: 401, code: 'api.unauthorised' },
+    { name: 'expired token', path: '/nodes', token: expired, status: 401, code: 'api.unauthorised' },
+    { name: 'viewer reads', path: '/nodes', token: viewer, status: 200 },
+    { name: 'viewer adds', path: '/nodes', token: viewer, json: node, status: 403, code: 'api.forbidden' },
+    {
+      name: 'operator sets a secret',
+      path: '/secrets/x',
+      token: operator,
+      method: 'PUT',
+      json: { value: 'v' },
+      status: 403,
+      code: 'api.forbidden',
+    },
+    {
+      name: 'operator reads the root password',
+      path: '/nodes/pve1/root-password',
+      token: operator,
+      status: 403,
+      code: 'api.forbidden',
+    },
+    { name: 'admin reads the root password', path: '/nodes/pve1/root-password', token: admin, status: 200 },
+    {
+      name: 'malformed MAC',
+      path: '/nodes',
+      token: operator,
+      json: { ...node, mac: 'bc:24:11:00:00' },
+      status: 400,
+      code: 'mac.malformed',
+      field: 'mac',
+    },
+    {
+      name: 'malformed FQDN',
+      path: '/nodes',
+      token: operator,
+      json: { ...node, fqdn: 'nodomain' },
+      status: 400,
+      code: 'fqdn.malformed',
+      field: 'fqdn',
+    },
+    {
+      name: 'unknown profile',
+      path: '/nodes',
+      token: operator,
+      json: { ...node, profile: 'defualt' },
+      status: 404,
+      code: 'profile.unknown',
+      field: 'profile',
+    },
+    {
+      name: 'no MAC',
+      path: '/nodes',
+      token: operator,
+      json: { fqdn: node.fqdn, profile: 'default' },
+      status: 400,
+      code: 'node.no-mac',
+      field: 'mac',
+    },
+    {
+      name: 'unknown field',
+      path: '/nodes',
+      token: operator,
+      json: { ...node, colour: 'red' },
+      status: 400,
+      code: 'request.invalid',
+      field: 'colour',
+    },
+    {
+      name: 'two nodes with one MAC',
+      path: '/nodes',
+      token: operator,
+      json: { ...node, mac: NODE_MAC },
+      status: 409,
+      code: 'node.mac-taken',
+    },
+    {
+      name: 'two nodes with one name',
+      path: '/nodes',
+      token: operator,
+      json: { ...node, fqdn: 'pve1.lab.example' },
+      status: 409,
+      code: 'node.fqdn-taken',
+    },
+    { name: 'unknown node', path: '/nodes/nobody', token: viewer, status: 404, code: 'node.unknown' },
+    { name: 'armed twice', path: '/nodes/pve1/install', token: operator, json: {}, status: 409, code: 'run.active' },
+    {
+      name: 'unknown image',
+      path: '/nodes/pve1/install',
+      token: operator,
+      json: { media: 'none' },
+      status: 400,
+      code: 'media.unknown',
+    },
+    { name: 'no JSON', path: '/nodes', token: operator, json: '{', status: 400 },
+    {
+      name: 'trust without contest',
+      path: '/nodes/pve1/trust',
+      token: operator,
+      method: 'POST',
+      status: 409,
+      code: 'run.not-contested',
+    },
+    {
+      name: 'remove while armed',
+      path: '/nodes/pve1',
+      token: operator,
+      method: 'DELETE',
+      status: 409,
+      code: 'node.busy',
+    },
+    { name: 'cancel', path: '/nodes/pve1/cancel', token: operator, method: 'POST', status: 200 },
+    {
+      name: 'cancel again',
+      path: '/nodes/pve1/cancel',
+      token: operator,
+      method: 'POST',
+      status: 409,
+      code: 'run.none',
+    },
+    { name: 'explain', path: '/explain/BC2411000001', token: viewer, status: 200 },
+    { name: 'explain rubbish', path: '/explain/rubbish', token: viewer, status: 400, code: 'mac.malformed' },
+    { name: 'no such route', path: '/nope', token: viewer, status: 404 },
+  ];
+  for (const { name, path, status, code, field, ...options } of rows) {
+    const reply = await parts.call(`${api}${path}`, options);
+    t.equal(reply.status, status, `${name}: ${reply.text}`);
+    if (code === undefined) continue;
+    const problem = JSON.parse(reply.text);
+    t.match(reply.headers['content-type'], /^application\/problem\+json/, name);
+    t.equal(problem.code, code, name);
+    t.type(problem.remedy, 'string', name);
+    if (field !== undefined) t.equal(problem.field, field, name);
+  }
+  t.equal((await parts.journey.store.nodes.list()).length, 1, 'nothing was half-written');
+  const audit = await parts.journey.store.audit.list(50);
+  t.same(audit.map((entry) => entry.action).sort(), ['node.added', 'root-password.read', 'run.armed', 'run.cancel']);
+});
+
+t.test('an unarmed or unknown machine', async (t) => {
+  const { parts, admin, codes } = await armed(t);
+  const { segment, journey } = parts;
+  const unknown = await decideDhcp(journey, { ...FACTS, mac: '02:00:00:00:00:99' as typeof NODE_MAC }, segment);
+  t.equal(unknown.kind, 'silent');
+  t.same(
+    (await JSON.parse((await parts.call(`${segment.httpsUrl}/api/v1/discovered`, { token: admin })).text)).items.map(
+      (m: { mac: string }) => m.mac,
+    ),
+    ['02:00:00:00:00:99'],
+  );
+  await parts.call(`${segment.httpsUrl}/api/v1/nodes/pve1/cancel`, { token: admin, method: 'POST' });
+  t.equal((await decideDhcp(journey, FACTS, segment)).kind, 'local-disk');
+  const script = await parts.call(`${segment.httpUrl}/boot/script/${MAC_IN_URL}`);
+  t.match(script.text, /sanboot/);
+  t.notMatch(script.text, /initrd/);
+  t.ok((await codes()).includes('boot.local-disk'));
+});

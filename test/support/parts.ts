@@ -1,0 +1,230 @@
+/**
+ * The daemon's inner parts over a real store and real sockets, with a world that a test controls: time, neighbours, image, SSH probe. Clients call
+ * from other loopback addresses, so that source binding is real.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createArtefacts } from '../../src/artefacts/artefacts.ts';
+import { ManualClock } from '../../src/clock.ts';
+import { createApps } from '../../src/http/apps.ts';
+import { listen } from '../../src/http/listeners.ts';
+import { createTransfers } from '../../src/http/transfers.ts';
+import { createChanges } from '../../src/journey/changes.ts';
+import { createDiscovered } from '../../src/journey/discovered.ts';
+import type { Journey } from '../../src/journey/journey.ts';
+import type { MediaRecord, OverlayFile, Role } from '../../src/journey/ports.ts';
+import { createThrottle } from '../../src/journey/throttle.ts';
+import { silentLog } from '../../src/log.ts';
+import { bytesSource } from '../../src/media/source.ts';
+import type { Ipv4 } from '../../src/net/ipv4.ts';
+import type { Mac } from '../../src/net/mac.ts';
+import type { Segment } from '../../src/net/segment.ts';
+import { checksOfProfiles } from '../../src/profile-checks.ts';
+import { ProfileRegistry } from '../../src/profiles/registry.ts';
+import { DEFAULT_BUDGETS } from '../../src/runs/budgets.ts';
+import { openStore } from '../../src/store/store.ts';
+import { hashApiToken } from '../../src/trust/api-token.ts';
+import { loadCertificate } from '../../src/trust/certificate.ts';
+import { instanceKey } from '../../src/trust/instance-key.ts';
+import { seal, unsealText } from '../../src/trust/sealing.ts';
+
+export const NODE_MAC = 'bc:24:11:00:00:01' as Mac;
+export const STRANGER_MAC = '02:00:00:00:66:66' as Mac;
+/** Where the node, a stranger, and a stranger that spoofs the node's MAC call from. */
+export const NODE_AT = '127.0.0.2';
+export const STRANGER_AT = '127.0.0.3';
+export const SPOOFER_AT = '127.0.0.4';
+
+export const PUBLIC_KEY =
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDX4Rq8CB1kN0Wk7n2f0CJ4H5GvV6Qb1v8gK6ZxqZ8aM admin@laptop';
+
+const PROFILE = `description: for tests
+answer:
+  global: { keyboard: en-us, country: us, timezone: UTC, mailto: root@localhost }
+  network: { source: from-dhcp }
+  disk-setup: { filesystem: ext4, filter: { DEVNAME: /dev/vda } }
+postInstall:
+  repositories: {}
+  ssh: {}
+  admin-user: { name: admin, keys: ["${PUBLIC_KEY}"] }
+`;
+
+export const MEDIA: MediaRecord = {
+  id: 'ab'.repeat(32),
+  name: 'proxmox-ve_9.2-1',
+  product: 'pve',
+  release: '9.2',
+  isoRelease: '1',
+  sizeBytes: 4096,
+  kernelPath: '/boot/linux26',
+  initrdPath: '/boot/initrd.img',
+  addedAt: 1,
+};
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+export interface CallOptions {
+  readonly from?: string;
+  readonly method?: string;
+  readonly token?: string;
+  readonly json?: unknown;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export async function startParts() {
+  const directory = await mkdtemp(join(tmpdir(), 'ironwake-parts-'));
+  await writeFile(join(directory, 'default.yaml'), PROFILE);
+  await writeFile(join(directory, 'undionly.kpxe'), Buffer.alloc(70_000, 7));
+  const clock = new ManualClock();
+  const store = await openStore({ path: ':memory:', log: silentLog, now: () => clock.now() });
+  const instance = instanceKey(randomBytes(32));
+  const certificate = await loadCertificate({
+    directory,
+    hostNames: ['localhost'],
+    addresses: ['127.0.0.1'],
+    now: Date.now(),
+  });
+  const profiles = await ProfileRegistry.open({ directory, clock, checks: checksOfProfiles() });
+  const neighbours = new Map<string, Mac>([
+    [NODE_AT, NODE_MAC],
+    [STRANGER_AT, STRANGER_MAC],
+    [SPOOFER_AT, NODE_MAC],
+  ]);
+  const probes: string[] = [];
+  let overlay: readonly OverlayFile[] = [];
+  let segments: readonly Segment[] = [];
+  const journey: Journey = {
+    store,
+    clock,
+    log: silentLog,
+    keys: {
+      instance,
+      randomBytes,
+      seal: (purpose, plain) => seal(instance, purpose, plain, randomBytes),
+      unseal: (purpose, sealed) => unsealText(instance, purpose, sealed),
+    },
+    identity: { fingerprint: certificate.fingerprint, pins: [certificate.publicKeyPin] },
+    images: {
+      file: async () => bytesSource(Buffer.from('KERNEL')),
+      wrappedInitrd: async (_media, files) => {
+        overlay = files;
+        return bytesSource(Buffer.concat([Buffer.from('INITRD'), ...files.map((file) => file.content)]));
+      },
+    },
+    profiles,
+    neighbours: { macOf: async (address: Ipv4) => neighbours.get(address) },
+    prober: {
+      probe: async ({ address }) => {
+        probes.push(address);
+        return { result: 'ok', detail: 'logged in' };
+      },
+    },
+    segments: () => segments,
+    budgets: DEFAULT_BUDGETS,
+    settings: { site: 'test' },
+    discovered: createDiscovered(store, clock, silentLog, 100),
+    changes: createChanges(),
+    throttle: createThrottle(clock),
+  };
+  await store.media.insert(MEDIA);
+  const artefacts = createArtefacts(directory);
+  const apps = await createApps({
+    journey,
+    artefacts,
+    transfers: createTransfers(),
+    catalogue: { add: async () => MEDIA },
+    log: silentLog,
+    version: '0',
+    startedAt: clock.now(),
+  });
+  const plain = await listen(apps.plain, ['127.0.0.1'], 0);
+  const secure = await listen(apps.secure, ['127.0.0.1'], 0, certificate);
+  segments = [
+    {
+      interfaceName: 'lo',
+      address: '127.0.0.1' as Ipv4,
+      prefixLength: 8,
+      httpUrl: `http://127.0.0.1:${plain.port}`,
+      httpsUrl: `https://127.0.0.1:${secure.port}`,
+    },
+  ];
+
+  async function token(role: Role, expiresAt?: number): Promise<string> {
+    const text = `iw_${role}_${randomBytes(8).toString('hex')}`;
+    await store.tokens.insert({
+      id: text,
+      name: role,
+      role,
+      hash: hashApiToken(text),
+      createdAt: clock.now(),
+      expiresAt,
+    });
+    return text;
+  }
+
+  function call(url: string, options: CallOptions = {}): Promise<Reply> {
+    const { from = NODE_AT, json } = options;
+    const body = json === undefined ? options.body : JSON.stringify(json);
+    const send = url.startsWith('https:') ? tlsRequest : plainRequest;
+    return new Promise((resolve, reject) => {
+      const outgoing = send(url, {
+        method: options.method ?? (body === undefined ? 'GET' : 'POST'),
+        localAddress: from,
+        rejectUnauthorized: false,
+        agent: false,
+        headers: {
+          ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...(body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }),
+          ...(options.token === undefined ? {} : { Authorization: `Bearer ${options.token}` }),
+          ...options.headers,
+        },
+      });
+      outgoing.on('error', reject);
+      outgoing.on('response', (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text: Buffer.concat(chunks).toString('utf8'),
+          }),
+        );
+      });
+      outgoing.end(body);
+    });
+  }
+
+  return {
+    journey,
+    clock,
+    neighbours,
+    probes,
+    directory,
+    segment: segments[0] as Segment,
+    /** The files that the last wrapped initrd held besides the image. */
+    overlay: () => overlay,
+    token,
+    call,
+    async close() {
+      plain.destroy();
+      secure.destroy();
+      await Promise.all([plain.close(), secure.close(), apps.plain.close(), apps.secure.close()]);
+      await profiles.close();
+      await store.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+export type Parts = Awaited<ReturnType<typeof startParts>>;
