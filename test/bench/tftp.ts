@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Measurement } from '../../scripts/bench.ts';
 import { Namespaces } from '../support/netns.ts';
-import { extractDebian } from './debian-programs.ts';
+import { extractDebian } from './peers/debian-programs.ts';
 
 const MIB = 1024 * 1024;
 const ROUNDS = 3;

@@ -1,6 +1,6 @@
 /**
  * Programs out of Debian packages that must not be installed beside each other or would start a server of their own: fetched and unpacked
- * into a directory. Part of tftp.ts and dhcp.ts.
+ * into a directory. For tftp.ts.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
