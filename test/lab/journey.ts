@@ -1,0 +1,238 @@
+/** From power-on to ready, and what must hold afterwards: the same walk for each firmware. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import type { NodeView } from '../../src/api/schemas.ts';
+import type { StandInRelease } from './image.ts';
+import { DAEMON_ADDRESS } from './lab.ts';
+import type { Machine, MachineFirmware } from './machine.ts';
+import { ADMIN_USER, PROFILE, Site, timelineText } from './site.ts';
+
+const FQDN = 'pve1.lab.test';
+const MODULES = ['repositories', 'admin-user', 'ssh'];
+
+export interface JourneyOptions {
+  readonly firmware: MachineFirmware;
+  readonly release: StandInRelease;
+  readonly mac: string;
+}
+
+/** What the timeline of a machine without mishaps says, in order. Steps of the plan are looked at one by one. */
+function expectedCodes(firmware: MachineFirmware): readonly string[] {
+  return [
+    'node.registered',
+    'run.armed',
+    // SeaBIOS' ROM is an iPXE and takes the script at once; OVMF's own PXE needs the loader first, and that is an iPXE that asks again.
+    ...(firmware === 'uefi' ? ['boot.firmware-asked', 'boot.loader-fetched'] : []),
+    'boot.firmware-asked',
+    'boot.script-served',
+    'boot.kernel-sent',
+    'boot.image-started',
+    'boot.image-delivered',
+    'installer.seen',
+    'installer.answer-served',
+    'installer.hook-fetched',
+    'installer.installed',
+    'node.proved',
+    'plan.fetched',
+    'plan.step',
+    'plan.probe',
+    'run.ready',
+  ];
+}
+
+/** Codes in the order of their first appearance; what a firmware may repeat is told once. */
+function firstAppearances(view: NodeView, firmware: MachineFirmware): readonly string[] {
+  const codes = view.timeline.map((event) => event.code).filter((code) => code !== 'boot.local-disk');
+  return codes.filter((code, index) => {
+    const before = codes.slice(0, index).filter((earlier) => earlier === code).length;
+    return before < (code === 'boot.firmware-asked' && firmware === 'uefi' ? 2 : 1);
+  });
+}
+
+export async function journey(t: Test, { firmware, release, mac }: JourneyOptions): Promise<void> {
+  const site = await Site.start({ release });
+  t.teardown(() => site.stop());
+  const { lab } = site;
+  const machine = lab.machine({ name: 'pve1', firmware, mac });
+
+  await site.must('POST', '/api/v1/media', { path: site.image });
+  const added = (await site.must('POST', '/api/v1/nodes', { mac, fqdn: FQDN, profile: PROFILE })) as { id: string };
+  const { id } = added;
+  await site.must('POST', `/api/v1/nodes/${id}/install`, {});
+  const { password } = (await site.must('GET', `/api/v1/nodes/${id}/root-password`)) as { password: string };
+
+  machine.powerOn();
+  const ready = await untilEnded(t, site, machine, id);
+  t.comment(timelineText(ready));
+  t.equal(ready.run?.state, 'ready', 'the machine comes to ready by itself');
+  t.same(firstAppearances(ready, firmware), expectedCodes(firmware), 'the whole timeline, in order');
+  t.notOk(
+    ready.timeline.some((event) => event.severity === 'alarm' || event.severity === 'warning'),
+    'nothing on it warns',
+  );
+  t.equal(ready.waiting, null, 'nothing is waited for');
+  await planWasProved(t, site, id);
+
+  const address = lab.leaseOf(mac) ?? '';
+  await installedDisk(t, site, address, ready);
+  await loginsByKeyOnly(t, site, address, password);
+  await stranger(t, site, mac);
+
+  await t.test('every later netboot goes to the disk', async (t) => {
+    await machine.reset();
+    await machine.waitFor(/login:/);
+    const view = await site.node(id);
+    const last = view.timeline.at(-1);
+    t.equal(last?.code, 'boot.local-disk', 'the timeline says so');
+    t.match(last?.text, /no installation is armed/);
+    t.equal(
+      (await site.ssh(address, ADMIN_USER, 'cat /etc/machine-id')).stdout.length,
+      33,
+      'and the same node is up again',
+    );
+  });
+
+  await t.test('also when the daemon is off', async (t) => {
+    t.equal(await lab.stopDaemon(), 0, 'it ends with status 0');
+    await machine.reset();
+    await machine.waitFor(/login:/);
+    const up = await site.ssh(address, ADMIN_USER, 'hostname -f', lab.dhcp);
+    t.equal(up.stdout.trim(), FQDN);
+  });
+}
+
+/** Waits for the end of the run, whatever it is. When the machine stops at a shell, that is the end. */
+async function untilEnded(t: Test, site: Site, machine: Machine, id: string): Promise<NodeView> {
+  try {
+    return await site.untilNode(
+      id,
+      (view) => {
+        if (!machine.on) throw new Error(`the machine went off\n${timelineText(view)}`);
+        if (/Installation aborted|Kernel panic/.test(machine.serial())) throw new Error(timelineText(view));
+        return view.run?.ended === true || view.run?.stalledSince !== null;
+      },
+      20 * 60_000,
+    );
+  } catch (error) {
+    t.comment(`${error instanceof Error ? error.message : error}\n--- serial\n${machine.tail(40)}`);
+    t.comment(site.lab.log('daemon.log').slice(-4000));
+    throw new Error('the machine did not come to the end of its run: see the comments above');
+  }
+}
+
+/** Each module was applied, verified, and applied again without a change. */
+async function planWasProved(t: Test, site: Site, id: string): Promise<void> {
+  const { items } = (await site.must('GET', `/api/v1/nodes/${id}/reports`)) as {
+    items: ReadonlyArray<{ module: string; step: string; result: string; durationMs: number }>;
+  };
+  for (const module of MODULES) {
+    const steps = items.filter((report) => report.module === module).map(({ step, result }) => `${step} ${result}`);
+    t.same(
+      steps,
+      ['apply changed', 'verify ok', 'reapply unchanged'],
+      `${module}: applied, verified, and a second run changes nothing`,
+    );
+  }
+  t.same([...new Set(items.map((report) => report.module))].sort(), [...MODULES].sort(), 'no other module');
+  t.ok(
+    items.every((report) => report.durationMs >= 0),
+    'every step tells its time',
+  );
+}
+
+async function installedDisk(t: Test, site: Site, address: string, ready: NodeView): Promise<void> {
+  const on = async (command: string): Promise<string> => {
+    const done = await site.ssh(address, ADMIN_USER, command);
+    if (done.code !== 0) throw new Error(`${command}: ${done.code} ${done.stderr}`);
+    return done.stdout.trim();
+  };
+  t.equal(await on('hostname -f'), FQDN, 'host name');
+  t.match(await on('cat /etc/network/interfaces'), `address ${address}/24`, "the lease's address is static now");
+  t.equal(await on('sudo -n findmnt -no FSTYPE /'), 'ext4', 'file system');
+  t.equal(await on('sudo -n id -u'), '0', 'sudo without a password');
+  t.equal(await on('sudo -n grep -c ironwake-probe /root/.ssh/authorized_keys || true'), '0', 'the probe key is gone');
+  t.equal(await on('ls /var/lib/proxmox-first-boot'), 'proxmox-first-boot', 'the hook has succeeded: its flag is gone');
+  t.equal(await on('systemctl is-failed "*" | grep -c failed || true'), '0', 'no unit has failed');
+  t.equal(
+    await on('grep -rhE "enterprise.proxmox.com" /etc/apt/sources.list.d/*.list 2>/dev/null | grep -vc "^#" || true'),
+    '0',
+    'no enabled entry in the old form needs a subscription',
+  );
+  t.match(
+    await on('sudo -n apt-get update -q -o APT::Update::Error-Mode=any 2>&1; echo "status $?"'),
+    /status 0$/,
+    'apt-get update works',
+  );
+  t.match(site.lab.log('mirror.log'), '', 'the mirror has nothing to complain about');
+  const scanned = await site.lab.serve.run([
+    'sh',
+    '-c',
+    `ssh-keyscan -t ed25519 ${address} 2>/dev/null | ssh-keygen -lf -`,
+  ]);
+  const [, fingerprint = ''] = scanned.stdout.split(' ');
+  t.ok(ready.run?.fingerprints.includes(fingerprint), `host key on the wire is one of the webhook's`, { fingerprint });
+}
+
+/** A real client with the right password is offered keys only. */
+async function loginsByKeyOnly(t: Test, site: Site, address: string, password: string): Promise<void> {
+  const { lab } = site;
+  const asker = join(lab.folder, 'askpass');
+  writeFileSync(asker, `#!/bin/sh\necho '${password}'\n`, { mode: 0o700 });
+  for (const user of ['root', ADMIN_USER]) {
+    const tried = await lab.serve.run(
+      [
+        ...[
+          'ssh',
+          '-F',
+          '/dev/null',
+          '-o',
+          'PubkeyAuthentication=no',
+          '-o',
+          'PreferredAuthentications=password,keyboard-interactive',
+        ],
+        ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', `${user}@${address}`, 'id'],
+      ],
+      { env: { SSH_ASKPASS: asker, SSH_ASKPASS_REQUIRE: 'force' } },
+    );
+    t.equal(tried.code, 255, `${user} cannot log in with a password`);
+    t.match(tried.stderr, 'Permission denied (publickey).', 'only keys are offered');
+  }
+  t.equal((await site.ssh(address, 'root', 'id -u')).stdout.trim(), '0', 'root by key');
+}
+
+/** A machine that nobody armed, and one that lies about who it is: one refusing sentence. */
+async function stranger(t: Test, site: Site, mac: string): Promise<void> {
+  const { lab } = site;
+  const ask = async (url: string, ...args: string[]) =>
+    (await lab.stranger.run(['curl', '-ksS', '-w', ' %{http_code}', ...args, url])).stdout;
+  const hex = mac.replaceAll(':', '-');
+  const answers = [
+    await ask(`http://${DAEMON_ADDRESS}:8080/boot/script/${mac}`),
+    await ask(`http://${DAEMON_ADDRESS}:8080/boot/script/${hex}`),
+    await ask(`http://${DAEMON_ADDRESS}:8080/boot/script/bc:24:11:ff:ff:ff`),
+    await ask(`http://${DAEMON_ADDRESS}:8080/boot/guessed/initrd.img`),
+    await ask(`https://${DAEMON_ADDRESS}:8443/installer/guessed/answer`, '--data-binary', '{}'),
+    await ask(`https://${DAEMON_ADDRESS}:8443/installer/guessed/first-boot`),
+    await ask(`https://${DAEMON_ADDRESS}:8443/node/v1/plan`),
+  ];
+  const [first = ''] = answers;
+  t.match(first, / 403$/, 'refused');
+  // Equal but for the reference number, so that a stranger cannot tell an unknown machine from an unarmed one.
+  const shape = (text: string): string => text.replaceAll(/[0-9a-f-]{6,}|[A-Z0-9]{4,}/gi, '#');
+  for (const answer of answers) t.equal(shape(answer), shape(first), 'the same sentence for everything');
+
+  const offers = join(lab.folder, 'offers');
+  const note = join(lab.folder, 'note-offer');
+  writeFileSync(offers, '');
+  writeFileSync(note, `#!/bin/sh\necho "$1 server=$serverid next=$siaddr file=$boot_file$bootfile" >> ${offers}\n`, {
+    mode: 0o755,
+  });
+  await lab.stranger.run([
+    ...['busybox', 'udhcpc', '-f', '-q', '-n', '-t', '3', '-T', '1', '-i', 'lan0', '-s', note],
+    ...['-V', 'PXEClient:Arch:00007:UNDI:003000', '-x', '93:0007'],
+  ]);
+  const seen = readFileSync(offers, 'utf8');
+  t.match(seen, 'bound server=10.77.0.1', 'its lease comes from the DHCP server');
+  t.notMatch(seen, DAEMON_ADDRESS, 'and nothing from us');
+}
