@@ -69,8 +69,9 @@ class Daemon {
   readonly lines: Line[] = [];
   #wake: () => void = () => {};
 
-  constructor(ns: string, settings: object) {
-    this.child = lab.spawn(ns, process.execPath, [peer('dhcp-server'), JSON.stringify({ armed: ARMED, ...settings })]);
+  constructor(ns: string, settings: object, wrapper: readonly string[] = []) {
+    const [program = '', ...args] = [...wrapper, process.execPath, peer('dhcp-server')];
+    this.child = lab.spawn(ns, program, [...args, JSON.stringify({ armed: ARMED, ...settings })]);
     if (this.child.stdout === null || this.child.stderr === null) throw new Error('no pipes');
     createInterface({ input: this.child.stdout }).on('line', (text) => {
       this.lines.push(JSON.parse(text));
@@ -104,8 +105,8 @@ class Daemon {
 const decided = (lines: readonly Line[]) =>
   lines.flatMap(({ decide: d, interface: i }) => (d === undefined ? [] : [`${d.kind} ${d.message} ${d.port} ${i}`]));
 
-async function started(settings: object): Promise<Daemon> {
-  const daemon = new Daemon(server, settings);
+async function started(settings: object, wrapper: readonly string[] = []): Promise<Daemon> {
+  const daemon = new Daemon(server, settings, wrapper);
   const line = await daemon.until((l) => l.ready !== undefined || l.error !== undefined);
   if (line.error !== undefined) throw new Error(JSON.stringify(line));
   return daemon;
@@ -225,6 +226,17 @@ test('two segments, no default route: each client is answered out of its own int
     'but all of them were shown to decide',
   );
   await ended(daemon.child);
+});
+
+test('the right to bind low ports is all that it needs (as under systemd), and without it says so', async (t) => {
+  const rights = (bounding: string) => ['setpriv', '--no-new-privs', `--bounding-set=${bounding}`];
+  const daemon = await started({ interfaces: ['seg-a'] }, rights('-all,+net_bind_service'));
+  t.hasStrict(asked(clientA, [discover(MACHINE)], 1).map(row), [{ from: '10.91.1.2', port: 67 }]);
+  await ended(daemon.child);
+  const bare = new Daemon(server, { interfaces: ['seg-a'] }, rights('-all'));
+  const { error, line } = await bare.until((l) => l.error !== undefined);
+  t.equal(error, 'net.port-forbidden');
+  t.match(line, /UDP port 67 on seg-a may not be bound.*CAP_NET_BIND_SERVICE/);
 });
 
 test('500 machines powered on at once are all answered at their first DISCOVER', async (t) => {
@@ -357,8 +369,8 @@ test('without koffi: both segments are still answered out of the right interface
     daemon.lines.some((l) => JSON.stringify(l).includes('koffi does not load')),
     'it says so',
   );
-  t.match(asked(clientA, [discover(MACHINE)], 1).map(row), [{ from: '10.91.1.2', port: 67 }]);
-  t.match(asked(clientB, [discover(MACHINE)], 1).map(row), [{ from: '10.91.2.3', port: 67 }]);
+  t.hasStrict(asked(clientA, [discover(MACHINE)], 1).map(row), [{ from: '10.91.1.2', port: 67 }]);
+  t.hasStrict(asked(clientB, [discover(MACHINE)], 1).map(row), [{ from: '10.91.2.3', port: 67 }]);
   await ended(daemon.child);
 });
 
