@@ -76,9 +76,12 @@ export const NodeValuesSchema = Type.Object(
 
 let validators: { readonly profile: ValidateFunction; readonly values: ValidateFunction } | undefined;
 
+/** Compiled when first needed: a command that reads no profile does not pay for it. */
 function compiled(): NonNullable<typeof validators> {
-  const ajv = new Ajv({ allErrors: true, strict: true, verbose: true });
-  validators ??= { profile: ajv.compile(ProfileSchema), values: ajv.compile(NodeValuesSchema) };
+  if (validators === undefined) {
+    const ajv = new Ajv({ allErrors: true, strict: true, verbose: true });
+    validators = { profile: ajv.compile(ProfileSchema), values: ajv.compile(NodeValuesSchema) };
+  }
   return validators;
 }
 

@@ -6,7 +6,7 @@ import { dialectFor } from '../../../src/answers/dialect.ts';
 import { AnswerInvalid } from '../../../src/answers/findings.ts';
 import { serialiseAnswer } from '../../../src/answers/serialise.ts';
 import { parseMac } from '../../../src/net/mac.ts';
-import { FINGERPRINT, HASH, type Json, PROFILE_ANSWER, request, withValue } from './answers.ts';
+import { FINGERPRINT, HASH, type Json, PROFILE_ANSWER, request, withValue } from '../../support/answers.ts';
 
 function findingsOf(work: () => unknown): string[] {
   try {

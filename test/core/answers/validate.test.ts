@@ -3,7 +3,7 @@ import { dialectFor } from '../../../src/answers/dialect.ts';
 import type { FindingCode, Judge } from '../../../src/answers/findings.ts';
 import type { Product } from '../../../src/answers/release.ts';
 import { officiallyAccepted, validateAnswer } from '../../../src/answers/validate.ts';
-import { HASH, type Json, type JsonMap, SMALLEST, SSH_KEY, STATIC, withValue } from './answers.ts';
+import { HASH, type Json, type JsonMap, SMALLEST, SSH_KEY, STATIC, withValue } from '../../support/answers.ts';
 
 /** Path in the answer, the value there (`undefined` removes the key), the codes that must come; none means accepted. */
 type Row = readonly [path: string | readonly string[], value: Json | undefined, ...codes: FindingCode[]];

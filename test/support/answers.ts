@@ -1,8 +1,8 @@
 /** Answers to start from in tests, and a way to change one place of them. */
-import type { AnswerRequest } from '../../../src/answers/build.ts';
-import { dialectFor } from '../../../src/answers/dialect.ts';
-import { parseFqdn } from '../../../src/net/fqdn.ts';
-import { parseMac } from '../../../src/net/mac.ts';
+import type { AnswerRequest } from '../../src/answers/build.ts';
+import { dialectFor } from '../../src/answers/dialect.ts';
+import { parseFqdn } from '../../src/net/fqdn.ts';
+import { parseMac } from '../../src/net/mac.ts';
 
 /** `openssl passwd -6 -salt ironwake ironwake` */
 export const HASH =
