@@ -7,7 +7,7 @@
 
 /** Files of the two protocol rooms that touch sockets; everything else there is pure. */
 const DHCP_SERVER = '^src/dhcp/(server|rarely)[.]ts$';
-const TFTP_SERVER = '^src/tftp/(server|session|socket|route|observation|frames)[.]ts$';
+const TFTP_SERVER = '^src/tftp/(server|session|socket|gso|route|observation|frames)[.]ts$';
 
 const CORES = ['net', 'profiles', 'media', 'trust', 'nodes', 'runs', 'answers', 'postinstall', 'boot'];
 
