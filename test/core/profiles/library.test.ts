@@ -1,6 +1,5 @@
 import { test } from 'tap';
 import { emptyLibrary, type Library, nextLibrary, type ProfileChecks } from '../../../src/profiles/library.ts';
-import { planCheck } from '../../../src/profiles/plan-check.ts';
 
 type Files = Readonly<Record<string, string | undefined>>;
 
@@ -191,23 +190,20 @@ test('advice', (t) => {
   t.end();
 });
 
-test('the plan is checked by its modules, except what a secret holds or a node may bring', (t) => {
-  const check = planCheck(['ssh', 'admin-user'], (module, parameters) =>
-    module === 'admin-user'
-      ? [
-          { path: 'keys', message: 'too few', remedy: 'Add one.' },
-          ...(JSON.stringify(parameters).includes('"name"') ? [{ path: 'name', message: 'bad', remedy: 'Mend.' }] : []),
-        ]
-      : [],
-  );
-  const run = (text: string): Library => next(emptyLibrary, { 'a.yaml': text }, [check]);
-  t.same(errors(run('postInstall: {ssh: {}, admin-user: {keys: []}}\n')), []);
-  t.same(warnings(run('postInstall: {admin-user: {keys: []}}\n')), ['profile.admin-without-key']);
-  t.match(errors(run('postInstall: {admin-user: {keys: [x]}}\n')), [
-    'profile.parameter a.yaml:1:28: admin-user: too few',
-  ]);
-  t.same(errors(run('postInstall: {admin-user: {name: {secret: n}, keys: []}}\n')), []);
-  t.match(errors(run('postInstall: {admin-usr: {}}\n')), [/^profile\.unknown-module/]);
-  t.match(run('postInstall: {admin-usr: {}}\n').problems[0]?.remedy, 'Did you mean admin-user?');
+test('advice about a place goes before a verdict on it: the node may bring what is missing', (t) => {
+  const check: ProfileChecks[number] = () => [
+    {
+      code: 'plan.parameter',
+      severity: 'error',
+      path: ['postInstall', 'admin-user', 'keys'],
+      message: 'too few',
+      remedy: 'Add.',
+    },
+  ];
+  const empty = next(emptyLibrary, { 'a.yaml': 'postInstall: {admin-user: {keys: []}}\n' }, [check]);
+  t.same(errors(empty), []);
+  t.same(warnings(empty), ['profile.admin-without-key']);
+  const wrong = next(emptyLibrary, { 'a.yaml': 'postInstall: {admin-user: {keys: [x]}}\n' }, [check]);
+  t.match(errors(wrong), ['plan.parameter a.yaml:1:28: too few']);
   t.end();
 });

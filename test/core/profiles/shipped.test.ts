@@ -2,28 +2,16 @@ import { join } from 'node:path';
 import { test } from 'tap';
 import { buildAnswer } from '../../../src/answers/build.ts';
 import { DIALECT_RELEASES, dialectFor } from '../../../src/answers/dialect.ts';
-import { checkProfileAnswer } from '../../../src/answers/profile-check.ts';
 import { ManualClock } from '../../../src/clock.ts';
-import { validateParameters } from '../../../src/postinstall/module.ts';
-import { MODULES } from '../../../src/postinstall/modules/index.ts';
-import { planCheck } from '../../../src/profiles/plan-check.ts';
+import { checksOfProfiles } from '../../../src/profile-checks.ts';
 import { ProfileRegistry } from '../../../src/profiles/registry.ts';
 import { request } from '../../support/answers.ts';
 
 const ANSWERS = join(import.meta.dirname, '../../../answers');
 
-/** As the daemon puts it together. */
+/** As the daemon opens it. */
 function openShipped(): Promise<ProfileRegistry> {
-  const modules = new Map(MODULES.map((module) => [module.name, module]));
-  const plan = planCheck([...modules.keys()], (name, parameters) => {
-    const module = modules.get(name);
-    return module === undefined ? [] : validateParameters(module, parameters);
-  });
-  return ProfileRegistry.open({
-    directory: ANSWERS,
-    clock: new ManualClock(),
-    checks: [(profile) => checkProfileAnswer(profile), plan],
-  });
+  return ProfileRegistry.open({ directory: ANSWERS, clock: new ManualClock(), checks: checksOfProfiles() });
 }
 
 test('the shipped examples: only the missing key of the admin user is mentioned', async (t) => {
