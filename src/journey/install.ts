@@ -88,7 +88,8 @@ export function answerOf(journey: Journey, subject: AnswerSubject): string {
     bootMac: subject.bootMac,
     webhook: { url: url('webhook', 'webhook'), certFingerprint: fingerprint },
     firstBoot: { url: url('hook', 'first-boot'), certFingerprint: fingerprint, ordering: 'fully-up' },
-    dialect: dialectFor(subject.release),
+    dialect: dialectFor(subject.release, subject.product),
+    allowSecretsInAnswer: profile.install.allowSecretsInAnswer,
     product: subject.product,
   });
   return toml;

@@ -3,6 +3,7 @@ import { IronwakeError, invalid } from '../errors.ts';
 import { parseFqdn } from '../net/fqdn.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import type { DiscoveredMachine, Node } from '../nodes/node.ts';
+import { readNodeValues } from '../profiles/node-values.ts';
 import { ENDED_STATES } from '../runs/run.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import type { Journey } from './journey.ts';
@@ -26,6 +27,7 @@ export async function addNode(journey: Journey, input: NewNode): Promise<Node> {
     );
   const fqdn = parseFqdn(input.fqdn);
   journey.profiles.require(input.profile);
+  readNodeValues(input.values ?? {});
   const now = journey.clock.now();
   const node: Node = {
     id: uuidv7(now, journey.keys.randomBytes),
