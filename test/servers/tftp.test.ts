@@ -17,9 +17,11 @@ import { silentLog } from '../../src/log.ts';
 import { bytesSource } from '../../src/media/source.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import type { Segment } from '../../src/net/segment.ts';
+import { type GsoCalls, gsoSockets, loadGsoCalls } from '../../src/tftp/gso.ts';
 import type { TftpObservation } from '../../src/tftp/observation.ts';
 import { decodePacket, encodePacket, type Packet } from '../../src/tftp/packet.ts';
 import { startTftp, type TftpAnswer, type TftpLimits, type TftpServer } from '../../src/tftp/server.ts';
+import type { OpenTransferSocket } from '../../src/tftp/socket.ts';
 
 const LOOPBACK: Segment = {
   interfaceName: 'lo',
@@ -53,7 +55,11 @@ interface Scene {
 
 async function scene(
   t: Test,
-  options: { readonly limits?: Partial<TftpLimits>; readonly resolve?: (file: string) => Promise<TftpAnswer> } = {},
+  options: {
+    readonly limits?: Partial<TftpLimits>;
+    readonly resolve?: (file: string) => Promise<TftpAnswer>;
+    readonly openSocket?: OpenTransferSocket;
+  } = {},
 ): Promise<Scene> {
   const seen: TftpObservation[] = [];
   const asked: Scene['asked'] = [];
@@ -72,6 +78,7 @@ async function scene(
       return source === undefined ? { kind: 'not-found' } : { kind: 'file', source };
     },
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.openSocket === undefined ? {} : { openSocket: options.openSocket }),
   });
   const directory = await mkdtemp(join(tmpdir(), 'ironwake-tftp-'));
   t.teardown(async () => {
@@ -363,6 +370,60 @@ t.test('close tells running clients and is done at once', async (t) => {
   await server.close();
 });
 
+t.test('an interface that changed its address is served at the new one, and running transfers go on', async (t) => {
+  const { port, server } = await scene(t);
+  const peer = await rawPeer(t);
+  peer.send(request('two-blocks'), port);
+  const first = await peer.receive();
+  const moved = { ...LOOPBACK, address: parseIpv4('127.0.0.3') };
+  await server.replaceSegment(LOOPBACK, moved);
+  t.match(server.addresses, [{ address: '127.0.0.3' }]);
+  peer.send(encodePacket({ kind: 'ack', block: 1 }), first.port);
+  t.match((await peer.receive()).packet, { kind: 'data', block: 2 });
+  const other = await rawPeer(t);
+  other.send(request('two-blocks'), server.addresses[0]?.port ?? 0, '127.0.0.3');
+  t.match((await other.receive()).packet, { kind: 'data', block: 1 });
+});
+
+t.test('windows arrive whole, whatever segmentation offload does', async (t) => {
+  const real = await loadGsoCalls();
+  if (real === undefined) throw new Error('koffi does not load');
+  const rows: ReadonlyArray<readonly [string, GsoCalls, readonly string[]]> = [
+    ['it works', real, []],
+    ['no socket to be had', { ...real, boundSocket: () => -1 }, []],
+    ['the kernel does not know it', { ...real, setSegmentBytes: () => -1 }, ['setsockopt']],
+    // More segments at once than the kernel takes: the first window fails to go out, as on a device that cannot do it.
+    [
+      'the first send fails',
+      { ...real, setSegmentBytes: (fd, bytes) => real.setSegmentBytes(fd, bytes === 0 ? 0 : 100) },
+      ['EINVAL'],
+    ],
+  ];
+  for (const [name, calls, refusals] of rows) {
+    const refused: string[] = [];
+    const openSocket = gsoSockets(calls, (_address, code) => refused.push(code));
+    const { port } = await scene(t, { openSocket });
+    for (let transfer = 0; transfer < 2; transfer++) {
+      const peer = await rawPeer(t);
+      peer.send(request('ipxe.efi', { blksize: '1468', windowsize: '16' }), port);
+      const { port: transferPort } = await peer.receive();
+      peer.send(encodePacket({ kind: 'ack', block: 0 }), transferPort);
+      const blocks: number[] = [];
+      while (blocks.length < 16) {
+        const { packet } = await peer.receive();
+        if (packet.kind === 'data' && packet.data.byteLength === 1468) blocks.push(packet.block);
+      }
+      t.same(
+        blocks,
+        Array.from({ length: 16 }, (_, index) => index + 1),
+        name,
+      );
+      await peer.close();
+    }
+    t.same(refused, refusals, `${name}: said once`);
+  }
+});
+
 t.test('a port in use is one clear error, and nothing stays open', async (t) => {
   const { port } = await scene(t);
   const attempt = startTftp({
@@ -390,7 +451,7 @@ function request(file: string, options: Readonly<Record<string, string>> = {}): 
 }
 
 interface RawPeer {
-  send(datagram: Uint8Array, port: number): void;
+  send(datagram: Uint8Array, port: number, address?: string): void;
   receive(): Promise<{ readonly packet: Packet; readonly port: number }>;
   close(): Promise<void>;
 }
@@ -416,7 +477,7 @@ async function rawPeer(t: Test): Promise<RawPeer> {
   };
   t.teardown(close);
   return {
-    send: (datagram, port) => socket.send(datagram, port, '127.0.0.1'),
+    send: (datagram, port, address = '127.0.0.1') => socket.send(datagram, port, address),
     async receive() {
       for (;;) {
         const next = arrived.shift();
