@@ -13,6 +13,7 @@ import type {
   NodeView,
   ProfileList,
   ReportView,
+  RootPasswordView,
   SecretView,
   StatusView,
 } from './schemas.ts';
@@ -39,6 +40,7 @@ export interface Client {
   cancel(node: string): Promise<NodeView>;
   trust(node: string): Promise<NodeView>;
   reports(node: string): Promise<readonly ReportView[]>;
+  rootPassword(node: string): Promise<RootPasswordView>;
   events(after: number, limit?: number): Promise<EventPage>;
   media(): Promise<readonly MediaView[]>;
   uploadMedia(upload: Upload): Promise<MediaView>;
@@ -73,6 +75,7 @@ export function createClient(server: ServerAddress): Client {
     cancel: (node) => post(nodePath(node, '/cancel')),
     trust: (node) => post(nodePath(node, '/trust')),
     reports: (node) => list(nodePath(node, '/reports')),
+    rootPassword: (node) => get(nodePath(node, '/root-password')),
     events: (after, limit = 200) => get(`/api/v1/events?after=${after}&limit=${limit}`),
     media: () => list('/api/v1/media'),
     uploadMedia: ({ source, sizeBytes, sha256, onSent }) =>

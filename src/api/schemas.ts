@@ -139,6 +139,10 @@ export const ReportView = Type.Object(
 export type ReportView = Static<typeof ReportView>;
 export const ReportList = listOf(ReportView);
 
+/** Readable by an admin from arming until the node is ready. */
+export const RootPasswordView = Type.Object({ password: Type.String() }, closed);
+export type RootPasswordView = Static<typeof RootPasswordView>;
+
 export const InstallInput = Type.Object(
   {
     media: Type.Optional(

@@ -36,6 +36,15 @@ export interface ApiRequest {
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
+/**
+ * A daemon that refuses an upload (token, space, checksum known already) does so at its headers. Bytes that are on their way then would
+ * break the connection before its answer is read, so the body starts only after a moment without a refusal.
+ */
+const UPLOAD_HEADERS = { 'content-type': 'application/octet-stream', expect: '100-continue', connection: 'keep-alive' };
+const REFUSAL_GRACE_MS = 200;
+/** RFC 9110, 10.1.1: a server that does not know the expectation must not be waited for. */
+const CONTINUE_TIMEOUT_MS = 2000;
+
 const KINDS: Readonly<Record<number, ErrorKind>> = {
   400: 'invalid',
   401: 'unauthorised',
@@ -102,7 +111,7 @@ async function exchange(base: URL, server: ServerAddress, request: ApiRequest): 
         accept: 'application/json',
         authorization: `Bearer ${server.token}`,
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(request.stream !== undefined && { 'content-type': 'application/octet-stream' }),
+        ...(request.stream !== undefined && UPLOAD_HEADERS),
         ...(sizeBytes !== undefined && { 'content-length': sizeBytes }),
         ...request.headers,
       },
@@ -130,6 +139,8 @@ async function exchange(base: URL, server: ServerAddress, request: ApiRequest): 
     });
     outgoing.on('response', (response) => {
       answered = true;
+      // One request a connection: an open one would keep this process waiting, and of a refused upload nobody reads the rest.
+      response.once('end', () => response.socket.destroy());
       resolve(response);
     });
     outgoing.on('timeout', () => outgoing.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
@@ -137,8 +148,25 @@ async function exchange(base: URL, server: ServerAddress, request: ApiRequest): 
       // The daemon may refuse an upload before it has all of it: its answer counts, not the broken pipe.
       if (!answered) fail(error);
     });
-    if (request.stream !== undefined) pour(request.stream, outgoing, fail);
-    else outgoing.end(body);
+    const { stream } = request;
+    if (stream === undefined) {
+      outgoing.end(body);
+      return;
+    }
+    let waiting: NodeJS.Timeout | undefined;
+    const pourAfter = (ms: number) => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => {
+        if (!answered && !outgoing.destroyed) pour(stream, outgoing, fail);
+      }, ms);
+    };
+    outgoing.once('continue', () => pourAfter(REFUSAL_GRACE_MS));
+    outgoing.once('close', () => {
+      clearTimeout(waiting);
+      stream.source.destroy();
+    });
+    outgoing.flushHeaders();
+    pourAfter(CONTINUE_TIMEOUT_MS);
   });
 }
 
@@ -156,8 +184,6 @@ function pour(
     fail(error);
     outgoing.destroy();
   });
-  // Once the other side is gone nobody reads on.
-  outgoing.on('close', () => source.destroy());
   source.pipe(outgoing);
 }
 

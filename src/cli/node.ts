@@ -93,6 +93,13 @@ export async function remove(session: Session, args: Args): Promise<ExitStatus> 
   return 0;
 }
 
+/** Asking is written to the daemon's audit log. */
+export async function rootPassword(session: Session, args: Args): Promise<ExitStatus> {
+  const answer = await session.client.rootPassword(args[0] ?? '');
+  print(session, answer, () => `${printable(answer.password)}\n`);
+  return 0;
+}
+
 export async function list(session: Session): Promise<ExitStatus> {
   const nodes = await session.client.nodes();
   print(session, nodes, () =>

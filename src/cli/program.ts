@@ -40,7 +40,7 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
       writeOut: io.out,
       writeErr: io.err,
       outputError: (text, write) =>
-        write(`ironwake: ${printable(text.trim().replace(/^error: /, ''))}. Add --help for the usage.\n`),
+        write(`ironwake: ${printable(text.trim().replace(/^error: |\.$/g, ''))}. Add --help for the usage.\n`),
     })
     .helpCommand(false);
 
@@ -113,6 +113,12 @@ function addNode(program: Command, remote: Remote): void {
     (await import('./watch.ts')).watch(session, args),
   );
   remote(node, 'list', 'all machines', async (session) => (await commands()).list(session));
+  remote(
+    node,
+    'root-password <NODE>',
+    'the random password of this installation, until it is ready',
+    async (session, args) => (await commands()).rootPassword(session, args),
+  );
   remote(node, 'rm <NODE>', 'forget a machine', async (session, args) => (await commands()).remove(session, args));
 }
 
