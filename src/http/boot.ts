@@ -63,13 +63,14 @@ export function registerBoot(app: FastifyInstance, { journey, artefacts, transfe
     const transfer = transfers.begin();
     const startedAt = journey.clock.now();
     try {
-      const { startOffset, sentBytes } = await sendSource(request.raw, reply.raw, source, {
+      const { status, startOffset, sentBytes } = await sendSource(request.raw, reply.raw, source, {
         contentType: 'application/octet-stream',
         etag,
         signal: transfer.signal,
         ...(progress === undefined ? {} : { onProgress: (sent: number, start: number) => progress.sent(start + sent) }),
       });
-      if (progress === undefined || request.method === 'HEAD') return;
+      // 304, 412 and 416 carry no bytes of the image: they say nothing about the transfer.
+      if (progress === undefined || request.method === 'HEAD' || (status !== 200 && status !== 206)) return;
       // The last byte counts, not how many were asked for in this request: loaders ask for the rest after an interruption.
       const reached = startOffset + sentBytes;
       if (reached === source.sizeBytes) await progress.finished(reached, journey.clock.now() - startedAt);
