@@ -139,7 +139,8 @@ export default {
     {
       name: 'a pure room reaches for the world',
       severity: 'error',
-      from: { path: targets(PURE), pathNot: [DHCP_SERVER, TFTP_SERVER] },
+      // The API's client talks to the daemon through this one file.
+      from: { path: targets(PURE), pathNot: [DHCP_SERVER, TFTP_SERVER, '^src/api/transport[.]ts$'] },
       to: { path: IMPURE, dependencyTypes: ['core'] },
     },
     {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { NodeView } from '../api/schemas.ts';
-import { IronwakeError, invalid, messageOf } from '../errors.ts';
+import { invalid, messageOf } from '../errors.ts';
 import { formatDuration } from '../runs/words.ts';
 import { print, type Session } from './session.ts';
 import { facts, table } from './table.ts';
@@ -164,9 +164,4 @@ function ending({ node, run, waiting }: NodeView): string {
   if (waiting !== null) return waitingLine(waiting);
   if (run?.state === 'ready') return 'ready: waiting for nothing; at every netboot it boots its disk\n';
   return `waiting for you; do: ironwake node install ${printable(node.fqdn)}\n`;
-}
-
-/** Whether an error means that the daemon is away for the moment. */
-export function isAway(error: unknown): boolean {
-  return error instanceof IronwakeError && error.code === 'client.unreachable';
 }

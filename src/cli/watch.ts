@@ -1,7 +1,6 @@
 /** `ironwake node watch`: the timeline as it grows, until the installation ends. */
 import type { EventView, NodeView } from '../api/schemas.ts';
 import { IronwakeError } from '../errors.ts';
-import { isAway } from './node.ts';
 import type { Session } from './session.ts';
 import { type ExitStatus, printable } from './terminal.ts';
 import { timelineLines, waitingLine } from './timeline.ts';
@@ -56,6 +55,10 @@ async function look(session: Session, node: string, patient: boolean): Promise<N
       await io.sleep(POLL_MS);
     }
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof IronwakeError && error.code === 'client.unreachable';
 }
 
 function neverArmed({ node }: NodeView): IronwakeError {
