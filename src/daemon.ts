@@ -142,12 +142,27 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       withAddress(segmentOf(found, { http: plain.port, https: secure.port }), addresses[index]),
     );
 
+    let tftp: TftpServer | undefined;
+    let moving: Promise<void> = Promise.resolve();
+    /** An interface came back, perhaps with another address: everything that names or binds the old one follows. */
+    const move = async (before: Segment, after: Segment): Promise<void> => {
+      segments = segments.map((old) => (old.interfaceName === before.interfaceName ? after : old));
+      try {
+        await plain.move(before.address, after.address);
+        await secure.move(before.address, after.address);
+        await tftp?.replaceSegment(before, after);
+      } catch (error) {
+        log.error(
+          { interface: after.interfaceName, err: messageOf(error) },
+          'the new address cannot be served; restart the daemon',
+        );
+      }
+    };
     const dhcp = new DhcpServer({
       segments,
       decide: (facts, segment) => decideDhcp(journey, facts, segment),
       observe: (seen) => {
-        if (seen.kind === 'segment-restored')
-          segments = segments.map((old) => (old === seen.before ? seen.segment : old));
+        if (seen.kind === 'segment-restored') moving = moving.then(() => move(seen.before, seen.segment));
       },
       log,
       clock,
@@ -155,8 +170,9 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     });
     await dhcp.start();
     closers.push(() => dhcp.close());
-    const tftp = await startBootFiles(journey, artefacts, config, segments, log);
-    closers.push(() => tftp.close());
+    const bootFiles = await startBootFiles(journey, artefacts, config, () => segments, log);
+    tftp = bootFiles;
+    closers.push(() => bootFiles.close());
     const sweep = startSweep(journey);
     closers.push(() => sweep.stop());
 
@@ -191,7 +207,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       ports: {
         dhcp: dhcp.boundPorts[0]?.dhcp ?? config.ports.dhcp,
         pxe: dhcp.boundPorts[0]?.bootServer ?? config.ports.pxe,
-        tftp: tftp.addresses[0]?.port ?? config.ports.tftp,
+        tftp: bootFiles.addresses[0]?.port ?? config.ports.tftp,
       },
       url,
       fingerprint: certificate.fingerprint,
@@ -226,11 +242,11 @@ function startBootFiles(
   journey: Journey,
   artefacts: ReturnType<typeof createArtefacts>,
   config: Config,
-  segments: readonly Segment[],
+  segments: () => readonly Segment[],
   log: Log,
 ): Promise<TftpServer> {
   return startTftp({
-    segments,
+    segments: segments(),
     port: config.ports.tftp,
     resolve: async ({ file }) => {
       const loader = await artefacts.loader(file);
@@ -240,7 +256,7 @@ function startBootFiles(
     },
     observe: (seen) => {
       if (seen.kind !== 'complete') return;
-      const segment = segments.find((candidate) => candidate.interfaceName === seen.client.interfaceName);
+      const segment = segments().find((candidate) => candidate.interfaceName === seen.client.interfaceName);
       if (segment === undefined) return;
       loaderFetched(journey, { address: seen.client.address, segment }, seen.file, 'TFTP', seen.bytes).catch(
         (error: unknown) => {

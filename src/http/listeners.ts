@@ -12,6 +12,8 @@ export interface Identity {
 export interface Listeners {
   /** The port that all of them listen on (the chosen one where 0 was asked for). */
   readonly port: number;
+  /** An interface got another address: listens there with the same port, and no longer on the old one. */
+  move(before: string, after: string): Promise<void>;
   /** Takes no new connections and lets those that are in the middle of a request finish. */
   close(): Promise<void>;
   /** Ends what is left, at once. */
@@ -28,29 +30,39 @@ export async function listen(
   port: number,
   identity?: Identity,
 ): Promise<Listeners> {
-  const servers: Server[] = [];
+  const servers = new Map<string, Server>();
   let chosen = port;
+
+  async function open(address: string): Promise<void> {
+    const server =
+      identity === undefined
+        ? createPlain(app.routing)
+        : createTls({ cert: identity.certPem, key: identity.keyPem }, app.routing);
+    // An installer image may take longer to upload than Node's default of five minutes for a whole request.
+    server.requestTimeout = 0;
+    server.headersTimeout = 20_000;
+    chosen = await bind(server, address, chosen);
+    servers.set(address, server);
+  }
+
   try {
-    for (const address of addresses) {
-      const server =
-        identity === undefined
-          ? createPlain(app.routing)
-          : createTls({ cert: identity.certPem, key: identity.keyPem }, app.routing);
-      // An installer image may take longer to upload than Node's default of five minutes for a whole request.
-      server.requestTimeout = 0;
-      server.headersTimeout = 20_000;
-      chosen = await bind(server, address, chosen);
-      servers.push(server);
-    }
+    for (const address of new Set(addresses)) await open(address);
   } catch (error) {
-    for (const server of servers) server.close();
+    for (const server of servers.values()) server.close();
     throw error;
   }
   return {
     port: chosen,
+    async move(before, after) {
+      if (before === after) return;
+      const old = servers.get(before);
+      servers.delete(before);
+      old?.close();
+      if (!servers.has(after)) await open(after);
+    },
     async close() {
       await Promise.all(
-        servers.map(
+        [...servers.values()].map(
           (server) =>
             new Promise<void>((resolve) => {
               server.close(() => resolve());
@@ -60,7 +72,7 @@ export async function listen(
       );
     },
     destroy() {
-      for (const server of servers) server.closeAllConnections();
+      for (const server of servers.values()) server.closeAllConnections();
     },
   };
 }
