@@ -59,7 +59,7 @@ export async function profiles(session: Session): Promise<ExitStatus> {
         ['PROFILE', 'DESCRIPTION'],
         view.items.map((profile) => [profile.name, profile.description ?? '']),
         'There is no profile. They are YAML files in the answers directory.',
-      ) + view.problems.map((problem) => `! ${printable(`${problem.file}: ${problem.message}`)}\n`).join(''),
+      ) + view.problems.map((problem) => `! ${printable(problemLine(problem))}\n`).join(''),
   );
   return 0;
 }
@@ -82,4 +82,9 @@ export async function discovered(session: Session): Promise<ExitStatus> {
     ),
   );
   return 0;
+}
+
+/** Findings with a line number name their file themselves. */
+function problemLine({ file, message }: { readonly file: string; readonly message: string }): string {
+  return message.startsWith(file) ? message : `${file}: ${message}`;
 }
