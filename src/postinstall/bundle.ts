@@ -34,7 +34,7 @@ const SCRIPTS = ['apply.sh', 'verify.sh', 'rollback.sh'] as const;
  * The script that a node gets as its plan: it unpacks itself below `/var/lib/ironwake` and hands over to the runner. It may hold secrets
  * of the profile, so it goes to the proven node only, and is never stored. Ends with the line `# end of plan`.
  */
-export function buildBundle(plan: Plan, context: BundleContext): string {
+export function bundlePlan(plan: Plan, context: BundleContext): string {
   const parts = [
     '#!/bin/bash',
     `# Ironwake: the plan of run ${context.runId.replaceAll(/[^0-9a-f-]/g, '')}, ${plan.modules.length} modules.`,

@@ -7,7 +7,7 @@ import { renderTemplate } from './template.ts';
 export const MAX_HOOK_BYTES = 64 << 10;
 
 /** The hook of one run. It holds no secret: addresses, public-key pins and the run's id. */
-export function buildHook(context: BundleContext): string {
+export function renderFirstBoot(context: BundleContext): string {
   const template = readFileSync(new URL('../../templates/first-boot.sh.hbs', import.meta.url), 'utf8');
   return renderTemplate(
     template,

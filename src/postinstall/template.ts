@@ -11,10 +11,10 @@ export type TemplateLanguage = 'shell' | 'config';
 const PRINTERS: Readonly<Record<TemplateLanguage, readonly string[]>> = { shell: ['sh', 'embed'], config: ['line'] };
 
 const shell = Handlebars.create();
-shell.registerHelper('sh', (value: unknown) => new Handlebars.SafeString(shellQuote(String(value))));
+shell.registerHelper('sh', (value: unknown) => new Handlebars.SafeString(shellQuote(printable(value))));
 shell.registerHelper(
   'embed',
-  (path: unknown, content: unknown) => new Handlebars.SafeString(embedFile(String(path), String(content))),
+  (path: unknown, content: unknown) => new Handlebars.SafeString(embedFile(printable(path), printable(content))),
 );
 
 const config = Handlebars.create();
@@ -35,9 +35,15 @@ export function renderTemplate(
   return ENGINES[language].compile(source, { strict: true })(values);
 }
 
+/** Handlebars hands a missing value to a helper as undefined, strict or not. */
+function printable(value: unknown): string {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw new RangeError('the template prints a value that is not there');
+}
+
 /** A value inside one line of a configuration file: it can neither end the line nor hide in it. */
 function configLine(value: unknown): string {
-  const text = String(value);
+  const text = printable(value);
   if (/[\x00-\x1f\x7f\u0085\u2028\u2029]/.test(text))
     throw new RangeError('a value of a configuration line holds a control character');
   return text;

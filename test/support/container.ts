@@ -213,12 +213,12 @@ exit "$code"`;
     options: { readonly input?: string; readonly timeoutMs?: number } = {},
   ): Promise<Output> {
     const plain = ['env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LC_ALL=C.UTF-8', ...argv];
-    return run('nsenter', ['-t', String(this.#leader), '-m', '-u', '-i', '-n', '-p', '-w/', '--', ...plain], options);
+    return run('nsenter', ['-t', String(this.#leader), '-m', '-u', '-i', '-n', '-p', '--wdns=/', '--', ...plain], options);
   }
 
   /** Runs a line of shell inside; throws when it fails. */
   async sh(script: string, input = ''): Promise<string> {
-    const output = await this.exec(['bash', '-euc', script], { input });
+    const output = await this.exec(['bash', '--norc', '-euc', script], { input });
     if (output.code !== 0) throw new Error(`${script}\nended with ${output.code}\n${output.stdout}\n${output.stderr}`);
     return output.stdout;
   }

@@ -80,6 +80,8 @@ insist() {
     sleep "$pause"
     pause=$((pause * 2))
     [ "$pause" -le 30 ] || pause=30
+    # Address or pins may have been written anew meanwhile: by the hook of a repeated installation, say.
+    http_configure
   done
 }
 

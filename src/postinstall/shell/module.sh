@@ -1,8 +1,10 @@
 # shellcheck shell=bash
 # What the scripts of a module have at hand. They start in their module's folder with `. "$IRONWAKE_LIB/module.sh"`; the runner sets
 # IRONWAKE_MODULE (name), IRONWAKE_STATE (a folder of this module that outlives restarts), IRONWAKE_CHANGES and IRONWAKE_DETAIL (files).
-set -eu -o pipefail
+set -eEu -o pipefail
 umask 022
+# A command that fails where nobody expected it: its text as it stands in the script, no values.
+trap 'printf "line %s failed: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
 
 # parameter NAME: prints the parameter. Lists are one item a line.
 parameter() {

@@ -45,7 +45,9 @@ $detail =~ s/\s+/ /g;
 $detail =~ s/^ | $//g;
 $detail = substr $detail, 0, 250;
 
-binmode STDOUT, ':encoding(UTF-8)';
-printf "{\"seq\":%d,\"module\":%s,\"step\":%s,\"result\":%s,\"startedAt\":%.0f,\"durationMs\":%.0f,\"output\":%s,\"detail\":%s}\n",
+# perl-base has no :encoding layer.
+my $line = sprintf "{\"seq\":%d,\"module\":%s,\"step\":%s,\"result\":%s,\"startedAt\":%.0f,\"durationMs\":%.0f,\"output\":%s,\"detail\":%s}\n",
     $seq, quoted($module), quoted($step), quoted($result), $started, $duration,
     quoted(clean(slurp($output_file), 16_384)), quoted($detail);
+utf8::encode($line);
+print $line;

@@ -81,11 +81,15 @@ report() {
   local state="$iw_home/state/$1" next name
   next=$(($(cat "$iw_home/seq" 2> /dev/null || echo 0) + 1))
   name=$(printf '%s/%06d.json' "$spool" "$next")
-  perl "$iw_home/lib/report.pl" "$next" "$@" "$state/output" "$state/detail" "$plan/modules/$1/secrets" > "$name.new"
+  perl "$iw_home/lib/report.pl" "$next" "$@" "$state/output" "$state/detail" "$plan/modules/$1/secrets" > "$name.new" ||
+    printf '{"seq":%s,"module":"%s","step":"%s","result":"%s","startedAt":%s,"durationMs":%s,"output":"","detail":"%s"}\n' \
+      "$next" "$@" 'what it printed cannot be told: perl failed' > "$name.new"
   mv -f "$name.new" "$name"
   printf '%s\n' "$next" > "$iw_home/seq.new"
   mv -f "$iw_home/seq.new" "$iw_home/seq"
-  printf '%s %s: %s, %s ms: %s\n' "$1" "$2" "$3" "$5" "$(cat "$state/detail" 2> /dev/null)"
+  # As the report has it, where secrets are masked; the raw output goes.
+  printf '%s %s: %s, %s ms: %s\n' "$1" "$2" "$3" "$5" "$(sed 's/.*"detail":"\(.*\)"}$/\1/' "$name")"
+  rm -f "$state/output" "$state/detail"
   deliver || printf 'reports wait for the Ironwake server: %s\n' "$http_reason" >&2
 }
 
@@ -252,5 +256,7 @@ printf 'the plan has ended: %s\n' "$outcome"
 # From here on nothing of this is needed: credential, plan (it may hold secrets), addresses.
 rm -f "$iw_home/pending" "$iw_home/credential" "$iw_home/curl.conf" "$iw_home/wget.conf" "$iw_home/plan.sh" "$iw_home/http.log"
 rm -rf "$plan" "$iw_home/work"
+# The backups stay: they are what the files were before.
+find "$iw_home/state" -mindepth 2 -maxdepth 2 ! -name backup ! -name status -delete
 systemctl disable --quiet ironwake-first-boot.service ironwake-rollback.service 2> /dev/null
 printf '%s\n' "$outcome" > "$iw_home/result"

@@ -24,9 +24,9 @@ has_key() {
 if [ "$(parameter password-authentication)" = no ]; then
   somebody=''
   if has_key "$keys"; then somebody=root; fi
-  while IFS=, read -r user; do
-    home=$(getent passwd "$user" | cut -d: -f6)
-    if [ -n "$home" ] && has_key "$home/.ssh/authorized_keys"; then somebody=$user; fi
+  while read -r user; do
+    home=$(getent passwd "$user" | cut -d: -f6 || true)
+    if [ -n "$user" ] && [ -n "$home" ] && has_key "$home/.ssh/authorized_keys"; then somebody=$user; fi
   done < <(getent group sudo | cut -d: -f4 | tr ',' '\n')
   [ -n "$somebody" ] || fail 'nobody has a key on this node: without passwords it would be locked. Add a key to the answer or use the module admin-user'
 fi

@@ -1,0 +1,295 @@
+/** From the hook to the end of the plan: proof of the host key, plan, reports, and what goes wrong on the way. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Type } from '@sinclair/typebox';
+import t from 'tap';
+import { defineModule, type PostInstallModule, type PreparedFile } from '../../src/postinstall/module.ts';
+import { startRig } from '../support/rig.ts';
+
+t.setTimeout(600_000);
+const dir = mkdtempSync(join(tmpdir(), 'ironwake-first-boot-'));
+t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+
+interface Scripts {
+  readonly apply?: string;
+  readonly verify?: string;
+  readonly rollback?: string;
+  readonly after?: readonly string[];
+  readonly limit?: number;
+  readonly files?: readonly PreparedFile[];
+}
+
+/** A module whose scripts are given as text. */
+function moduleOf(name: string, scripts: Scripts): PostInstallModule {
+  const folder = join(dir, `${name}-${mkdtempSync(join(dir, 'm')).slice(-6)}`);
+  mkdirSync(folder);
+  for (const script of ['apply', 'verify', 'rollback'] as const)
+    writeFileSync(join(folder, `${script}.sh`), `. "$IRONWAKE_LIB/module.sh"\n${scripts[script] ?? ''}\n`);
+  return defineModule({
+    name,
+    title: name,
+    parameters: Type.Object({}),
+    supports: { pve: ['8', '9'] },
+    after: scripts.after ?? [],
+    timeLimitSeconds: scripts.limit ?? 60,
+    folder: pathToFileURL(`${folder}/`),
+    prepare: () => ({ parameters: {}, files: scripts.files ?? [] }),
+  });
+}
+
+const planOf = (...modules: readonly PostInstallModule[]) => ({
+  release: '9.2',
+  modules,
+  postInstall: Object.fromEntries(modules.map(({ name }) => [name, {}])),
+});
+
+const marker = (path: string) => `[ -e ${path} ] || { touch ${path}; changed ${path}; }`;
+
+for (const client of ['curl', 'wget'] as const) {
+  t.test(`the whole way with ${client}`, async (t) => {
+    const rig = await startRig(t, { release: client === 'curl' ? 'trixie' : 'bookworm' });
+    const { container, server } = rig;
+    if (client === 'wget') await container.sh('rm /usr/bin/curl');
+    // Watches what any process can be seen to hold, as a stranger on the node could.
+    await container.write(
+      '/root/watch.sh',
+      'while :; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2> /dev/null | tr "\\0" "\\n" >> /root/seen; sleep 0.02; done',
+    );
+    await container.sh('systemd-run --quiet --unit=watch bash /root/watch.sh');
+    const secret = 'correct horse battery staple';
+    await rig.runPlan(
+      planOf(
+        moduleOf('one', {
+          apply: `${marker('/root/one')}\necho "said: $(cat files/secret)"; printf 'ä\\033[1m\\001\\xff"\\\\\\n'`,
+          files: [{ name: 'secret', content: `${secret}\n`, secret: true }],
+        }),
+        moduleOf('two', { apply: marker('/root/two'), after: ['one'] }),
+      ),
+    );
+    t.strictSame(
+      server.reports.map(({ seq, module, step, result }) => `${seq} ${module} ${step} ${result}`),
+      [
+        ...['1 one apply changed', '2 one verify ok', '3 one reapply unchanged'],
+        ...['4 two apply changed', '5 two verify ok', '6 two reapply unchanged'],
+      ],
+    );
+    t.strictSame(server.finished, { run: server.runId, result: 'ok' });
+    t.strictSame(
+      server.requests.filter((request) => !request.endsWith('/reports')),
+      ['POST /node/v1/challenge', 'POST /node/v1/credential', 'GET /node/v1/plan', 'POST /node/v1/finished'],
+    );
+    const output = server.reports[0]?.output ?? '';
+    // The secret is masked. Bytes that are no UTF-8 make the text Latin-1; neither they nor control characters break the report.
+    t.equal(output, 'changed: /root/one\nsaid: ********\nÃ¤?ÿ"\\\n');
+    t.ok(
+      server.reports.every(
+        ({ startedAt, durationMs }) => Math.abs(startedAt - Date.now()) < 600_000 && durationMs >= 0,
+      ),
+    );
+
+    await container.sh('systemctl stop watch');
+    const seen = container.read('/root/seen');
+    t.ok(seen.length > 0);
+    for (const hidden of [server.credential, secret])
+      t.notOk(seen.includes(hidden), 'no secret in arguments or environments');
+
+    const left = (
+      await container.sh('find /var/lib/ironwake /etc/systemd/system/multi-user.target.wants -type f -o -type l')
+    ).split('\n');
+    for (const gone of ['credential', 'plan.sh', 'curl.conf', 'wget.conf', 'pending', 'ironwake-first-boot.service'])
+      t.notOk(
+        left.some((path) => path.endsWith(`/${gone}`)),
+        `${gone} is gone`,
+      );
+    t.equal((await container.exec(['grep', '-rqF', secret, '/var/lib/ironwake'])).code, 1, 'the secret is gone');
+    t.equal((await container.sh('stat -c %a /var/lib/ironwake')).trim(), '700');
+
+    await t.test('the hook once more changes nothing', async (t) => {
+      const before = server.requests.length;
+      await container.sh('/var/lib/proxmox-first-boot/proxmox-first-boot fully-up');
+      t.equal((await container.exec(['systemctl', 'is-enabled', 'ironwake-first-boot'])).stdout.trim(), 'disabled');
+      t.equal(server.requests.length, before);
+    });
+  });
+
+  t.test(`a server with another key, ${client}`, async (t) => {
+    const rig = await startRig(t, { release: 'bookworm' });
+    const { container, server } = rig;
+    if (client === 'wget') await container.sh('rm /usr/bin/curl');
+    await rig.install(planOf(moduleOf('one', { apply: 'touch /root/ran' })), [
+      'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=',
+    ]);
+    await container.until('the refusal', async () =>
+      (await container.sh('journalctl --no-pager -u ironwake-first-boot')).includes(
+        'is not one of those that this node was told',
+      ),
+    );
+    t.strictSame(
+      server.requests.filter((request) => request.startsWith('POST') || request.startsWith('GET')),
+      [],
+      'nothing was asked',
+    );
+    t.not((await container.exec(['test', '-e', '/root/ran'])).code, 0);
+
+    await t.test('the right key beside it: the plan runs', async (t) => {
+      await rig.install(planOf(moduleOf('one', { apply: marker('/root/ran') })), [
+        'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=',
+        server.pin,
+      ]);
+      await rig.finished();
+      t.strictSame(server.finished, { run: server.runId, result: 'ok' });
+    });
+  });
+}
+
+t.test('the server goes away in the middle: no report is lost, and their order stays', async (t) => {
+  const rig = await startRig(t, { release: 'trixie' });
+  const { container, server } = rig;
+  await rig.install(
+    planOf(
+      moduleOf('first', { apply: `${marker('/root/first')}\nwhile [ ! -e /root/go ]; do sleep 0.1; done` }),
+      moduleOf('second', { apply: marker('/root/second') }),
+      moduleOf('third', { apply: marker('/root/third') }),
+    ),
+  );
+  await container.until(
+    'the first module',
+    async () => (await container.exec(['test', '-e', '/root/first'])).code === 0,
+  );
+  await server.shut();
+  await container.sh('touch /root/go');
+  // The plan does not wait for the server.
+  await container.until(
+    'the third module',
+    async () => (await container.sh('ls /var/lib/ironwake/spool | wc -l')).trim() === '10',
+  );
+  t.strictSame(server.reports, []);
+  await server.open();
+  await rig.finished();
+  t.strictSame(
+    server.reports.map(({ seq }) => seq),
+    [1, 2, 3, 4, 5, 6, 7, 8, 9],
+  );
+  t.strictSame(server.finished, { run: server.runId, result: 'ok' });
+});
+
+t.test('the server is away before the plan was fetched', async (t) => {
+  const rig = await startRig(t, { release: 'bookworm' });
+  await rig.server.shut();
+  await rig.install(planOf(moduleOf('one', { apply: marker('/root/one') })));
+  await rig.container.until('a try', async () =>
+    (await rig.container.sh('journalctl --no-pager -u ironwake-first-boot')).includes(
+      'waiting for the Ironwake server',
+    ),
+  );
+  await rig.server.open();
+  await rig.finished();
+  t.strictSame(rig.server.finished, { run: rig.server.runId, result: 'ok' });
+});
+
+t.test('a node with another host key than the webhook’s gets nothing', async (t) => {
+  const rig = await startRig(t, { release: 'bookworm' });
+  const { container, server } = rig;
+  await container.sh(
+    "rm /etc/ssh/ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key",
+  );
+  await rig.install(planOf(moduleOf('one', { apply: 'touch /root/ran' })));
+  await container.until('the refusal', async () =>
+    (await container.sh('journalctl --no-pager -u ironwake-first-boot')).includes('no credential yet: answered 403'),
+  );
+  t.notOk(server.requests.some((request) => request.endsWith('/plan')));
+});
+
+t.test('what fails stops what depends on it, and nothing else', async (t) => {
+  const rig = await startRig(t, { release: 'bookworm' });
+  const { server, container } = rig;
+  await rig.runPlan(
+    planOf(
+      moduleOf('broken', { apply: `${marker('/root/broken')}\nfail 'there is no way'`, rollback: 'rm /root/broken' }),
+      moduleOf('dependent', { apply: marker('/root/dependent'), after: ['broken'] }),
+      moduleOf('remote', { apply: marker('/root/remote'), after: ['dependent'] }),
+      moduleOf('slow', { apply: 'sleep 60', limit: 1 }),
+      moduleOf('restless', { apply: 'changed always' }),
+      moduleOf('untrue', { apply: marker('/root/untrue'), verify: 'expect colour blue red; verified' }),
+      moduleOf('surprised', { apply: 'false' }),
+      moduleOf('good', { apply: marker('/root/good') }),
+    ),
+  );
+  t.strictSame(
+    server.reports.map(({ module, step, result, detail }) => `${module} ${step} ${result}: ${detail}`),
+    [
+      'broken apply failed: there is no way',
+      'broken rollback ok: ',
+      'dependent apply skipped: it comes after broken, which did not succeed',
+      'remote apply skipped: it comes after dependent, which did not succeed',
+      'slow apply failed: it took longer than 1 s',
+      'restless apply changed: always',
+      'restless verify ok: ',
+      'restless reapply failed: a second run still changes: always',
+      'restless rollback ok: ',
+      'untrue apply changed: /root/untrue',
+      'untrue verify failed: colour should be blue, is red',
+      'untrue rollback ok: ',
+      'surprised apply failed: line 2 failed: false',
+      'good apply changed: /root/good',
+      'good verify ok: ',
+      'good reapply unchanged: ',
+    ],
+  );
+  t.strictSame(server.finished, { run: server.runId, result: 'failed' });
+  t.strictSame((await container.sh('cd /root; ls broken dependent remote good 2> /dev/null || true')).trim(), 'good');
+});
+
+t.test('a restart in the middle: the plan goes on where it was', async (t) => {
+  const rig = await startRig(t, { release: 'trixie' });
+  const { container, server } = rig;
+  await rig.install(
+    planOf(
+      moduleOf('first', { apply: `${marker('/root/first')}\necho run >> /root/first.log` }),
+      moduleOf('second', { apply: `${marker('/root/second')}\n[ -e /root/go ] || sleep 50` }),
+    ),
+  );
+  await container.until(
+    'the second module',
+    async () => (await container.exec(['test', '-e', '/root/second'])).code === 0,
+  );
+  await container.sh('touch /root/go');
+  await container.reboot();
+  await rig.finished();
+  t.strictSame(
+    server.reports.map(({ module, step, result }) => `${module} ${step} ${result}`),
+    [
+      ...['first apply changed', 'first verify ok', 'first reapply unchanged'],
+      // What it did before the restart is there, so the second start of the step finds nothing to do.
+      ...['second apply unchanged', 'second verify ok', 'second reapply unchanged'],
+    ],
+  );
+  t.equal(container.read('/root/first.log'), 'run\nrun\n', 'apply and reapply, not a third time');
+  t.equal(server.requests.filter((request) => request.endsWith('/plan')).length, 1, 'the plan was on the disk');
+});
+
+t.test('a lock of apt is waited for, which its own option does not do', async (t) => {
+  const rig = await startRig(t, { release: 'trixie' });
+  const { container, server } = rig;
+  // As another apt would: an fcntl lock on the lists, given up when the waiting has been seen.
+  await container.write(
+    '/root/lock.pl',
+    `use Fcntl; open my $f, '>', '/var/lib/apt/lists/lock' or die;
+fcntl($f, F_SETLK, pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0)) or die "lock: $!";
+open my $ready, '>', '/root/locked'; close $ready;
+select undef, undef, undef, 0.1 until -e '/root/unlock';`,
+  );
+  await container.sh('systemd-run --quiet --unit=lock perl /root/lock.pl');
+  await container.until('the lock', async () => (await container.exec(['test', '-e', '/root/locked'])).code === 0);
+  await rig.install(planOf(moduleOf('update', { apply: 'apt_get update' })));
+  await container.until('the waiting', async () =>
+    (await container.sh('cat /var/lib/ironwake/state/update/output 2> /dev/null || true')).includes(
+      'holds a lock of apt',
+    ),
+  );
+  await container.sh('touch /root/unlock');
+  await rig.finished();
+  t.strictSame(server.finished, { run: server.runId, result: 'ok' });
+});
