@@ -2,7 +2,6 @@
  * The daemon as an SSH client: proves that a node lets an administrator in, and that it is the node (host key of the webhook). Through the ssh2
  * library; nothing is run on the node but the forced command of the probe key.
  */
-import { Client } from 'ssh2';
 import { messageOf } from '../errors.ts';
 import type { SshProber } from '../journey/ports.ts';
 
@@ -15,7 +14,9 @@ export interface ProberOptions {
 export function createSshProber(options: ProberOptions = {}): SshProber {
   const port = options.port ?? 22;
   return {
-    probe(target) {
+    async probe(target) {
+      // Imported here: most of a daemon's life passes without a probe, and the library costs some 10 MB.
+      const { Client } = await import('ssh2');
       const wanted = new Set(target.hostKeys.map((line) => line.trim().split(/\s+/)[1]));
       return new Promise((resolve) => {
         const client = new Client();
