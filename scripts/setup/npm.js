@@ -158,8 +158,17 @@ export function npmStep(layer) {
       if (!installedAsLocked(withDev)) {
         say('installing with npm ci, this takes a minute');
         const { program, args } = npmCommand();
+        // What the cache has is taken as it is: versions and hashes are pinned, and asking the registry about each package takes minutes.
         // Quiet about engines and audits: the packages run on the pinned Node, not on the one that npm runs on.
-        const flags = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
+        const flags = [
+          'ci',
+          '--ignore-scripts',
+          '--prefer-offline',
+          '--no-audit',
+          '--no-fund',
+          '--no-update-notifier',
+          '--loglevel=error',
+        ];
         const { status, output } = await run(program, [...args, ...flags, ...(withDev ? [] : ['--omit=dev'])], {
           cwd: ROOT,
           env: { ...process.env, npm_config_dry_run: 'false' },

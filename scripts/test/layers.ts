@@ -39,7 +39,7 @@ export const LAYERS: readonly Layer[] = [
     what: 'set-up with several versions of Node and npm',
     jobs: 1,
     timeoutSeconds: 600,
-    needsRoot: false,
+    needsRoot: true,
     devices: [],
   },
   {
@@ -55,7 +55,7 @@ export const LAYERS: readonly Layer[] = [
 /** Why a layer cannot run here, with the remedy; undefined when it can. */
 export function obstacleOf(layer: Layer): string | undefined {
   if (layer.needsRoot && process.getuid?.() !== 0)
-    return `it makes ${layer.what}, which needs root. Type: sudo npm test -- ${layer.name}`;
+    return `${layer.what}: that needs root. Type: sudo npm test -- ${layer.name}`;
   const missing = layer.devices.filter((device) => !existsSync(device));
   if (missing.length > 0)
     return `${missing.join(', ')} is missing: in a container, pass it through; elsewhere load its kernel module`;

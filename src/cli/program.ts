@@ -3,6 +3,7 @@
  * the daemon.
  */
 import { Command, CommanderError } from 'commander';
+import manifest from '../../package.json' with { type: 'json' };
 import { IronwakeError, messageOf } from '../errors.ts';
 import type { Session } from './session.ts';
 import { type ExitStatus, type Io, printable } from './terminal.ts';
@@ -35,6 +36,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<ExitStatu
 function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   const program = new Command('ironwake')
     .description('From power-on to a hardened Proxmox host.')
+    .version(manifest.version)
     .exitOverride()
     .configureOutput({
       writeOut: io.out,
