@@ -36,6 +36,7 @@ import {
 } from '../api/views.ts';
 import type { Artefacts } from '../artefacts/artefacts.ts';
 import { invalid } from '../errors.ts';
+import { hostKeyFingerprint } from '../journey/access.ts';
 import { armNode, cancelRun, trustRun } from '../journey/arm.ts';
 import { explain } from '../journey/explain.ts';
 import type { Journey } from '../journey/journey.ts';
@@ -45,7 +46,6 @@ import { putSecret, removeSecret } from '../journey/secrets.ts';
 import { statusOf } from '../journey/status.ts';
 import { rootPasswordOf, viewNode } from '../journey/view.ts';
 import { parseMac } from '../net/mac.ts';
-import { parseOpenSshPublicKey, sshFingerprint } from '../trust/ssh-key.ts';
 import { type Actor, actorOf } from './identity.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 
@@ -70,7 +70,7 @@ export interface AdminRoutes {
 /** The largest image that is taken: a cpio member ends at 4 GiB. */
 const IMAGE_BYTES = 4 * 1024 ** 3;
 
-const CONTEXT: RunContext = { fingerprintOf: (line) => sshFingerprint(parseOpenSshPublicKey(line)) };
+const CONTEXT: RunContext = { fingerprintOf: hostKeyFingerprint };
 
 export function registerAdmin(
   plugin: FastifyInstance,
