@@ -6,12 +6,11 @@ import { fileURLToPath } from 'node:url';
 import type { NodeView } from '../../src/api/schemas.ts';
 import { type StandInRelease, standInImage } from './image.ts';
 import { DAEMON_ADDRESS, LAB_INTERFACE, Lab, MIRROR_ADDRESS } from './lab.ts';
-import type { CommandResult, Namespace } from './namespaces.ts';
-import { must } from './namespaces.ts';
+import { type CommandResult, must, type Namespace, run } from './namespaces.ts';
 import { vendorMirror } from './vendor-mirror.ts';
 
 export const PROFILE = 'lab';
-export const ADMIN_USER = 'operator';
+export const ADMIN_USER = 'rackadmin';
 const API = `https://${DAEMON_ADDRESS}:8443`;
 const COMMAND = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -98,12 +97,14 @@ postInstall:
     });
   }
 
-  /** Runs `ironwake ...` beside the daemon, as its administrator would. */
+  /** The command line of `ironwake ...` beside the daemon. */
+  commandLine(...args: string[]): readonly string[] {
+    return this.lab.serve.command([process.execPath, COMMAND, ...args, '--data-dir', this.dataDir]);
+  }
+
+  /** Runs `ironwake ...` as the daemon's administrator would. */
   command(...args: string[]): Promise<CommandResult> {
-    return this.lab.serve.run([process.execPath, COMMAND, ...args], {
-      env: { IRONWAKE_DATA_DIR: this.dataDir },
-      timeoutMs: 300_000,
-    });
+    return run(this.commandLine(...args), { timeoutMs: 300_000 });
   }
 
   /** One request to the API with the administrator's token. */

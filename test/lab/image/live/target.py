@@ -122,9 +122,11 @@ def vendor_key():
 
 def repositories(info):
     """The enterprise repositories as the product's packages ship them. http instead of https: the lab's mirror stands for both names."""
+    # Under either release the node is a Debian 12, so the key lies where either puts it.
+    keyring = "/usr/share/keyrings/proxmox-archive-keyring.gpg"
+    write(keyring, vendor_key())
+    write("/etc/apt/trusted.gpg.d/proxmox-release-bookworm.gpg", vendor_key())
     if info["RELEASE"].startswith("9"):
-        write("/usr/share/keyrings/proxmox-archive-keyring.gpg", vendor_key())
-        keyring = "/usr/share/keyrings/proxmox-archive-keyring.gpg"
         for name, path, component in (("pve-enterprise", "pve", "pve-enterprise"), ("ceph", "ceph-squid", "enterprise")):
             write(
                 f"/etc/apt/sources.list.d/{name}.sources",
@@ -132,7 +134,6 @@ def repositories(info):
                 f"Signed-By: {keyring}\n",
             )
     else:
-        write("/etc/apt/trusted.gpg.d/proxmox-release-bookworm.gpg", vendor_key())
         write(
             "/etc/apt/sources.list.d/pve-enterprise.list",
             "deb http://enterprise.proxmox.com/debian/pve bookworm pve-enterprise\n",
