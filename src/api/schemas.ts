@@ -31,6 +31,12 @@ export const NodeInput = Type.Object(
     macs: Type.Optional(Type.Array(Type.String({ maxLength: 40 }), { minItems: 1, maxItems: 32 })),
     fqdn: Type.String({ minLength: 1, maxLength: 300, examples: ['pve1.lab.example'] }),
     profile: Type.String({ minLength: 1, maxLength: 100, description: 'Name of a profile: its file without .yaml.' }),
+    tags: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 63 }), {
+        maxItems: 32,
+        description: 'Labels; tags/NAME.yaml beside the profiles goes over the profile of every node with the tag.',
+      }),
+    ),
     values: Type.Optional(
       Type.Record(Type.String(), Type.Unknown(), {
         description: "What goes over the profile for this node, in the profile's own shape.",
@@ -47,6 +53,7 @@ export const NodeDetails = Type.Object(
     fqdn: Type.String(),
     macs: Type.Array(Type.String()),
     profile: Type.String(),
+    tags: Type.Optional(Type.Array(Type.String())),
     values: Type.Record(Type.String(), Type.Unknown()),
     site: Type.String(),
     revision: Type.Integer(),

@@ -44,6 +44,7 @@ export function nodeDetails(node: Node): NodeDetails {
     fqdn: node.fqdn,
     macs: [...node.macs],
     profile: node.profile,
+    tags: [...node.tags],
     values: { ...node.values },
     site: node.site,
     revision: node.revision,

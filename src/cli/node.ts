@@ -18,6 +18,7 @@ export async function add(session: Session, options: Options): Promise<ExitStatu
     macs: [...(options.mac as readonly string[])],
     fqdn: String(options.fqdn),
     profile: String(options.profile),
+    ...(Array.isArray(options.tag) && { tags: options.tag.map(String) }),
     ...(values !== undefined && { values }),
   });
   print(
@@ -152,6 +153,7 @@ function describe({ node, run, timeline }: NodeView): string {
       ['since', dayAndTime(run?.stateSince ?? node.createdAt)],
       ['MAC', node.macs.join(', ')],
       ['profile', node.profile],
+      ['tags', node.tags === undefined || node.tags.length === 0 ? undefined : node.tags.join(', ')],
       ['address', run?.address],
       ['host keys', run === null || run.fingerprints.length === 0 ? undefined : run.fingerprints.join(' ')],
       ['id', node.id],

@@ -95,6 +95,7 @@ function addNode(program: Command, remote: Remote): void {
     .requiredOption('--mac <MAC>', 'a MAC address in any usual notation; may be repeated', collect)
     .requiredOption('--fqdn <NAME>', 'full host name, for example pve1.lab.example')
     .option('--profile <NAME>', 'the profile that it is installed by', 'default')
+    .option('--tag <NAME>', 'a tag; tags/NAME.yaml goes over the profile; may be repeated', collect)
     .option('--values <FILE>', 'YAML file with what goes over the profile for this node');
   remote(node, 'install <NODE>', 'arm one installation: its next netboot installs it', async (session, args, options) =>
     (await commands()).install(session, args, options),

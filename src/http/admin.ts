@@ -144,8 +144,9 @@ export function registerAdmin(
     '/api/v1/nodes',
     { ...needs('operator'), schema: { body: NodeInput, response: { 201: NodeDetails } } },
     async (request, reply) => {
-      const { mac, macs = [], fqdn, profile, values } = request.body;
-      const node = await addNode(journey, { macs: mac === undefined ? macs : [mac, ...macs], fqdn, profile, values });
+      const { mac, macs = [], fqdn, profile, tags, values } = request.body;
+      const allMacs = mac === undefined ? macs : [mac, ...macs];
+      const node = await addNode(journey, { macs: allMacs, fqdn, profile, tags, values });
       await audit(request, 'node.added', node.fqdn, { macs: node.macs, profile });
       return reply.code(201).header('Location', `/api/v1/nodes/${node.id}`).send(nodeDetails(node));
     },

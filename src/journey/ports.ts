@@ -126,6 +126,36 @@ export interface AuditRepository {
   list(limit: number): Promise<readonly AuditEntry[]>;
 }
 
+/** A number that a node holds: an IPv4 address as an unsigned number, or the value of a counter. */
+export interface Claim {
+  readonly nodeId: string;
+  /** Within a scope a number is held once: all address pools of a site share one, each counter has its own. */
+  readonly scope: string;
+  readonly pool: string;
+  readonly number: number;
+  readonly at: number;
+}
+
+export interface ClaimRequest extends Omit<Claim, 'number'> {
+  /** First and last number of the pool. */
+  readonly from: number;
+  readonly to: number;
+  /** Numbers that nobody may get: addresses that are in use otherwise. */
+  readonly except: readonly number[];
+}
+
+export interface ClaimRepository {
+  /**
+   * The number that the node holds of this pool, or the lowest free one, which it holds from now on; undefined when none is left. A number
+   * is never held twice, whoever asks at the same time. A held number outside of the range is given back first.
+   */
+  take(request: ClaimRequest): Promise<number | undefined>;
+  /** What `take` would give at this moment; takes nothing. */
+  peek(request: ClaimRequest): Promise<number | undefined>;
+  /** By scope and pool. They end with the node. */
+  ofNode(nodeId: string): Promise<readonly Claim[]>;
+}
+
 /** Values of this installation that are written once: `instance-key` (sealed) and so on. */
 export interface SettingsRepository {
   get(key: string): Promise<string | undefined>;
@@ -142,6 +172,7 @@ export interface Repositories {
   readonly tokens: TokenRepository;
   readonly audit: AuditRepository;
   readonly settings: SettingsRepository;
+  readonly claims: ClaimRepository;
 }
 
 export interface Store extends Repositories {

@@ -4,6 +4,7 @@ import { parseFqdn } from '../net/fqdn.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import type { DiscoveredMachine, Node } from '../nodes/node.ts';
 import { readNodeValues } from '../profiles/node-values.ts';
+import { TAG_NAME } from '../profiles/schema.ts';
 import { ENDED_STATES } from '../runs/run.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import type { Journey } from './journey.ts';
@@ -13,6 +14,7 @@ export interface NewNode {
   readonly fqdn: string;
   readonly profile: string;
   readonly values?: Readonly<Record<string, unknown>> | undefined;
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** @throws IronwakeError for a malformed MAC or FQDN, an unknown profile, a MAC or name that another node has (409) */
@@ -34,6 +36,7 @@ export async function addNode(journey: Journey, input: NewNode): Promise<Node> {
     fqdn,
     macs,
     profile: input.profile,
+    tags: tagsOf(input.tags ?? []),
     values: input.values ?? {},
     site: journey.settings.site,
     revision: 1,
@@ -55,6 +58,20 @@ export async function addNode(journey: Journey, input: NewNode): Promise<Node> {
   });
   journey.changes.notify();
   return node;
+}
+
+/** Each once, in the order given. @throws IronwakeError `node.tag` */
+function tagsOf(tags: readonly string[]): string[] {
+  for (const tag of tags) {
+    if (TAG_NAME.test(tag)) continue;
+    throw invalid(
+      'node.tag',
+      'tags',
+      `'${tag.slice(0, 80)}' cannot be a tag`,
+      'Use 1 to 63 lower-case letters, digits and hyphens, for example rack-a.',
+    );
+  }
+  return [...new Set(tags)];
 }
 
 /**

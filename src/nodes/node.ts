@@ -10,6 +10,8 @@ export interface Node {
   readonly macs: readonly Mac[];
   /** Name of the profile file without its extension. */
   readonly profile: string;
+  /** Labels of the administrator, in the order given; a file `tags/NAME.yaml` beside the profiles goes over the profile of every node that has it. */
+  readonly tags: readonly string[];
   /** Values of this node that go over the profile's (same shape as a profile's body); a static address stands here. */
   readonly values: Readonly<Record<string, unknown>>;
   readonly site: string;

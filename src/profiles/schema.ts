@@ -8,6 +8,9 @@ import { nearest } from './nearest.ts';
 /** A profile's name is its file's name without `.yaml`. One that begins with `_` is only there to be extended. */
 export const PROFILE_NAME = /^_?[a-z0-9][a-z0-9-]{0,62}$/;
 
+/** A node's tag; `tags/NAME.yaml` goes over the profile of every node that has it. */
+export const TAG_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
 /** A layer may remove what a parent set, therefore `null` everywhere. */
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const closed = { additionalProperties: false };

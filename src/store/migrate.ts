@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import { IronwakeError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { up as first } from './migrations/0001-first.ts';
+import { up as tagsAndClaims } from './migrations/0002-tags-and-claims.ts';
 import type { Tables } from './tables.ts';
 
 export interface Migration {
@@ -12,7 +13,10 @@ export interface Migration {
 }
 
 /** In order, without gaps, never edited after a release. */
-export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'first', up: first }];
+export const MIGRATIONS: readonly Migration[] = [
+  { number: 1, name: 'first', up: first },
+  { number: 2, name: 'tags-and-claims', up: tagsAndClaims },
+];
 
 /** 'Irwk': marks the file as ours (`file` shows it, and a stranger's database is not migrated by accident). */
 const APPLICATION_ID = 0x4972776b;

@@ -117,6 +117,7 @@ function toRow(node: Node): Selectable<NodeTable> {
     profile: node.profile,
     node_values: JSON.stringify(node.values),
     created_at: node.createdAt,
+    tags: JSON.stringify(node.tags),
   };
 }
 
@@ -127,6 +128,7 @@ function fromRow(row: Row | undefined): Node | undefined {
     fqdn: row.fqdn as Fqdn,
     macs: JSON.parse(row.macs) as Mac[],
     profile: row.profile,
+    tags: JSON.parse(row.tags) as string[],
     values: JSON.parse(row.node_values) as Record<string, unknown>,
     site: row.site,
     revision: row.revision,

@@ -8,6 +8,7 @@ import { systemClock } from '../clock.ts';
 import type { Repositories, Store } from '../journey/ports.ts';
 import type { Log } from '../log.ts';
 import { auditRepository } from './audit.ts';
+import { claimRepository } from './claims.ts';
 import { openConnection } from './connection.ts';
 import { discoveredRepository } from './discovered.ts';
 import { eventRepository } from './events.ts';
@@ -79,6 +80,7 @@ function repositories(db: Kysely<Tables>, site: string): Repositories {
     tokens: tokenRepository(db),
     audit: auditRepository(db),
     settings: settingsRepository(db),
+    claims: claimRepository(db, site),
   };
 }
 
@@ -110,5 +112,6 @@ function outsideOf(scope: AsyncLocalStorage<{ open: boolean }>, inner: Repositor
     tokens: guarded(inner.tokens),
     audit: guarded(inner.audit),
     settings: guarded(inner.settings),
+    claims: guarded(inner.claims),
   };
 }

@@ -9,6 +9,8 @@ export interface NodeTable {
   profile: string;
   node_values: string;
   created_at: number;
+  /** JSON list, as the administrator gave them. */
+  tags: string;
 }
 
 export interface NodeMacTable {
@@ -116,6 +118,17 @@ export interface SettingTable {
   value: string;
 }
 
+/** A number of a pool that a node holds: an address as an unsigned number, or the value of a counter. */
+export interface ClaimTable {
+  site: string;
+  /** Within it a number is held once. */
+  scope: string;
+  number: number;
+  pool: string;
+  node_id: string;
+  claimed_at: number;
+}
+
 /** Which migrations this file has seen (migrate.ts). */
 export interface MigrationTable {
   number: number;
@@ -135,5 +148,6 @@ export interface Tables {
   api_token: ApiTokenTable;
   audit: AuditTable;
   setting: SettingTable;
+  claim: ClaimTable;
   migration: MigrationTable;
 }

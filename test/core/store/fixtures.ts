@@ -1,5 +1,5 @@
 /** Rows for the store's tests: complete, and changed by what a test gives. */
-import type { Repositories } from '../../../src/journey/ports.ts';
+import type { ClaimRequest, Repositories } from '../../../src/journey/ports.ts';
 import type { Fqdn } from '../../../src/net/fqdn.ts';
 import type { Ipv4 } from '../../../src/net/ipv4.ts';
 import type { Mac } from '../../../src/net/mac.ts';
@@ -17,6 +17,7 @@ export function aNode(changes: Partial<Node> = {}): Node {
     fqdn: 'pve1.lab.example' as Fqdn,
     macs: [MAC1],
     profile: 'default',
+    tags: ['rack-a'],
     values: { answer: { network: { address: '10.0.0.5' } } },
     site: 'local',
     revision: 1,
@@ -103,4 +104,8 @@ export function aMedium(id: string, addedAt: number) {
     initrdPath: '/boot/initrd.img',
     addedAt,
   } as const;
+}
+
+export function aClaim(changes: Partial<ClaimRequest> = {}): ClaimRequest {
+  return { nodeId: 'node-1', scope: 'address', pool: 'lan', from: 10, to: 19, except: [], at: 1000, ...changes };
 }

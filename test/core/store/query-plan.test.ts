@@ -5,7 +5,7 @@ import { test } from 'tap';
 import type { Repositories } from '../../../src/journey/ports.ts';
 import { silentLog } from '../../../src/log.ts';
 import { openStore } from '../../../src/store/store.ts';
-import { aMachine, aMedium, aNode, anEvent, aReport, aRun, MAC1 } from './fixtures.ts';
+import { aClaim, aMachine, aMedium, aNode, anEvent, aReport, aRun, MAC1 } from './fixtures.ts';
 
 /** Every method of every repository, so that a new one cannot be forgotten (checked below). */
 const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Repositories[R]) => Promise<unknown> } } =
@@ -69,6 +69,14 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       list: (r) => r.list(10),
     },
     settings: { get: (r) => r.get('k'), put: (r) => r.put('k', 'v') },
+    claims: {
+      take: async (r) => {
+        await r.take(aClaim());
+        await r.take(aClaim({ from: 20, to: 29 }));
+      },
+      peek: (r) => r.peek(aClaim({ pool: 'other' })),
+      ofNode: (r) => r.ofNode('node-1'),
+    },
   };
 
 /** In the order of a table read through a primary key or an index is fine; a bare SCAN reads rows in no order for nothing. (The sort
@@ -76,6 +84,8 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
 const BAD = [/^SCAN \w+$/, /USE TEMP B-TREE(?! FOR json_group_array)/, /AUTOMATIC/];
 /** Read as a whole and in the order of their integer key, on purpose: the lists that show all there is. */
 const ROWID_ORDER = new Set(['audit']);
+/** Names that a statement gives to what it has selected itself: the candidates for the lowest free number. */
+const SUBQUERIES = new Set(['candidate', 'lowest']);
 
 test('no statement walks a table', async (t) => {
   const path = join(t.testdir(), 'ironwake.db');
@@ -102,7 +112,7 @@ test('no statement walks a table', async (t) => {
     explained += 1;
     for (const { detail } of plan) {
       const ordered = /^SCAN (\w+)$/.exec(detail)?.[1];
-      if (ordered !== undefined && ROWID_ORDER.has(ordered)) continue;
+      if (ordered !== undefined && (ROWID_ORDER.has(ordered) || SUBQUERIES.has(ordered))) continue;
       t.notOk(
         BAD.some((pattern) => pattern.test(detail)),
         `${detail} <- ${statement.slice(0, 100)}`,
