@@ -202,6 +202,21 @@ t.test('a node with another host key than the webhook’s gets nothing', async (
   t.notOk(server.requests.some((request) => request.endsWith('/plan')));
 });
 
+t.test('a report that the server cannot read holds back no other, and stays on the disk', async (t) => {
+  const rig = await startRig(t, { release: 'bookworm' });
+  const { container, server } = rig;
+  server.refusedModule = 'odd';
+  await rig.runPlan(
+    planOf(moduleOf('odd', { apply: marker('/root/odd') }), moduleOf('even', { apply: marker('/root/even') })),
+  );
+  t.strictSame(
+    server.reports.map(({ seq, module }) => `${seq} ${module}`),
+    ['4 even', '5 even', '6 even'],
+  );
+  t.equal(await container.sh('cd /var/lib/ironwake/spool/refused; ls'), '000001.json\n000002.json\n000003.json\n');
+  t.strictSame(server.finished, { run: server.runId, result: 'ok' });
+});
+
 t.test('what fails stops what depends on it, and nothing else', async (t) => {
   const rig = await startRig(t, { release: 'bookworm' });
   const { server, container } = rig;
@@ -277,7 +292,7 @@ t.test('a lock of apt is waited for, which its own option does not do', async (t
   await container.write(
     '/root/lock.pl',
     `use Fcntl; open my $f, '>', '/var/lib/apt/lists/lock' or die;
-fcntl($f, F_SETLK, pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0)) or die "lock: $!";
+my $lock = pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0); fcntl($f, F_SETLK, $lock) or die "lock: $!";
 open my $ready, '>', '/root/locked'; close $ready;
 select undef, undef, undef, 0.1 until -e '/root/unlock';`,
   );

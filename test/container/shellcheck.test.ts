@@ -14,8 +14,8 @@ const room = join(tree, 'src/postinstall');
 const dir = mkdtempSync(join(tmpdir(), 'ironwake-shellcheck-'));
 t.teardown(() => rmSync(dir, { recursive: true, force: true }));
 
-async function check(t: Test, name: string, file: string): Promise<void> {
-  const { code, stdout, stderr } = await run('shellcheck', ['-x', '-P', tree, file]);
+async function check(t: Test, name: string, file: string, options: readonly string[] = []): Promise<void> {
+  const { code, stdout, stderr } = await run('shellcheck', ['-x', '-P', tree, ...options, file]);
   t.equal(code, 0, `${name}\n${stdout}${stderr}`);
 }
 
@@ -43,7 +43,8 @@ t.test('hook and plan as a node gets them, with values that would like to be cod
   for (const [name, script] of Object.entries({ hook, bundle })) {
     const file = join(dir, `${name}.sh`);
     writeFileSync(file, script);
-    await check(t, name, file);
+    // SC2016 remarks that nothing expands in single quotes, which is what is wanted.
+    await check(t, name, file, ['-e', 'SC2016']);
   }
   t.ok(Buffer.byteLength(hook) < MAX_HOOK_BYTES, `the hook has ${Buffer.byteLength(hook)} bytes`);
   t.ok(Buffer.byteLength(bundle) < 300 << 10, `the plan has ${Buffer.byteLength(bundle)} bytes`);

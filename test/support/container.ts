@@ -213,7 +213,11 @@ exit "$code"`;
     options: { readonly input?: string; readonly timeoutMs?: number } = {},
   ): Promise<Output> {
     const plain = ['env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LC_ALL=C.UTF-8', ...argv];
-    return run('nsenter', ['-t', String(this.#leader), '-m', '-u', '-i', '-n', '-p', '--wdns=/', '--', ...plain], options);
+    return run(
+      'nsenter',
+      ['-t', String(this.#leader), '-m', '-u', '-i', '-n', '-p', '--wdns=/', '--', ...plain],
+      options,
+    );
   }
 
   /** Runs a line of shell inside; throws when it fails. */

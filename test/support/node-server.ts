@@ -38,6 +38,8 @@ export class NodeServer {
   readonly bodies: unknown[] = [];
   readonly requests: string[] = [];
   finished: unknown;
+  /** Reports of this module are answered 400, as a daemon does that cannot read them. */
+  refusedModule: string | undefined;
   /** What `GET /node/v1/plan` answers. */
   plan = '';
   /** Replaces the real probe. */
@@ -125,6 +127,8 @@ export class NodeServer {
   async #answer(request: IncomingMessage): Promise<{ status: number; body: unknown }> {
     const route = `${request.method} ${request.url}`;
     this.requests.push(route);
+    if (request.method === 'POST' && request.headers['content-type'] !== 'application/json')
+      return { status: 415, body: {} };
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString('utf8');
@@ -146,7 +150,9 @@ export class NodeServer {
     if (route === 'POST /node/v1/probe') return { status: 200, body: await this.probe() };
     if (route === 'POST /node/v1/reports') {
       this.bodies.push(body);
-      this.reports.push(...(body.reports as Report[]));
+      const reports = body.reports as Report[];
+      if (reports.some(({ module }) => module === this.refusedModule)) return { status: 400, body: {} };
+      this.reports.push(...reports);
       return { status: 200, body: {} };
     }
     if (route === 'POST /node/v1/finished') {

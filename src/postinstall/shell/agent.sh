@@ -17,7 +17,7 @@ work="$iw_home/work"
 mkdir -p "$work"
 
 get_credential() {
-  local run nonce signature
+  local run nonce signature pause=5
   run=$(setting run)
   while :; do
     printf '{"run":"%s"}' "$run" > "$work/challenge"
@@ -38,7 +38,9 @@ get_credential() {
       fi
     fi
     printf 'no credential yet: %s\n' "${http_reason:-the answer cannot be read}" >&2
-    sleep 5
+    sleep "$pause"
+    pause=$((pause * 2))
+    [ "$pause" -le 300 ] || pause=300
   done
 }
 

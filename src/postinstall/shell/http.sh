@@ -6,6 +6,8 @@ iw_home=/var/lib/ironwake
 # Set by `request`: the status of the answer, 000 when there was none, and one line that says why.
 http_status=000
 http_reason=''
+# How long one request may take, in seconds.
+http_limit=120
 
 setting() { cat "$iw_home/settings/$1"; }
 
@@ -16,14 +18,14 @@ http_configure() (
   credential=''
   if [ -s "$iw_home/credential" ]; then credential=$(cat "$iw_home/credential"); fi
   {
-    printf '%s\n' silent show-error insecure 'noproxy = "*"' 'proto = "=https"' 'connect-timeout = 10' 'max-time = 120'
+    printf '%s\n' silent show-error insecure 'noproxy = "*"' 'proto = "=https"' 'connect-timeout = 10'
     printf 'pinnedpubkey = "%s"\n' "$pins"
     printf 'header = "Content-Type: application/json"\nheader = "Expect:"\n'
     [ -z "$credential" ] || printf 'header = "Authorization: Bearer %s"\n' "$credential"
   } > "$iw_home/curl.conf.new"
   {
     printf '%s\n' 'verbose = off' 'server_response = on' 'content_on_error = on' 'check_certificate = off' 'use_proxy = off' \
-      'tries = 1' 'connect_timeout = 10' 'read_timeout = 120' 'max_redirect = 0' 'hsts = off'
+      'tries = 1' 'connect_timeout = 10' 'max_redirect = 0' 'hsts = off'
     printf 'pinnedpubkey = %s\n' "$pins"
     printf 'header = Content-Type: application/json\n'
     [ -z "$credential" ] || printf 'header = Authorization: Bearer %s\n' "$credential"
@@ -41,12 +43,12 @@ request() {
   http_reason=''
   : > "$out"
   if command -v curl > /dev/null; then
-    arguments=(-q -K "$iw_home/curl.conf" -X "$method" -o "$out" -w '%{http_code}')
+    arguments=(-q -K "$iw_home/curl.conf" -m "$http_limit" -X "$method" -o "$out" -w '%{http_code}')
     [ -z "$body" ] || arguments+=(--data-binary "@$body")
     http_status=$(curl "${arguments[@]}" "$url" 2> "$log" < /dev/null) || code=$?
     [ "$code" -ne 90 ] || http_reason="the server's key is not one of those that this node was told"
   elif command -v wget > /dev/null; then
-    arguments=(-O "$out")
+    arguments=(-O "$out" "--read-timeout=$http_limit")
     [ -z "$body" ] || arguments+=("--post-file=$body")
     WGETRC="$iw_home/wget.conf" wget "${arguments[@]}" "$url" 2> "$log" < /dev/null || code=$?
     http_status=$(sed -n 's/^ *HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' "$log" | tail -n 1)
@@ -79,7 +81,12 @@ insist() {
     fi
     sleep "$pause"
     pause=$((pause * 2))
-    [ "$pause" -le 30 ] || pause=30
+    # A daemon that restarts is back in seconds; one that is away for long, or that has given the run up, is asked seldom.
+    if [ $((SECONDS - from)) -lt 900 ]; then
+      [ "$pause" -le 30 ] || pause=30
+    else
+      [ "$pause" -le 300 ] || pause=300
+    fi
     # Address or pins may have been written anew meanwhile: by the hook of a repeated installation, say.
     http_configure
   done

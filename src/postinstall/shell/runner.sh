@@ -238,8 +238,10 @@ while read -r module; do
   [ "$(cat "$iw_home/state/$module/status")" = finished ] || outcome=failed
 done < "$plan/order"
 
+# Ten minutes without a daemon are nothing; after a day nobody waits for the reports any more. What was not sent stays on the disk.
+end=$((SECONDS + 86400))
 pause=1
-until deliver; do
+until deliver || [ "$SECONDS" -gt "$end" ]; do
   sleep "$pause"
   pause=$((pause * 2))
   [ "$pause" -le 30 ] || pause=30
@@ -250,6 +252,7 @@ until insist 60 POST /node/v1/finished "$iw_home/work/answer" "$iw_home/work/fin
     # The run has ended without us: there is nobody left to tell.
     404 | 409 | 410) break ;;
   esac
+  [ "$SECONDS" -le "$end" ] || break
 done
 printf 'the plan has ended: %s\n' "$outcome"
 

@@ -59,15 +59,21 @@ install_file files/10-ironwake.conf "$target" 0644
 systemctl reload ssh.service
 
 printf '{"run":"%s"}' "$(setting run)" > "$IRONWAKE_STATE/probe"
+# The last word is the timer's: this ends a little earlier, and at once when the timer was faster.
 verdict=''
 detail='the Ironwake server did not answer'
-for pause in 1 3 6 0; do
-  if insist 40 POST /node/v1/probe "$IRONWAKE_STATE/probe-answer" "$IRONWAKE_STATE/probe"; then
+http_limit=30
+tries=0
+end=$((SECONDS + $(parameter rollback-seconds) - 5))
+while [ "$SECONDS" -lt "$end" ] && [ "$tries" -lt 4 ] && [ -e "$IRONWAKE_LIB/../rollback.d/$IRONWAKE_MODULE" ]; do
+  if request POST /node/v1/probe "$IRONWAKE_STATE/probe-answer" "$IRONWAKE_STATE/probe"; then
     verdict=$(json_text "$IRONWAKE_STATE/probe-answer" result)
     detail=$(json_text "$IRONWAKE_STATE/probe-answer" detail)
     [ "$verdict" != ok ] || break
+    # sshd may not have read its new settings yet; but what fails four times will not get better.
+    tries=$((tries + 1))
   fi
-  sleep "$pause"
+  sleep 2
 done
 [ "$verdict" = ok ] || fail "the Ironwake server could not log in: ${detail:-no reason given}"
 rollback_disarm || fail 'the former settings came back before the server had logged in'
