@@ -1,19 +1,20 @@
 /**
- * How layers of a profile go over each other: maps merge deeply, lists and scalars replace, `null` removes. A reference to a secret
- * (`{ secret: name }`) is a scalar for this purpose. Where every value came from is kept beside it.
+ * How layers of a profile go over each other: maps merge deeply, lists and scalars replace, `null` removes, `key+` appends to the list below
+ * what is not in it yet. A reference to a secret (`{ secret: name }`) is a scalar for this purpose. Where every value came from is kept
+ * beside it.
  */
 
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
 export type PlainMap = { readonly [key: string]: Plain };
 
-/** The place of a value in a profile's file; lines and columns count from 1. */
+/** The place of a value in a profile's file; lines and columns count from 1. Line 0: the value is not from a file (the values of a node). */
 export interface Origin {
   readonly file: string;
   readonly line: number;
   readonly column: number;
 }
 
-/** Where each value (not map) of a merged tree comes from, by its path as a JSON Pointer (RFC 6901). */
+/** Where each value (not map) of a merged tree comes from, and each item of a list, by its path as a JSON Pointer (RFC 6901). */
 export type Origins = Readonly<Record<string, Origin>>;
 
 export interface Layer {
@@ -25,6 +26,8 @@ export interface Layer {
 export interface Merged {
   readonly body: PlainMap;
   readonly origins: Origins;
+  /** Paths where a layer appends to what is not a list. There the layer's list has replaced it. */
+  readonly conflicts: ReadonlyArray<{ readonly path: readonly string[]; readonly origin: Origin }>;
 }
 
 export function isMap(value: unknown): value is PlainMap {
@@ -45,34 +48,96 @@ function mergesDeeply(value: unknown): value is PlainMap {
   return isMap(value) && !isSecretReference(value);
 }
 
+/** `keys+` -> `keys`, if that is what a layer says with it: only lists can be appended. */
+export function appendedKey(key: string, value: unknown): string | undefined {
+  return key.length > 1 && key.endsWith('+') && Array.isArray(value) ? key.slice(0, -1) : undefined;
+}
+
+/** A value with the place that it came from. */
+type Traced =
+  | { readonly kind: 'map'; readonly entries: ReadonlyMap<string, Traced>; readonly origin: Origin }
+  | { readonly kind: 'list'; readonly items: readonly Item[]; readonly origin: Origin }
+  | { readonly kind: 'leaf'; readonly value: Plain; readonly origin: Origin };
+interface Item {
+  readonly value: Plain;
+  readonly origin: Origin;
+}
+type Conflicts = Array<{ readonly path: readonly string[]; readonly origin: Origin }>;
+type TracedMap = Extract<Traced, { kind: 'map' }>;
+
 /** `layer` over `base`; neither is changed. */
 export function mergeOver(base: PlainMap, layer: PlainMap): PlainMap {
-  const merged = new Map<string, Plain>(Object.entries(base));
-  for (const [key, value] of Object.entries(layer)) {
-    const below = merged.get(key);
-    if (value === null) merged.delete(key);
-    else if (mergesDeeply(value)) merged.set(key, mergeOver(mergesDeeply(below) ? below : {}, value));
-    else merged.set(key, value);
-  }
-  return Object.fromEntries(merged);
+  return mergeLayers([base, layer].map((body) => ({ body, originOf: () => NOWHERE }))).body;
 }
+
+const NOWHERE: Origin = { file: '', line: 0, column: 0 };
 
 /** All layers, the first at the bottom. */
 export function mergeLayers(layers: readonly Layer[]): Merged {
-  let body: PlainMap = {};
+  const conflicts: Conflicts = [];
+  let merged: TracedMap = { kind: 'map', entries: new Map(), origin: NOWHERE };
+  for (const layer of layers) merged = lay(merged, layer.body, layer, [], conflicts);
   const origins = new Map<string, Origin>();
-  for (const layer of layers) {
-    body = mergeOver(body, layer.body);
-    for (const path of leaves(layer.body, [])) origins.set(pointer(path), layer.originOf(path));
-  }
-  const alive = new Set(leaves(body, []).map(pointer));
-  return { body, origins: Object.fromEntries([...origins].filter(([path]) => alive.has(path))) };
+  collectOrigins(merged, [], origins);
+  return { body: mapOf(merged), origins: Object.fromEntries(origins), conflicts };
 }
 
-/** Paths of all values that are not maps to be merged; an empty map counts as a value. */
-function leaves(value: Plain, path: readonly string[]): string[][] {
-  if (!mergesDeeply(value)) return [[...path]];
-  const entries = Object.entries(value);
-  if (entries.length === 0 && path.length > 0) return [[...path]];
-  return entries.flatMap(([key, below]) => leaves(below, [...path, key]));
+/** `map` of a layer, which stands at `path` there, over `below`. */
+function lay(
+  below: Traced | undefined,
+  map: PlainMap,
+  layer: Layer,
+  path: readonly string[],
+  conflicts: Conflicts,
+): TracedMap {
+  const entries = new Map(below?.kind === 'map' ? below.entries : []);
+  for (const [key, value] of Object.entries(map)) {
+    const at = [...path, key];
+    const origin = layer.originOf(at);
+    const target = appendedKey(key, value);
+    if (target !== undefined && Array.isArray(value)) {
+      const list = entries.get(target);
+      if (list !== undefined && list.kind !== 'list') conflicts.push({ path: [...path, target], origin });
+      entries.set(target, append(list?.kind === 'list' ? list : undefined, itemsOf(value, layer, at), origin));
+    } else if (value === null) entries.delete(key);
+    else if (mergesDeeply(value)) entries.set(key, lay(entries.get(key), value, layer, at, conflicts));
+    else if (Array.isArray(value)) entries.set(key, { kind: 'list', items: itemsOf(value, layer, at), origin });
+    else entries.set(key, { kind: 'leaf', value, origin });
+  }
+  return { kind: 'map', entries, origin: layer.originOf(path) };
+}
+
+function itemsOf(list: readonly Plain[], layer: Layer, path: readonly string[]): Item[] {
+  return list.map((value, i) => ({ value, origin: layer.originOf([...path, String(i)]) }));
+}
+
+/** What is in the list already is not put in again: a key or a disk twice is never meant, and a layer that is laid twice changes nothing. */
+function append(
+  below: Extract<Traced, { kind: 'list' }> | undefined,
+  more: readonly Item[],
+  origin: Origin,
+): Extract<Traced, { kind: 'list' }> {
+  if (below === undefined) return { kind: 'list', items: more, origin };
+  const known = new Set(below.items.map(({ value }) => JSON.stringify(value)));
+  return { ...below, items: [...below.items, ...more.filter(({ value }) => !known.has(JSON.stringify(value)))] };
+}
+
+function mapOf(traced: TracedMap): PlainMap {
+  return Object.fromEntries([...traced.entries].map(([key, value]) => [key, plainOf(value)]));
+}
+
+function plainOf(traced: Traced): Plain {
+  if (traced.kind === 'map') return mapOf(traced);
+  return traced.kind === 'list' ? traced.items.map(({ value }) => value) : traced.value;
+}
+
+/** Of all values that are not maps to be merged; an empty map counts as a value. */
+function collectOrigins(traced: Traced, path: readonly string[], origins: Map<string, Origin>): void {
+  if (traced.kind !== 'map' || (traced.entries.size === 0 && path.length > 0))
+    origins.set(pointer(path), traced.origin);
+  if (traced.kind === 'list') {
+    for (const [i, { origin }] of traced.items.entries()) origins.set(pointer([...path, String(i)]), origin);
+  }
+  if (traced.kind !== 'map') return;
+  for (const [key, below] of traced.entries) collectOrigins(below, [...path, key], origins);
 }

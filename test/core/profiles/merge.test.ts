@@ -16,6 +16,14 @@ const ROWS: ReadonlyArray<readonly [rule: string, base: PlainMap, layer: PlainMa
   ['a scalar replaces a map', { a: { b: 2 } }, { a: 1 }, { a: 1 }],
   ['a secret replaces a map', { a: { b: 2 } }, { a: { secret: 'x' } }, { a: { secret: 'x' } }],
   ['a secret replaces a secret', { a: { secret: 'x' } }, { a: { secret: 'y' } }, { a: { secret: 'y' } }],
+  ['key+ appends to a list', { a: [1, 2] }, { 'a+': [3] }, { a: [1, 2, 3] }],
+  ['key+ appends where nothing is', {}, { 'a+': [1] }, { a: [1] }],
+  ['key+ appends in a map below', { a: { b: ['x'] } }, { a: { 'b+': ['y'] } }, { a: { b: ['x', 'y'] } }],
+  ['key+ does not put in what is there', { a: [1, { b: 2 }] }, { 'a+': [{ b: 2 }, 3] }, { a: [1, { b: 2 }, 3] }],
+  ['key+ with an empty list changes nothing', { a: [1] }, { 'a+': [] }, { a: [1] }],
+  ['key+ keeps doubles that were in the list', { a: [1, 1] }, { 'a+': [2] }, { a: [1, 1, 2] }],
+  ['a list after key+ replaces', { a: [1, 2] }, { a: [3] }, { a: [3] }],
+  ['a lone + is a key like any other', { '+': [1] }, { '+': [2] }, { '+': [2] }],
   ['a map replaces a secret', { a: { secret: 'x' } }, { a: { b: 1 } }, { a: { b: 1 } }],
 ];
 
@@ -42,11 +50,46 @@ test('every value keeps the place where it was set', (t) => {
     layer('top.yaml', { a: { b: 2, e: {} }, gone: null }),
   ]);
   const files = Object.entries(origins).map(([path, origin]) => `${path} ${origin.file}`);
-  t.strictSame(files.sort(), ['/a/b top.yaml', '/a/c base.yaml', '/a/e top.yaml', '/x~1y base.yaml']);
+  t.strictSame(files.sort(), [
+    '/a/b top.yaml',
+    '/a/c base.yaml',
+    '/a/c/0 base.yaml',
+    '/a/c/1 base.yaml',
+    '/a/e top.yaml',
+    '/x~1y base.yaml',
+  ]);
   t.equal(pointer(['a~b', 'c/d']), '/a~0b/c~1d');
   t.end();
 });
 
+test('what was appended keeps the place of each item', (t) => {
+  const layer = (file: string, body: PlainMap) => ({
+    body,
+    originOf: (path: readonly string[]): Origin => ({ file, line: path.length, column: 1 }),
+  });
+  const { body, origins, conflicts } = mergeLayers([
+    layer('base.yaml', { keys: ['a', 'b'], name: 'x' }),
+    layer('middle.yaml', { 'keys+': ['b', 'c'] }),
+    layer('top.yaml', { 'keys+': ['d'], 'name+': ['y'] }),
+  ]);
+  t.strictSame(body, { keys: ['a', 'b', 'c', 'd'], name: ['y'] });
+  t.strictSame(
+    Object.entries(origins).map(([path, origin]) => `${path} ${origin.file}`),
+    [
+      '/keys base.yaml',
+      '/keys/0 base.yaml',
+      '/keys/1 base.yaml',
+      '/keys/2 middle.yaml',
+      '/keys/3 top.yaml',
+      '/name top.yaml',
+      '/name/0 top.yaml',
+    ],
+  );
+  t.strictSame(conflicts, [{ path: ['name'], origin: { file: 'top.yaml', line: 1, column: 1 } }]);
+  t.end();
+});
+
+const key = fc.string({ maxLength: 4 }).filter((text) => !text.endsWith('+'));
 const { plain } = fc.letrec((tie) => ({
   plain: fc.oneof(
     { depthSize: 'small' },
@@ -56,9 +99,9 @@ const { plain } = fc.letrec((tie) => ({
     fc.array(fc.integer(), { maxLength: 3 }),
     tie('map'),
   ),
-  map: fc.dictionary(fc.string({ maxLength: 4 }), tie('plain'), { maxKeys: 4 }),
+  map: fc.dictionary(key, tie('plain'), { maxKeys: 4 }),
 }));
-const map = fc.dictionary(fc.string({ maxLength: 4 }), plain, { maxKeys: 4 }) as fc.Arbitrary<PlainMap>;
+const map = fc.dictionary(key, plain, { maxKeys: 4 }) as fc.Arbitrary<PlainMap>;
 
 test('property: the last layer wins, a layer over itself changes nothing, and inputs stay as they are', (t) => {
   fc.assert(
@@ -69,6 +112,64 @@ test('property: the last layer wins, a layer over itself changes nothing, and in
       t.equal(canonicalJson(mergeOver({}, a)), canonicalJson(a));
       t.equal(canonicalJson(mergeOver(a, a)), canonicalJson(a));
       t.equal(canonicalJson([a, b]), before);
+    }),
+  );
+  t.end();
+});
+
+const layerOf = (body: PlainMap) => ({ body, originOf: (): Origin => ({ file: 'x', line: 1, column: 1 }) });
+
+/** Layers of one shape, as profiles have it: at a path stands a map in all of them, or a value. */
+const leaf = fc.oneof(fc.integer(), fc.array(fc.integer(), { maxLength: 3 }), fc.constant({ secret: 'x' }));
+const shaped = fc.record(
+  {
+    a: leaf,
+    b: fc.record({ c: leaf, d: fc.record({ e: leaf, f: leaf }, { requiredKeys: [] }) }, { requiredKeys: [] }),
+    g: fc.record({ h: leaf }, { requiredKeys: [] }),
+  },
+  { requiredKeys: [] },
+) as fc.Arbitrary<PlainMap>;
+
+test('property: merging is associative for layers of one shape, so that files may be regrouped', (t) => {
+  fc.assert(
+    fc.property(shaped, shaped, shaped, (a, b, c) => {
+      t.equal(canonicalJson(mergeOver(mergeOver(a, b), c)), canonicalJson(mergeOver(a, mergeOver(b, c))));
+    }),
+  );
+  const appending = fc.record({ 'a+': fc.array(fc.integer({ max: 3 }), { maxLength: 3 }) }) as fc.Arbitrary<PlainMap>;
+  fc.assert(
+    fc.property(appending, appending, (a, b) => {
+      const [left, right] = [mergeLayers([a, b].map(layerOf)), mergeLayers([mergeOver(a, {}), b].map(layerOf))];
+      t.strictSame(left.body, right.body);
+    }),
+  );
+  t.end();
+});
+
+test('where it is not associative, and why', (t) => {
+  // null and key+ are about what lies below: without it they have done their work.
+  t.strictSame(mergeOver(mergeOver({ a: 1 }, { a: null }), {}), {});
+  t.strictSame(mergeOver({ a: 1 }, mergeOver({ a: null }, {})), { a: 1 });
+  t.strictSame(mergeOver({ a: [1] }, mergeOver({ 'a+': [2] }, {})), { a: [2] });
+  // A value between two maps cuts them apart.
+  t.strictSame(mergeOver(mergeOver({ a: { b: 1 } }, { a: 2 }), { a: { c: 3 } }), { a: { c: 3 } });
+  t.strictSame(mergeOver({ a: { b: 1 } }, mergeOver({ a: 2 }, { a: { c: 3 } })), { a: { b: 1, c: 3 } });
+  t.end();
+});
+
+test('property: every value of the result has an origin, and every origin is a value of the result', (t) => {
+  fc.assert(
+    fc.property(map, map, (a, b) => {
+      const { body, origins } = mergeLayers([layerOf(a), layerOf(b)]);
+      const leaves = (value: unknown, path: readonly string[]): string[] => {
+        if (Array.isArray(value)) return [pointer(path), ...value.map((_, i) => pointer([...path, String(i)]))];
+        if (typeof value !== 'object' || value === null) return [pointer(path)];
+        const entries = Object.entries(value);
+        const secret = entries.length === 1 && entries[0]?.[0] === 'secret' && typeof entries[0][1] === 'string';
+        if (path.length > 0 && (entries.length === 0 || secret)) return [pointer(path)];
+        return entries.flatMap(([name, below]) => leaves(below, [...path, name]));
+      };
+      t.strictSame(Object.keys(origins).sort(), leaves(body, []).sort());
     }),
   );
   t.end();
