@@ -251,8 +251,19 @@ export const ProfileList = Type.Object(
   {
     items: Type.Array(Type.Object({ name: Type.String(), description: maybe(Type.String()) }, closed)),
     problems: Type.Array(
-      Type.Object({ file: Type.String(), message: Type.String(), at: time('When it was found.') }, closed),
-      { description: 'Files that are broken; the last good version of each stays in force.' },
+      Type.Object(
+        {
+          file: Type.String(),
+          severity: Type.Union([Type.Literal('error'), Type.Literal('warning')], {
+            description: 'With an error the last good version of the profile stays in force, if there was one.',
+          }),
+          message: Type.String(),
+          remedy: Type.String(),
+          at: time('When it was found.'),
+        },
+        closed,
+      ),
+      { description: 'What is wrong or unwise in the files.' },
     ),
   },
   closed,

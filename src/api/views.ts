@@ -75,7 +75,9 @@ export function runView(run: Run, { fingerprintOf }: RunContext): RunView {
   };
 }
 
-export function waitingView(run: Run): WaitingView | null {
+/** A node that was never armed waits for an administrator; one whose run has ended waits for nothing. */
+export function waitingView(run: Run | undefined): WaitingView | null {
+  if (run === undefined) return { for: 'an administrator to arm it', until: null, do: 'ironwake node install NAME' };
   const waiting = waitingOf(run);
   return waiting === undefined ? null : { for: waiting.for, until: isoOrNull(waiting.until), do: waiting.do };
 }
@@ -104,7 +106,7 @@ export function nodeView(
     node: nodeDetails(node),
     run: run === undefined ? null : runView(run, context),
     timeline: timeline.map(eventView),
-    waiting: run === undefined ? null : waitingView(run),
+    waiting: waitingView(run),
   };
 }
 
