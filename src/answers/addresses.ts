@@ -39,9 +39,9 @@ export function bitsOf(family: 4 | 6): number {
   return family === 4 ? 32 : 128;
 }
 
-/** `192.0.2.7/24` with its host part kept, or undefined. */
+/** `192.0.2.7/24` with its host part kept, or undefined. The installer takes `/+24` and `/024` too. */
 export function readCidr(text: string): Cidr | undefined {
-  const match = /^([^/]+)\/(\d{1,3})$/.exec(text);
+  const match = /^([^/]+)\/\+?(\d+)$/.exec(text);
   const address = match?.[1] === undefined ? undefined : readAddress(match[1]);
   const prefix = Number(match?.[2]);
   if (address === undefined || prefix > bitsOf(address.family)) return undefined;

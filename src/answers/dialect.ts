@@ -9,28 +9,42 @@ import { compareReleases, PRODUCT_NAMES, type Product } from './release.ts';
 export const DIALECT_RELEASES = ['8.4', '9.0', '9.1', '9.2'] as const;
 export type DialectRelease = (typeof DIALECT_RELEASES)[number];
 
+/**
+ * All releases whose answers can be checked and written. The installer of each is the package that its newest image carries: 8.2.6, 8.3.3,
+ * 8.4.6, 9.0.7, 9.1.1 and 9.2.5 (by their dates; not read from the images).
+ */
+export const ANSWER_RELEASES = ['8.2', '8.3', ...DIALECT_RELEASES] as const;
+export type AnswerRelease = (typeof ANSWER_RELEASES)[number];
+
+export const isAnswerRelease = (text: string): text is AnswerRelease =>
+  ANSWER_RELEASES.some((release) => release === text);
+
 export interface Dialect {
   /** The Proxmox VE release whose installer speaks it. */
-  readonly release: DialectRelease;
+  readonly release: AnswerRelease;
   /** `reboot-mode` and `fqdn` as a table (installer 8.4.3). */
   readonly supportsRebootMode: boolean;
   readonly supportsInterfacePinning: boolean;
   readonly supportsSubscriptionKey: boolean;
   readonly supportsWebhookToken: boolean;
+  /** Keys with hyphens, the old underscores as aliases. Before: underscores only, except in `[first-boot]`. */
+  readonly takesHyphens: boolean;
   /** Answers as JSON, and a bearer token from the mode file. */
   readonly supportsJsonAnswer: boolean;
   /** `network.source` has no default any more. */
   readonly requiresNetworkSource: boolean;
   /** An address without prefix length is taken for /32 or /128 instead of being refused. */
   readonly takesBareAddress: boolean;
+  /** Largest whole number of `ashift` and its like: 64 bits with sign in TOML, 32 without from 9.2. */
+  readonly largestWholeNumber: bigint;
   /** The statuses that count as success of a POST. Older ones take any 2xx; these two are right for all. */
   readonly successStatuses: readonly number[];
   /** MACs in the request for the answer. */
   readonly requestMacCase: 'lower' | 'upper';
 }
 
-function dialect(release: DialectRelease): Dialect {
-  const from = (since: DialectRelease): boolean => compareReleases(release, since) >= 0;
+function dialect(release: AnswerRelease): Dialect {
+  const from = (since: AnswerRelease): boolean => compareReleases(release, since) >= 0;
   return Object.freeze({
     release,
     supportsRebootMode: from('8.4'),
@@ -40,6 +54,8 @@ function dialect(release: DialectRelease): Dialect {
     supportsJsonAnswer: from('9.2'),
     requiresNetworkSource: from('9.2'),
     takesBareAddress: from('9.2'),
+    takesHyphens: from('8.4'),
+    largestWholeNumber: from('9.2') ? 2n ** 32n - 1n : 2n ** 63n - 1n,
     successStatuses: [200, 201],
     requestMacCase: from('9.2') ? 'upper' : 'lower',
   });
@@ -47,6 +63,11 @@ function dialect(release: DialectRelease): Dialect {
 
 const DIALECTS: readonly Dialect[] = DIALECT_RELEASES.map(dialect);
 const NEWEST = dialect('9.2');
+
+/** The dialect of a release that answers can be checked for, also of those that cannot be served. */
+export function answerDialect(release: AnswerRelease): Dialect {
+  return dialect(release);
+}
 
 /**
  * Which installer the other products carry, newest first: the first row whose release is not newer than the image's counts. Follows from the

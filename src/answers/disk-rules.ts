@@ -38,10 +38,15 @@ function baseName(disk: string): string {
   return disk.replace(/^\/dev\//, '');
 }
 
+/** From 9.0 on an empty filter is no filter. */
+function emptyFilterIsNone(view: View): boolean {
+  return view.isEmptyMap('disk-setup.filter') && compareReleases(view.dialect.release, '9.0') >= 0;
+}
+
 export function diskSelectionRule(view: View): Finding[] {
   const listed = view.strings('disk-setup.disk-list').length > 0;
   const filtered = view.has('disk-setup.filter');
-  if (listed && filtered) {
+  if (listed && filtered && !emptyFilterIsNone(view)) {
     return [
       finding(
         'answer.disk-selection-twice',
@@ -162,6 +167,7 @@ export function diskFilterRule(view: View): Finding[] {
         path,
         'The filter chooses nothing',
         'Name a udev property, for example ID_SERIAL.',
+        { by: emptyFilterIsNone(view) && view.strings('disk-setup.disk-list').length === 0 ? 'installer' : 'ironwake' },
       ),
     ];
   }

@@ -16,6 +16,9 @@ const unwise: FindingKind = { severity: 'warning', by: 'ironwake' };
 
 /** Every finding there is. Codes are stable: never renamed after a release. */
 export const FINDING_KINDS = {
+  'answer.syntax': refused,
+  'answer.duplicate-key': refused,
+  'answer.json-release': refused,
   'answer.not-a-table': refused,
   'answer.unknown-section': refused,
   'answer.unknown-key': refused,
@@ -48,7 +51,7 @@ export const FINDING_KINDS = {
   'answer.address-unused': refused,
   'answer.address-missing': refused,
   'answer.gateway-outside': trap,
-  'answer.glob': refused,
+  'answer.glob': trap,
   'answer.filter-empty': trap,
   'answer.nic-filter-keys': trap,
   'answer.nic-filter-mac': trap,
@@ -73,6 +76,21 @@ export const FINDING_KINDS = {
   'answer.fingerprint': trap,
   'answer.fingerprint-missing': unwise,
   'answer.first-boot-url': refused,
+  'answer.subscription-product': trap,
+  'answer.product-ignores': unwise,
+  'answer.first-boot-product': unwise,
+  'answer.machine-filter': refused,
+  'answer.machine-disk': trap,
+  'answer.machine-disk-count': trap,
+  'answer.machine-interface': trap,
+  'answer.unwise-single-disk': unwise,
+  'answer.unwise-raid0': unwise,
+  'answer.unwise-raidz1': unwise,
+  'answer.unwise-dhcp': unwise,
+  'answer.unwise-password': unwise,
+  'answer.unwise-clear-password': unwise,
+  'answer.unwise-local-mail': unwise,
+  'answer.unwise-reboot': unwise,
 } as const satisfies Record<string, FindingKind>;
 
 export type FindingCode = keyof typeof FINDING_KINDS;
@@ -87,6 +105,9 @@ export interface Finding {
   readonly message: string;
   /** What to write instead, one line. */
   readonly remedy: string;
+  /** From 1, where the answer came from a file. */
+  readonly line?: number;
+  readonly column?: number;
 }
 
 /** Control characters (C0, DEL, C1), the two Unicode line separators and halves of a surrogate pair. */

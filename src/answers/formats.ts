@@ -7,6 +7,7 @@ import type { Dialect } from './dialect.ts';
 import { type Finding, finding } from './findings.ts';
 import { COUNTRIES, TIME_ZONES } from './geography.ts';
 import { globProblem } from './globs.ts';
+import { compareReleases } from './release.ts';
 
 type Format = (value: string, path: string, dialect: Dialect) => Finding | undefined;
 
@@ -26,6 +27,8 @@ const SUBSCRIPTION_KEY = /^(?:pve\d+|pbs|pmg)[cbsp]-[0-9a-f]{10}$/;
 const DOMAIN_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
 
 function fqdnProblem(value: string): string | undefined {
+  // Lower-casing turns some letters beyond ASCII into plain ones.
+  if (/[^\x20-\x7e]/.test(value)) return 'The host name has other characters than letters, digits, hyphens and dots';
   if (value !== value.trim()) return 'The host name has blanks around it';
   try {
     parseFqdn(value);
@@ -84,13 +87,16 @@ export const FORMATS = {
         : `Did you mean ${close}? Old names and Etc/UTC are refused; UTC is fine.`,
     );
   },
-  email: (value, path) => {
+  email: (value, path, dialect) => {
+    // 8.2 does not look at it.
+    const by = compareReleases(dialect.release, '8.3') >= 0 ? 'installer' : 'ironwake';
     if (!EMAIL.test(value)) {
       return finding(
         'answer.email',
         path,
         `'${value}' is not an e-mail address`,
         'Write one such as admin@example.org.',
+        { by },
       );
     }
     if (value === 'mail@example.invalid') {
@@ -99,6 +105,7 @@ export const FORMATS = {
         path,
         'The default address is refused',
         'Write an address that somebody reads.',
+        { by },
       );
     }
     return undefined;
@@ -118,10 +125,16 @@ export const FORMATS = {
           `'${value}' is not a domain; the node would silently be called pve.example.invalid`,
           'Write labels of letters, digits and inner hyphens, for example lab.example.',
         ),
-  password: (value, path) =>
+  password: (value, path, dialect) =>
     Buffer.byteLength(value) >= 8
       ? undefined
-      : finding('answer.password-short', path, 'The password is shorter than 8 bytes', 'Take a longer one.'),
+      : finding(
+          'answer.password-short',
+          path,
+          'The password is shorter than 8 bytes',
+          'Take a longer one.',
+          compareReleases(dialect.release, '8.4') >= 0 ? {} : { by: 'ironwake' },
+        ),
   'password-hash': (value, path) =>
     PASSWORD_HASH.test(value)
       ? undefined

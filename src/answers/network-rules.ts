@@ -10,6 +10,12 @@ function addressSource(view: View): string | undefined {
   return view.text('network.source') ?? (view.dialect.requiresNetworkSource ? undefined : 'from-dhcp');
 }
 
+/** 9.0 and 9.1 take an empty filter for none; before and after, that it stands there is what counts. */
+function emptyFilterIsNone(view: View): boolean {
+  const { release } = view.dialect;
+  return view.isEmptyMap('network.filter') && (release === '9.0' || release === '9.1');
+}
+
 export function addressSourceRule(view: View): Finding[] {
   const source = addressSource(view);
   const keys = ['cidr', 'dns', 'gateway', 'filter'] as const;
@@ -22,6 +28,7 @@ export function addressSourceRule(view: View): Finding[] {
           `network.${key}`,
           `${key} cannot stand beside source from-dhcp`,
           'Remove it, or set network.source to from-answer.',
+          key === 'filter' && emptyFilterIsNone(view) ? { by: 'ironwake' } : {},
         ),
       );
   }
@@ -92,6 +99,7 @@ export function interfaceFilterRule(view: View): Finding[] {
         path,
         'The filter chooses nothing',
         'Name one udev property, best ID_NET_NAME_MAC.',
+        emptyFilterIsNone(view) ? { by: 'installer' } : {},
       ),
     ];
   }
@@ -138,6 +146,7 @@ export function pinningRule(view: View): Finding[] {
       ),
     );
   }
+  const enabled = view.get(`${path}.enabled`) === true;
   const names = new Map<string, string>();
   const macs = new Set<string>();
   for (const [mac, name] of view.entries(`${path}.mapping`) ?? []) {
@@ -150,17 +159,21 @@ export function pinningRule(view: View): Finding[] {
           at,
           `'${name}' does not work as a name in every release`,
           'Write 2 to 15 lower-case letters, digits and underscores, a letter first, for example lan0.',
+          { by: enabled && !installerTakesName(name, view) ? 'installer' : 'ironwake' },
         ),
       );
     }
     const other = names.get(name);
-    if (other !== undefined) {
+    // From 9.2 on MACs are folded first, and of two equal ones the last counts.
+    const sameMac = view.dialect.requiresNetworkSource && other?.toLowerCase() === mac.toLowerCase();
+    if (other !== undefined && !sameMac) {
       found.push(
         finding(
           'answer.pinning-duplicate',
           at,
           `The name '${name}' is given to ${other} as well`,
           'Give each interface its own name.',
+          { by: enabled ? 'installer' : 'ironwake' },
         ),
       );
     }
@@ -169,12 +182,23 @@ export function pinningRule(view: View): Finding[] {
   return found;
 }
 
+/** The rule of the installer itself: 9.1.1 by its own words, from 9.1.3 on the pattern of `pve-iface` without regard to case. */
+function installerTakesName(name: string, view: View): boolean {
+  const bytes = Buffer.byteLength(name);
+  if (bytes < 2 || bytes > 15) return false;
+  return view.dialect.release === '9.1'
+    ? /^[A-Za-z][A-Za-z0-9_]*$/.test(name)
+    : /^[a-z][a-z0-9_]{1,20}(?:[:.]\p{Nd}+)?$/iu.test(name);
+}
+
 function mappedMac(mac: string, path: string, seen: Set<string>): Finding[] {
   try {
     const parsed = parseMac(mac);
     if (seen.has(parsed)) {
       return [
-        finding('answer.pinning-duplicate', path, `The MAC ${parsed} stands here twice`, 'Keep one of the two lines.'),
+        finding('answer.pinning-duplicate', path, `The MAC ${parsed} stands here twice`, 'Keep one of the two lines.', {
+          by: 'ironwake',
+        }),
       ];
     }
     seen.add(parsed);

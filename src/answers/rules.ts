@@ -17,6 +17,7 @@ import {
   interfaceFilterRule,
   pinningRule,
 } from './network-rules.ts';
+import { PRODUCT_NAMES } from './release.ts';
 import type { View } from './view.ts';
 
 type Rule = (view: View) => Finding[];
@@ -66,6 +67,22 @@ function pinnedUrlRule(view: View): Finding[] {
     );
 }
 
+/** A key is for one product, and begins with its name. Datacenter Manager has none. */
+function subscriptionProductRule(view: View): Finding[] {
+  const key = view.text('global.subscription-key');
+  if (key === undefined || key.startsWith(view.product) || !/^(?:pve|pbs|pmg)/.test(key)) return [];
+  return [
+    finding(
+      'answer.subscription-product',
+      'global.subscription-key',
+      view.product === 'pdm'
+        ? 'Datacenter Manager has no subscription keys'
+        : `This key is not one for ${PRODUCT_NAMES[view.product]}`,
+      view.product === 'pdm' ? 'Remove it.' : `Write the key that begins with ${view.product}.`,
+    ),
+  ];
+}
+
 export const RULES = {
   'one-password': onePasswordRule,
   'address-source': addressSourceRule,
@@ -81,6 +98,7 @@ export const RULES = {
   'disk-names': diskNamesRule,
   'disk-filter': diskFilterRule,
   'swap-size': swapSizeRule,
+  'subscription-product': subscriptionProductRule,
   'first-boot-source': firstBootSourceRule,
   'pinned-url': pinnedUrlRule,
 } as const satisfies Record<string, Rule>;

@@ -6,9 +6,22 @@ import { nearest } from '../profiles/nearest.ts';
 import type { Dialect } from './dialect.ts';
 import { type Finding, finding, UNPRINTABLE } from './findings.ts';
 import { FORMATS } from './formats.ts';
-import { type AnswerKey, answerKey, keysBelow, ownName, REQUIRED_SECTIONS, SECTIONS, type Section } from './keys.ts';
+import {
+  type AnswerKey,
+  answerKey,
+  isInRelease,
+  isRequiredIn,
+  keysBelow,
+  nameIn,
+  ownName,
+  REQUIRED_SECTIONS,
+  SECTIONS,
+  type Section,
+  sectionSince,
+} from './keys.ts';
 import { compareReleases, type Product } from './release.ts';
 import { RULES } from './rules.ts';
+import { integerOf, numberOf } from './scalars.ts';
 import { foldSpelling } from './spelling.ts';
 import { isTable, type Table, View } from './view.ts';
 
@@ -27,7 +40,7 @@ export function validateAnswer(answer: unknown, dialect: Dialect, product: Produ
       ),
     ];
   }
-  const folded = foldSpelling(answer);
+  const folded = foldSpelling(answer, dialect);
   const view = new View(folded.answer, dialect, product);
   return [
     ...folded.findings,
@@ -47,7 +60,16 @@ function checkSections(answer: Table, dialect: Dialect): Finding[] {
   for (const [name, value] of Object.entries(answer)) {
     const section = SECTIONS.find((known) => known === name);
     if (section === undefined) found.push(unknown('answer.unknown-section', name, name, SECTIONS));
-    else if (!isTable(value)) found.push(wrongType(section, 'a table'));
+    else if (compareReleases(dialect.release, sectionSince(section)) < 0) {
+      found.push(
+        finding(
+          'answer.not-in-release',
+          section,
+          `The installer of ${dialect.release} does not know [${section}] (from ${sectionSince(section)} on)`,
+          'Remove it, or install a release that has it.',
+        ),
+      );
+    } else if (!isTable(value)) found.push(wrongType(section, 'a table'));
     else found.push(...checkTable(section, '', value, dialect));
   }
   for (const section of REQUIRED_SECTIONS) {
@@ -65,15 +87,15 @@ function checkTable(section: Section, prefix: string, table: Table, dialect: Dia
   for (const [name, value] of Object.entries(table)) {
     const path = `${section}.${start}${name}`;
     const entry = answerKey(path);
-    if (entry === undefined) found.push(unknown('answer.unknown-key', path, name, known.map(ownName)));
-    else if (!inRelease(entry, dialect)) found.push(notInRelease(entry, path, dialect));
+    if (entry === undefined) {
+      const names = known.filter((one) => isInRelease(one, dialect.release)).map((one) => nameIn(one, dialect.release));
+      found.push(unknown('answer.unknown-key', path, name, names));
+    } else if (!isInRelease(entry, dialect.release)) found.push(notInRelease(entry, path, dialect));
     else found.push(...checkValue(entry, path, value, dialect));
   }
   for (const entry of known) {
-    const required =
-      typeof entry.required === 'string'
-        ? compareReleases(dialect.release, entry.required) >= 0
-        : entry.required === true;
+    // Of a password there is a rule of its own.
+    const required = isRequiredIn(entry, dialect.release) && entry.requiredBefore === undefined;
     if (required && !Object.hasOwn(table, ownName(entry))) {
       const path = `${section}.${entry.key}`;
       found.push(
@@ -86,13 +108,6 @@ function checkTable(section: Section, prefix: string, table: Table, dialect: Dia
 
 function suggestion(entry: AnswerKey): string {
   return entry.values === undefined ? '' : `One of: ${entry.values.join(', ')}.`;
-}
-
-function inRelease(entry: AnswerKey, dialect: Dialect): boolean {
-  return (
-    compareReleases(dialect.release, entry.since) >= 0 &&
-    (entry.removed === undefined || compareReleases(dialect.release, entry.removed) < 0)
-  );
 }
 
 function notInRelease(entry: AnswerKey, path: string, dialect: Dialect): Finding {
@@ -133,11 +148,13 @@ function checkValue(entry: AnswerKey, path: string, value: unknown, dialect: Dia
     case 'boolean':
       return typeof value === 'boolean' ? [] : [wrongType(path, 'true or false')];
     case 'integer':
-      return Number.isSafeInteger(value) ? checkRange(entry, path, Number(value)) : [wrongType(path, 'a whole number')];
+      return integerOf(value) === undefined
+        ? [wrongType(path, 'a whole number, without a decimal point')]
+        : checkRange(entry, path, value, dialect);
     case 'number':
-      return Number.isFinite(value) ? checkRange(entry, path, Number(value)) : [wrongType(path, 'a number')];
+      return numberOf(value) === undefined ? [wrongType(path, 'a number')] : checkRange(entry, path, value, dialect);
     case 'enum':
-      return typeof value === 'string' ? checkEnum(entry, path, value) : [wrongType(path, 'a string')];
+      return typeof value === 'string' ? checkEnum(entry, path, value, dialect) : [wrongType(path, 'a string')];
     case 'strings':
       if (!Array.isArray(value)) return [wrongType(path, 'a list of strings')];
       return value.flatMap((item, i) =>
@@ -155,6 +172,9 @@ function checkValue(entry: AnswerKey, path: string, value: unknown, dialect: Dia
       );
     case 'name-or-table':
       if (typeof value === 'string') return checkFormat(entry, path, value, dialect);
+      if (isTable(value) && compareReleases(dialect.release, entry.tableSince ?? '0') < 0) {
+        return [wrongType(path, `a host name; the table comes with ${entry.tableSince}`)];
+      }
       if (isTable(value)) return checkTable(entry.section, entry.key, value, dialect);
       return [wrongType(path, 'a host name or a table')];
     case 'table':
@@ -167,10 +187,11 @@ function checkFormat(entry: AnswerKey, path: string, value: string, dialect: Dia
   return found === undefined ? [] : [found];
 }
 
-function checkEnum(entry: AnswerKey, path: string, value: string): Finding[] {
+function checkEnum(entry: AnswerKey, path: string, value: string, dialect: Dialect): Finding[] {
   const values = entry.values ?? [];
   if (values.includes(value)) return [];
-  if (entry.upperCaseToo === true && values.some((known) => known.toUpperCase() === value)) return [];
+  const upperCase = entry.upperCaseSince !== undefined && compareReleases(dialect.release, entry.upperCaseSince) >= 0;
+  if (upperCase && values.some((known) => known.toUpperCase() === value)) return [];
   const close = nearest(value, values);
   return [
     finding(
@@ -184,20 +205,31 @@ function checkEnum(entry: AnswerKey, path: string, value: string): Finding[] {
   ];
 }
 
-function checkRange(entry: AnswerKey, path: string, value: number): Finding[] {
+function checkRange(entry: AnswerKey, path: string, value: unknown, dialect: Dialect): Finding[] {
   const { min, max, unit } = entry.range ?? {};
-  if ((min === undefined || value >= min) && (max === undefined || value <= max)) return [];
+  const number = numberOf(value) ?? Number.NaN;
+  // A NaN is in no range.
+  const fits = Number.isFinite(number) && number >= (min ?? -Infinity) && number <= (max ?? Infinity);
+  if (fits && fitsParser(value, entry, dialect)) return [];
   const bounds = max === undefined ? `at least ${min}` : `from ${min} to ${max}`;
+  const refused = !fitsParser(value, entry, dialect);
   return [
     finding(
       'answer.range',
       path,
-      `${value} is out of range, and the installer finds out too late or not at all`,
+      refused
+        ? `${number} does not fit into the installer's whole numbers`
+        : `${number} is out of range, and the installer finds out too late or not at all`,
       `Write ${bounds}${unit === undefined ? '' : ` (${unit})`}.`,
-      // Whole numbers are unsigned in the installer's parser.
-      entry.type === 'integer' && value < 0 ? { by: 'installer' } : {},
+      refused ? { by: 'installer' } : {},
     ),
   ];
+}
+
+/** Whole numbers are unsigned in the installer's parser, and of a width that changed. */
+function fitsParser(value: unknown, entry: AnswerKey, dialect: Dialect): boolean {
+  const whole = entry.type === 'integer' ? integerOf(value) : undefined;
+  return whole === undefined || (whole >= 0n && whole <= dialect.largestWholeNumber);
 }
 
 /** Control characters have no place in any key or value: they would end up in files and on consoles of the node. */

@@ -1,11 +1,13 @@
 /** An answer as rules read it: old spellings folded, values by path, only the types that the key table allows. */
 import type { Dialect } from './dialect.ts';
 import type { Product } from './release.ts';
+import { Float, Moment, numberOf } from './scalars.ts';
 
 export type Table = Readonly<Record<string, unknown>>;
 
 export function isTable(value: unknown): value is Table {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return !(value instanceof Date || value instanceof Float || value instanceof Moment);
 }
 
 export class View {
@@ -38,8 +40,7 @@ export class View {
   }
 
   number(path: string): number | undefined {
-    const value = this.get(path);
-    return typeof value === 'number' ? value : undefined;
+    return numberOf(this.get(path));
   }
 
   strings(path: string): readonly string[] {

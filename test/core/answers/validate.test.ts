@@ -103,7 +103,7 @@ rows('global', SMALLEST, [
   ['global.reboot-mode', 'power-off'],
   ['global.reboot-mode', 'poweroff', 'answer.value'],
   ['global.subscription-key', 'pve2c-0123456789'],
-  ['global.subscription-key', 'pmgb-0123456789'],
+  ['global.subscription-key', 'pmgb-0123456789', 'answer.subscription-product'],
   ['global.subscription-key', 'junk', 'answer.subscription-key'],
 ]);
 
