@@ -47,7 +47,9 @@ const ROOMS = {
 
   // The composition root and what it prints: files at the top, beside the ground's.
   daemon: { files: '^src/(?!(errors|clock|log)[.]ts$)[^/]+[.]ts$', may: 'all' },
-  cli: { may: [...CORES, 'api', 'config', 'daemon', 'dhcp codec', 'tftp codec'] },
+  // Asks this host and its networks from outside, as the command that it serves: never a server's, the store's or the journey's insides.
+  doctor: { may: ['net', 'boot', 'profiles', 'api', 'config', 'dhcp codec'] },
+  cli: { may: [...CORES, 'api', 'config', 'doctor', 'daemon', 'dhcp codec', 'tftp codec'] },
 };
 
 /** Packages that belong to one room: the day one has to be replaced, that room alone changes. */
@@ -58,9 +60,9 @@ const OWNERS = {
   commander: ['cli'],
   'cli-table3': ['cli'],
   ssh2: ['ssh'],
-  dhcp: ['cli'],
-  tftp2: ['cli'],
-  'node-disk-info': ['cli', 'daemon'],
+  dhcp: ['doctor'],
+  tftp2: ['doctor'],
+  'node-disk-info': ['doctor'],
   pino: ['log'],
   'pino-pretty': ['log'],
   selfsigned: ['trust'],

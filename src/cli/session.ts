@@ -19,7 +19,8 @@ export async function openSession(io: Io, options: Readonly<Record<string, unkno
   return { io, client: createClient(await serverOf(io, options)), json: options.json === true };
 }
 
-async function serverOf(io: Io, options: Readonly<Record<string, unknown>>): Promise<ServerAddress> {
+/** Where the daemon is and with which token to ask it. @throws what `openSession` throws */
+export async function serverOf(io: Io, options: Readonly<Record<string, unknown>>): Promise<ServerAddress> {
   const { env, cwd } = io;
   const text = (option: string, variable: string): string | undefined => {
     const value = options[option] ?? env[variable];

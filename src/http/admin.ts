@@ -123,9 +123,13 @@ export function registerAdmin(
 
   app.get('/api/v1/profiles', { ...needs('viewer'), schema: { response: { 200: ProfileList } } }, async () => ({
     items: journey.profiles.list().map(({ name, description }) => ({ name, description: description ?? null })),
-    problems: journey.profiles
-      .problems()
-      .map(({ file, message, at }) => ({ file, message, at: new Date(at).toISOString() })),
+    problems: journey.profiles.problems().map(({ file, severity, message, remedy, at }) => ({
+      file,
+      severity,
+      message,
+      remedy,
+      at: new Date(at).toISOString(),
+    })),
   }));
 
   // --- nodes ---

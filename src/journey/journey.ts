@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Neighbours } from '../net/neighbours.ts';
 import type { Segment } from '../net/segment.ts';
+import type { ProfileProblem } from '../profiles/library.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
 import type { Budgets } from '../runs/budgets.ts';
 import type { InstanceKey } from '../trust/instance-key.ts';
@@ -19,7 +20,7 @@ export interface Profiles {
   /** The last good version. @throws IronwakeError `profile.unknown` */
   require(name: string): ResolvedProfile;
   list(): ReadonlyArray<{ readonly name: string; readonly description?: string | undefined }>;
-  problems(): ReadonlyArray<{ readonly file: string; readonly message: string; readonly at: number }>;
+  problems(): ReadonlyArray<Pick<ProfileProblem, 'file' | 'severity' | 'message' | 'remedy' | 'at'>>;
 }
 
 export interface Keys {

@@ -22,30 +22,45 @@ export function inodesOf(table: string, protocol: 'udp' | 'tcp', port: number): 
   return found;
 }
 
-/**
- * The process that holds a UDP or listening TCP port in our network namespace, on any address; this process itself is left out. Undefined when
- * there is none, or when it belongs to another user and we may not look (no root).
- */
-export async function holderOfPort(protocol: 'udp' | 'tcp', port: number): Promise<PortHolder | undefined> {
+export interface PortUse {
+  /** Sockets bound to the port, on any address. */
+  readonly sockets: number;
+  /** Who they belong to, without this process; those of other users are visible to root only. */
+  readonly holders: readonly PortHolder[];
+}
+
+/** Who uses a UDP or listening TCP port in our network namespace. */
+export async function useOfPort(protocol: 'udp' | 'tcp', port: number): Promise<PortUse> {
   const tables = await Promise.all(
     [protocol, `${protocol}6`].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => '')),
   );
   const wanted = new Set(
     tables.flatMap((table) => inodesOf(table, protocol, port)).map((inode) => `socket:[${inode}]`),
   );
-  if (wanted.size === 0) return undefined;
+  const holders: PortHolder[] = [];
+  if (wanted.size === 0) return { sockets: 0, holders };
   for (const entry of await readdir('/proc')) {
     const pid = Number(entry);
-    if (!Number.isInteger(pid) || pid === process.pid) continue;
-    const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => []);
-    for (const descriptor of descriptors) {
-      const target = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => '');
-      if (!wanted.has(target)) continue;
-      const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '?');
-      return { pid, name: name.trim() };
-    }
+    if (!Number.isInteger(pid) || pid === process.pid || !(await hasOneOf(pid, wanted))) continue;
+    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '?');
+    holders.push({ pid, name: name.trim() });
   }
-  return undefined;
+  return { sockets: wanted.size, holders };
+}
+
+async function hasOneOf(pid: number, sockets: ReadonlySet<string>): Promise<boolean> {
+  for (const descriptor of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
+    if (sockets.has(await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => ''))) return true;
+  }
+  return false;
+}
+
+/**
+ * The process that holds a UDP or listening TCP port in our network namespace, on any address; this process itself is left out. Undefined when
+ * there is none, or when it belongs to another user and we may not look (no root).
+ */
+export async function holderOfPort(protocol: 'udp' | 'tcp', port: number): Promise<PortHolder | undefined> {
+  return (await useOfPort(protocol, port)).holders[0];
 }
 
 /** What to do about a program that is known to take our ports. Others get the general advice. */
@@ -61,6 +76,15 @@ const REMEDIES: Readonly<Record<string, string>> = {
   systemd: 'A socket unit holds it: find it with systemctl list-sockets and disable it.',
 };
 
+/** What to do about the program that holds a port. */
+export function remedyAgainst(holder: PortHolder): string {
+  const own = holder.name.startsWith('node') || holder.name === 'ironwake';
+  return (
+    REMEDIES[holder.name] ??
+    `Stop it (kill ${holder.pid})${own ? ', it may be another Ironwake,' : ''} or choose another port.`
+  );
+}
+
 /**
  * Turns the failure of a bind into one clear line.
  * @param where what was to be bound, for people: `10.0.0.2:4011`, `UDP port 67 on eno1`
@@ -75,7 +99,6 @@ export async function bindError(
   const code = systemCode(cause);
   if (code === 'EADDRINUSE') {
     const holder = await holderOfPort(protocol, port);
-    const own = holder?.name.startsWith('node') || holder?.name === 'ironwake';
     return new IronwakeError({
       kind: 'conflict',
       code: 'net.port-in-use',
@@ -83,8 +106,7 @@ export async function bindError(
       remedy:
         holder === undefined
           ? `Find it with: sudo ss -lnp${protocol === 'udp' ? 'u' : 't'} 'sport = :${port}', and stop it or choose another port.`
-          : (REMEDIES[holder.name] ??
-            `Stop it (kill ${holder.pid})${own ? ', it may be another Ironwake,' : ''} or choose another port.`),
+          : remedyAgainst(holder),
       cause,
     });
   }

@@ -169,7 +169,7 @@ test('each command asks its route and prints its answer', async (t) => {
   };
   const profiles = {
     items: [{ name: 'default', description: 'A host' }],
-    problems: [{ file: 'bad.yaml', message: 'line 3', at: AT }],
+    problems: [{ file: 'bad.yaml', severity: 'error', message: 'line 3', remedy: 'mend it', at: AT }],
   };
   const host = 'pve1.lab.example';
   // command line, route, what the server answers, what must be printed
