@@ -2,7 +2,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { IronwakeError } from '../errors.ts';
-import type { StepReport } from '../runs/run.ts';
 
 /** The runner sends at most 8 at once (shell/runner.sh). */
 export const MAX_REPORTS = 64;
@@ -46,10 +45,8 @@ export const ReportsSchema = Type.Object(
   { run: RunId, reports: Type.Array(StepReportSchema, { minItems: 1, maxItems: MAX_REPORTS }) },
   { additionalProperties: false },
 );
-export interface Reports {
-  readonly run: string;
-  readonly reports: readonly StepReport[];
-}
+/** Each report has the shape of a `StepReport` of the runs. */
+export type Reports = Readonly<Static<typeof ReportsSchema>>;
 
 /** Body of `POST /node/v1/finished`. */
 export const FinishedSchema = Type.Object(
@@ -62,7 +59,7 @@ export type Finished = Readonly<Static<typeof FinishedSchema>>;
 export function parseReports(body: unknown): Reports {
   const error = Value.Errors(ReportsSchema, body).First();
   if (error !== undefined) throw malformed(error.path, error.message);
-  return body as Static<typeof ReportsSchema>;
+  return body as Reports;
 }
 
 /** @throws IronwakeError `reports.malformed` */

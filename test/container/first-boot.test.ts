@@ -217,6 +217,13 @@ t.test('a report that the server cannot read holds back no other, and stays on t
   t.strictSame(server.finished, { run: server.runId, result: 'ok' });
 });
 
+t.test('an empty plan is over at once', async (t) => {
+  const rig = await startRig(t, { release: 'bookworm' });
+  await rig.runPlan(planOf());
+  t.strictSame(rig.server.reports, []);
+  t.strictSame(rig.server.finished, { run: rig.server.runId, result: 'ok' });
+});
+
 t.test('what fails stops what depends on it, and nothing else', async (t) => {
   const rig = await startRig(t, { release: 'bookworm' });
   const { server, container } = rig;
