@@ -158,7 +158,7 @@ export function npmStep(layer) {
       if (!installedAsLocked(withDev)) {
         say('installing with npm ci, this takes a minute');
         const { program, args } = npmCommand();
-        // What the cache has is taken as it is: versions and hashes are pinned, and asking the registry about each package takes minutes.
+        // Versions and hashes are pinned, so what the cache has needs no request.
         // Quiet about engines and audits: the packages run on the pinned Node, not on the one that npm runs on.
         const flags = [
           'ci',

@@ -77,11 +77,10 @@ export class Workshop {
   }
 }
 
-/** Nothing of the npm that runs these tests. */
+/** Nothing of the npm and tap that run these tests; how this machine reaches the registry (proxy, certificates) stays. */
 function cleanEnv(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(npm_|IRONWAKE_|NODE_|TAP|INIT_CWD)/.test(name)),
-  );
+  const ours = /^(npm_(?!config_)|npm_config_.*prefix|IRONWAKE_|TAP|INIT_CWD$|NODE_(OPTIONS|ENV|COMPILE_CACHE)$)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
 }
 
 export interface RunOptions {
