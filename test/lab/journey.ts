@@ -223,7 +223,7 @@ async function stranger(t: Test, site: Site, mac: string): Promise<void> {
   const [first = ''] = answers;
   t.match(first, / 403$/, 'refused');
   // Equal but for the reference number, so that a stranger cannot tell an unknown machine from an unarmed one.
-  const shape = (text: string): string => text.replaceAll(/[0-9a-f-]{6,}|[A-Z0-9]{4,}/gi, '#');
+  const shape = (text: string): string => text.replace(/reference \w+/, 'reference #');
   for (const answer of answers) t.equal(shape(answer), shape(first), 'the same sentence for everything');
 
   const offers = join(lab.folder, 'offers');

@@ -111,6 +111,15 @@ export class Lab {
     this.net.ip('link', 'set', `p-${port}`, 'up');
   }
 
+  /** Another host on the wire, without a machine behind it: an address, and a MAC if it is to have a particular one. */
+  station(role: string, address: string, mac?: string): Namespace {
+    const namespace = new Namespace(`${this.name}-${role}`);
+    this.#namespaces.push(namespace);
+    this.#connect(namespace, `${address}/24`);
+    if (mac !== undefined) namespace.ip('link', 'set', LAB_INTERFACE, 'address', mac);
+    return namespace;
+  }
+
   /** Leases and names, no boot options at all: what an office router does. The vendor's repositories are names of the lab's mirror. */
   startDhcp(): void {
     this.spawn(

@@ -123,8 +123,9 @@ export class Machine {
     }
   }
 
-  /** The reset button. */
+  /** The reset button. What the serial port showed before is behind the next wait. */
   async reset(): Promise<void> {
+    this.#consumed = existsSync(this.serialFile) ? statSync(this.serialFile).size : 0;
     await this.#monitor('system_reset');
   }
 
