@@ -9,6 +9,7 @@ import { hashPassword, randomPassword } from '../trust/password.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import { answerOf } from './install.ts';
 import type { Journey } from './journey.ts';
+import { nodeProfileOf } from './node-profile.ts';
 import { observe } from './observe.ts';
 import type { MediaRecord } from './ports.ts';
 import { secretsOf, withSecrets } from './secrets.ts';
@@ -29,9 +30,11 @@ export interface ArmOptions {
  * @throws IronwakeError `run.active` (409) when one is under way; `media.none`, `media.unknown`; `answer.invalid`; `plan.*`; `secret.unknown`
  */
 export async function armNode(journey: Journey, node: Node, options: ArmOptions): Promise<Run> {
-  const profile = journey.profiles.require(node.profile);
+  const { profile } = await journey.store.transaction((repositories) =>
+    nodeProfileOf(journey, repositories, node, 'take'),
+  );
   const media = await chooseMedia(journey, profile, options.media);
-  const snapshot = snapshotOf(profile, node);
+  const snapshot = snapshotOf(profile);
   const { product, release } = media;
   buildPlan({ postInstall: withSecrets(snapshot.postInstall, await secretsOf(journey)), product, release });
   refuseLockOut(snapshot, node);

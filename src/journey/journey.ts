@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import type { Neighbours } from '../net/neighbours.ts';
 import type { Segment } from '../net/segment.ts';
 import type { ProfileProblem } from '../profiles/library.ts';
+import type { LoadedTag } from '../profiles/load.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
 import type { Budgets } from '../runs/budgets.ts';
 import type { InstanceKey } from '../trust/instance-key.ts';
@@ -19,6 +20,8 @@ import type { Throttle } from './throttle.ts';
 export interface Profiles {
   /** The last good version. @throws IronwakeError `profile.unknown` */
   require(name: string): ResolvedProfile;
+  /** The last good version of a tag's file, if the tag has one. */
+  tag(name: string): LoadedTag | undefined;
   list(): ReadonlyArray<{ readonly name: string; readonly description?: string | undefined }>;
   problems(): ReadonlyArray<Pick<ProfileProblem, 'file' | 'severity' | 'message' | 'remedy' | 'at'>>;
 }

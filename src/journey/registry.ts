@@ -8,6 +8,7 @@ import { TAG_NAME } from '../profiles/schema.ts';
 import { ENDED_STATES } from '../runs/run.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import type { Journey } from './journey.ts';
+import { nodeProfileOf } from './node-profile.ts';
 
 export interface NewNode {
   readonly macs: readonly string[];
@@ -17,7 +18,10 @@ export interface NewNode {
   readonly tags?: readonly string[] | undefined;
 }
 
-/** @throws IronwakeError for a malformed MAC or FQDN, an unknown profile, a MAC or name that another node has (409) */
+/**
+ * @throws IronwakeError for a malformed MAC or FQDN, an unknown profile, a MAC or name that another node has (409); a pool without a free
+ *   number (409), and what the profile of this node lacks (`profile.*`)
+ */
 export async function addNode(journey: Journey, input: NewNode): Promise<Node> {
   const macs = [...new Set(input.macs.map((mac) => parseMac(mac)))];
   if (macs.length === 0)
@@ -44,6 +48,8 @@ export async function addNode(journey: Journey, input: NewNode): Promise<Node> {
   };
   await journey.store.transaction(async (repositories) => {
     await repositories.nodes.insert(node);
+    // Its addresses are known from the beginning, and what its profile still lacks is found now.
+    await nodeProfileOf(journey, repositories, node, 'take');
     for (const mac of macs) await repositories.discovered.remove(mac);
     await repositories.events.append([
       {

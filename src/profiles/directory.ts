@@ -1,14 +1,17 @@
-/** The files of a profile directory, read one by one: what can be read is a text, what cannot is a reason. */
+/** The files of a profile directory and of its `tags/`, read one by one: what can be read is a text, what cannot is a reason. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IronwakeError, messageOf, systemCode } from '../errors.ts';
-import { profileNameOf } from './load.ts';
+import { profileNameOf, tagNameOf } from './load.ts';
+
+/** The directory below that holds the files of tags. */
+export const TAGS = 'tags';
 
 /** A profile is a page of YAML; what is larger is something else. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
 export interface ProfileFile {
-  /** Name inside the directory. */
+  /** Name inside the directory: `default.yaml`, `tags/rack-a.yaml`. */
   readonly file: string;
   /** The content, or why there is none. */
   readonly text: string | undefined;
@@ -16,7 +19,7 @@ export interface ProfileFile {
 }
 
 /**
- * Every `*.yaml` and `*.yml` in the directory, by name. Files that vanish meanwhile are left out.
+ * Every `*.yaml` and `*.yml` in the directory, by name, then those in `tags`. Files that vanish meanwhile are left out.
  * @throws IronwakeError `profile.directory`
  */
 export async function readDirectory(directory: string): Promise<ProfileFile[]> {
@@ -41,7 +44,8 @@ export async function directorySignature(directory: string): Promise<string> {
 async function fileNames(directory: string): Promise<string[]> {
   try {
     const names = await readdir(directory);
-    return names.filter((name) => profileNameOf(name) !== undefined).sort();
+    const profiles = names.filter((name) => profileNameOf(name) !== undefined).sort();
+    return names.includes(TAGS) ? [...profiles, ...(await tagFiles(directory))] : profiles;
   } catch (cause) {
     throw new IronwakeError({
       kind: 'unavailable',
@@ -51,6 +55,20 @@ async function fileNames(directory: string): Promise<string[]> {
       remedy: 'Create it, or name another one with --answers.',
       cause,
     });
+  }
+}
+
+/** `tags/NAME.yaml`; none when `tags` is no directory. */
+async function tagFiles(directory: string): Promise<string[]> {
+  try {
+    const names = await readdir(join(directory, TAGS));
+    return names
+      .map((name) => `${TAGS}/${name}`)
+      .filter((name) => tagNameOf(name) !== undefined)
+      .sort();
+  } catch (error) {
+    if (systemCode(error) === 'ENOTDIR' || systemCode(error) === 'ENOENT') return [];
+    throw error;
   }
 }
 

@@ -7,14 +7,18 @@ import type { ProfileFile } from './directory.ts';
 import type { ProfileFinding } from './finding.ts';
 import {
   type LoadedProfile,
+  type LoadedTag,
   type PlacedFinding,
   ProfileError,
   profileNameOf,
   readProfile,
+  readTag,
+  tagNameOf,
   throwErrors,
 } from './load.ts';
 import { type Origin, type Origins, pointer } from './merge.ts';
-import { type ResolvedProfile, resolveProfile } from './resolve.ts';
+import { checkInputs, renderForCheck } from './node-profile.ts';
+import { nearestOrigin, type ResolvedProfile, resolveProfile } from './resolve.ts';
 
 /** Something wrong or unwise, for status page, `doctor` and log. */
 export interface ProfileProblem {
@@ -35,12 +39,14 @@ export interface Library {
   readonly loaded: ReadonlyMap<string, LoadedProfile>;
   /** What nodes can use, by name. */
   readonly resolved: ReadonlyMap<string, ResolvedProfile>;
+  /** Tags that have a file, by name. What a tag does to a profile is checked where a node brings the two together. */
+  readonly tags: ReadonlyMap<string, LoadedTag>;
   readonly problems: readonly ProfileProblem[];
 }
 
-export const emptyLibrary: Library = { loaded: new Map(), resolved: new Map(), problems: [] };
+export const emptyLibrary: Library = { loaded: new Map(), resolved: new Map(), tags: new Map(), problems: [] };
 
-/** Checks of a resolved profile that other rooms make. An error among the findings makes the file count as broken. */
+/** Checks of a resolved profile that other rooms make; its templates are rendered for a node that does not exist. An error among the findings makes the file count as broken. */
 export type ProfileChecks = ReadonlyArray<(profile: ResolvedProfile) => readonly ProfileFinding[]>;
 
 export function nextLibrary(
@@ -63,7 +69,14 @@ export function nextLibrary(
     const good = collect(found, () => resolve(profile, loaded, checks, found)) ?? before.resolved.get(profile.name);
     if (good !== undefined) resolved.set(profile.name, good);
   }
-  return { loaded, resolved, problems: withTimes(found, before.problems, now) };
+  const tags = new Map<string, LoadedTag>();
+  for (const file of files) {
+    const name = tagNameOf(file.file);
+    if (name === undefined) continue;
+    const tag = collect(found, () => loadTag(file, tags)) ?? before.tags.get(name);
+    if (tag !== undefined && !tags.has(name)) tags.set(name, tag);
+  }
+  return { loaded, resolved, tags, problems: withTimes(found, before.problems, now) };
 }
 
 /** Runs `work`; a ProfileError goes to the list instead of out. */
@@ -78,21 +91,30 @@ function collect<T>(found: PlacedFinding[], work: () => T): T | undefined {
 }
 
 function load(file: ProfileFile, others: ReadonlyMap<string, LoadedProfile>): LoadedProfile {
-  const whole = (code: string, message: string, remedy: string): ProfileError =>
-    new ProfileError([{ code, severity: 'error', path: [], message, remedy, file: file.file, line: 1, column: 1 }]);
-  if (file.text === undefined) {
-    throw whole(
-      'profile.unreadable',
-      `The file cannot be read: ${file.failure}`,
-      'Make it a readable UTF-8 text file.',
-    );
-  }
-  const profile = readProfile(file.file, file.text);
-  const twin = others.get(profile.name);
-  if (twin !== undefined && twin.file !== file.file) {
-    throw whole('profile.twice', `${twin.file} is the same profile`, 'Keep one of the two files.');
-  }
-  return profile;
+  return refuseTwin(readProfile(file.file, textOf(file)), others);
+}
+
+function loadTag(file: ProfileFile, others: ReadonlyMap<string, LoadedTag>): LoadedTag {
+  return refuseTwin(readTag(file.file, textOf(file)), others);
+}
+
+function wholeFile(file: string, code: string, message: string, remedy: string): ProfileError {
+  return new ProfileError([{ code, severity: 'error', path: [], message, remedy, file, line: 1, column: 1 }]);
+}
+
+function textOf({ file, text, failure }: ProfileFile): string {
+  if (text !== undefined) return text;
+  const message = `The file cannot be read: ${failure}`;
+  throw wholeFile(file, 'profile.unreadable', message, 'Make it a readable UTF-8 text file.');
+}
+
+function refuseTwin<T extends { readonly name: string; readonly file: string }>(
+  read: T,
+  others: ReadonlyMap<string, T>,
+): T {
+  const twin = others.get(read.name);
+  if (twin === undefined || twin.file === read.file) return read;
+  throw wholeFile(read.file, 'profile.twice', `${twin.file} is the same profile`, 'Keep one of the two files.');
 }
 
 function resolve(
@@ -105,7 +127,9 @@ function resolve(
   const advice = adviseOn(resolved);
   // Advice about a place goes before another room's verdict on it: the node may still bring what is missing there.
   const advised = new Set(advice.map((finding) => pointer(finding.path)));
-  const checked = checks.flatMap((check) => check(resolved)).filter((finding) => !advised.has(pointer(finding.path)));
+  throwErrors(checkInputs(resolved, 'profile'));
+  const rendered = renderForCheck(resolved);
+  const checked = checks.flatMap((check) => check(rendered)).filter((finding) => !advised.has(pointer(finding.path)));
   const findings = [...checked, ...advice].map((finding) => ({
     ...finding,
     ...placeIn(profile, resolved.origins, finding.path),
@@ -117,11 +141,7 @@ function resolve(
 
 /** The place of a value: where it was set, else the nearest place in the profile's own file. */
 function placeIn(profile: LoadedProfile, origins: Origins, path: readonly string[]): Origin {
-  for (let length = path.length; length > 0; length--) {
-    const origin = origins[pointer(path.slice(0, length))];
-    if (origin !== undefined) return origin;
-  }
-  return profile.originOf(path);
+  return nearestOrigin(origins, path) ?? profile.originOf(path);
 }
 
 function withTimes(found: readonly PlacedFinding[], before: readonly ProfileProblem[], now: number): ProfileProblem[] {

@@ -12,8 +12,8 @@ import {
 } from 'yaml';
 import { IronwakeError } from '../errors.ts';
 import type { ProfileFinding } from './finding.ts';
-import { isMap, type Layer, type Origin, type PlainMap } from './merge.ts';
-import { checkProfileShape, PROFILE_NAME } from './schema.ts';
+import { isMap, type Layer, type Origin } from './merge.ts';
+import { checkProfileShape, checkTagShape, PROFILE_NAME, TAG_NAME } from './schema.ts';
 
 /** One file, read and of the right shape. Its parents are not looked up yet. */
 export interface LoadedProfile extends Layer {
@@ -21,6 +21,15 @@ export interface LoadedProfile extends Layer {
   /** The file's name as shown to people. */
   readonly file: string;
   readonly parents: readonly string[];
+  /** Laid over the parents and below the profile itself. */
+  readonly mixins: readonly string[];
+}
+
+/** The file of a tag: goes over the profile of every node that has the tag. */
+export interface LoadedTag extends Layer {
+  readonly name: string;
+  /** `tags/NAME.yaml` */
+  readonly file: string;
 }
 
 /** A file that cannot be used. `problems` holds everything that was found, the message the first of them. */
@@ -45,6 +54,7 @@ export interface PlacedFinding extends ProfileFinding, Origin {}
 
 /** `default.yaml:12:5`, as editors and terminals understand it. */
 export function placeOf(place: Origin): string {
+  if (place.line === 0) return place.file;
   return `${place.file}:${place.line}:${place.column}`;
 }
 
@@ -60,11 +70,44 @@ export function profileNameOf(file: string): string | undefined {
   return match?.[1];
 }
 
+/** The tag whose file this is (`tags/rack-a.yaml`), or undefined. */
+export function tagNameOf(file: string): string | undefined {
+  const match = /^tags\/([^./][^/]*)\.ya?ml$/.exec(file);
+  return match?.[1];
+}
+
 /**
  * @param file the file's name, shown in errors; without its extension it is the profile's name
  * @throws ProfileError `profile.yaml`, `profile.shape`, `profile.unknown-key`, `profile.clear-password` ..., naming file, line and column
  */
 export function readProfile(file: string, text: string): LoadedProfile {
+  const name = profileNameOf(file) ?? '';
+  if (!PROFILE_NAME.test(name)) {
+    throw wrongName(file, `'${name}' cannot be the name of a profile`, 'web-node.yaml');
+  }
+  const { body, originOf } = readLayer(file, text, checkProfileShape);
+  const { extends: parents, mixins, ...own } = body;
+  return { name, file, parents: namesIn(parents), mixins: namesIn(mixins), body: own, originOf };
+}
+
+/**
+ * @param file `tags/NAME.yaml`
+ * @throws ProfileError as `readProfile`
+ */
+export function readTag(file: string, text: string): LoadedTag {
+  const name = tagNameOf(file) ?? '';
+  if (!TAG_NAME.test(name)) throw wrongName(file, `'${name}' cannot be the name of a tag`, 'tags/rack-a.yaml');
+  return { name, file, ...readLayer(file, text, checkTagShape) };
+}
+
+function wrongName(file: string, message: string, example: string): ProfileError {
+  const remedy = `Name the file with lower-case letters, digits and hyphens, for example ${example}.`;
+  return new ProfileError([
+    { code: 'profile.name', severity: 'error', path: [], message, remedy, file, line: 1, column: 1 },
+  ]);
+}
+
+function readLayer(file: string, text: string, check: (body: unknown) => ProfileFinding[]): Layer {
   const lines = new LineCounter();
   const at = (offset: number): Origin => {
     const { line, col } = lines.linePos(offset);
@@ -73,11 +116,6 @@ export function readProfile(file: string, text: string): LoadedProfile {
   const fail = (code: string, offset: number, message: string, remedy: string): ProfileError =>
     new ProfileError([{ code, severity: 'error', path: [], message, remedy, ...at(offset) }]);
 
-  const name = profileNameOf(file) ?? '';
-  if (!PROFILE_NAME.test(name)) {
-    const remedy = 'Name the file with lower-case letters, digits and hyphens, for example web-node.yaml.';
-    throw fail('profile.name', 0, `'${name}' cannot be the name of a profile`, remedy);
-  }
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2', stringKeys: true });
   const syntax = document.errors[0] ?? document.warnings[0];
   if (syntax !== undefined) {
@@ -102,10 +140,9 @@ export function readProfile(file: string, text: string): LoadedProfile {
     throw fail('profile.yaml', 0, cause.message, 'Use fewer anchors and aliases; extends does the same more clearly.');
   }
   const originOf = (path: readonly string[]): Origin => at(offsetOf(document.contents, path));
-  throwErrors(checkProfileShape(body).map((found) => ({ ...found, ...originOf(found.path) })));
+  throwErrors(check(body).map((found) => ({ ...found, ...originOf(found.path) })));
   if (!isMap(body)) throw new Error('the shape was checked above');
-  const { extends: parents, ...own } = body;
-  return { name, file, parents: parentNames(parents), body: own as PlainMap, originOf };
+  return { body, originOf };
 }
 
 /** An alias (`*name`) without its anchor; the parser takes it and only the conversion would fail, without a place. */
@@ -121,7 +158,7 @@ function danglingAlias(document: Document.Parsed): Alias.Parsed | undefined {
   return found;
 }
 
-function parentNames(value: unknown): string[] {
+function namesIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }

@@ -7,6 +7,8 @@ import { checkNodeValuesShape } from './schema.ts';
 export interface NodeOverrides {
   readonly answer: PlainMap;
   readonly postInstall: PlainMap;
+  /** For templates. */
+  readonly values?: PlainMap;
 }
 
 /**
@@ -20,9 +22,11 @@ export function readNodeValues(values: unknown): NodeOverrides {
   }
   const map = isMap(values) ? values : {};
   const answer = mapOf(map.answer);
-  if (!isMap(map.network)) return { answer, postInstall: mapOf(map.postInstall) };
+  const others = { postInstall: mapOf(map.postInstall), ...(isMap(map.values) && { values: map.values }) };
+  if (!isMap(map.network)) return { answer, ...others };
   const network: PlainMap = { source: 'from-answer', ...map.network };
-  return { answer: mergeOver(answer, { network }), postInstall: mapOf(map.postInstall) };
+  // Still a layer: a null or `key+` in it is about what lies below.
+  return { answer: { ...answer, network: { ...mapOf(answer.network), ...network } }, ...others };
 }
 
 function mapOf(value: Plain | undefined): PlainMap {

@@ -1,11 +1,13 @@
 /** The profiles of a directory while the daemon runs: read at the start, read again when a file changes. */
 import { type FSWatcher, watch } from 'node:fs';
+import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { IronwakeError, messageOf } from '../errors.ts';
-import { directorySignature, readDirectory } from './directory.ts';
+import { directorySignature, readDirectory, TAGS } from './directory.ts';
 import { emptyLibrary, type Library, nextLibrary, type ProfileChecks, type ProfileProblem } from './library.ts';
+import type { LoadedTag } from './load.ts';
 import { nearest } from './nearest.ts';
-import type { ResolvedProfile } from './resolve.ts';
+import { canonicalJson, type ResolvedProfile } from './resolve.ts';
 
 /** An editor writes a file in several steps; the last one counts. */
 const DEBOUNCE_MS = 200;
@@ -20,7 +22,7 @@ export interface ProfileRegistryOptions {
 }
 
 export interface ProfileChange {
-  /** Names that are new, gone or different. */
+  /** Names that are new, gone or different; tags as `tags/NAME`. */
   readonly names: readonly string[];
   readonly problems: readonly ProfileProblem[];
 }
@@ -32,6 +34,7 @@ export class ProfileRegistry {
   #directoryProblem: ProfileProblem | undefined;
   #signature = '';
   #watcher: FSWatcher | undefined;
+  #tagsWatcher: FSWatcher | undefined;
   #cancelDebounce: (() => void) | undefined;
   #cancelPoll: (() => void) | undefined;
   #turn: Promise<void> = Promise.resolve();
@@ -77,6 +80,11 @@ export class ProfileRegistry {
     });
   }
 
+  /** The last good version of a tag's file; undefined for a tag that has none. */
+  tag(name: string): LoadedTag | undefined {
+    return this.#library.tags.get(name);
+  }
+
   /** By name. */
   list(): readonly ResolvedProfile[] {
     return [...this.#library.resolved.values()];
@@ -104,6 +112,7 @@ export class ProfileRegistry {
   close(): void {
     this.#closed = true;
     this.#watcher?.close();
+    this.#tagsWatcher?.close();
     this.#cancelDebounce?.();
     this.#cancelPoll?.();
     this.#listeners.clear();
@@ -126,6 +135,7 @@ export class ProfileRegistry {
     } catch (error) {
       this.#directoryProblem ??= this.#asProblem(error);
     }
+    if (!this.#closed) this.#watchTags();
     const names = changedNames(before, this.#library);
     if (this.#closed || (names.length === 0 && sameProblems(problemsBefore, this.problems()))) return;
     for (const listener of this.#listeners) listener({ names, problems: this.problems() });
@@ -153,6 +163,18 @@ export class ProfileRegistry {
     } catch {
       this.#watcher = undefined;
     }
+    this.#watchTags();
+  }
+
+  /** The directory of the tags may come and go: looked for again after each reading. */
+  #watchTags(): void {
+    this.#tagsWatcher?.close();
+    try {
+      this.#tagsWatcher = watch(join(this.#options.directory, TAGS), { persistent: false }, () => this.#changed());
+      this.#tagsWatcher.on('error', () => this.#tagsWatcher?.close());
+    } catch {
+      this.#tagsWatcher = undefined;
+    }
   }
 
   #changed(): void {
@@ -175,7 +197,16 @@ export class ProfileRegistry {
 
 function changedNames(before: Library, after: Library): string[] {
   const names = new Set([...before.resolved.keys(), ...after.resolved.keys()]);
-  return [...names].filter((name) => before.resolved.get(name)?.version !== after.resolved.get(name)?.version).sort();
+  const tags = new Set([...before.tags.keys(), ...after.tags.keys()]);
+  return [
+    ...[...names].filter((name) => before.resolved.get(name)?.version !== after.resolved.get(name)?.version),
+    ...[...tags].filter((name) => tagText(before, name) !== tagText(after, name)).map((name) => `${TAGS}/${name}`),
+  ].sort();
+}
+
+function tagText(library: Library, name: string): string | undefined {
+  const tag = library.tags.get(name);
+  return tag === undefined ? undefined : canonicalJson(tag.body);
 }
 
 function sameProblems(a: readonly ProfileProblem[], b: readonly ProfileProblem[]): boolean {

@@ -1,7 +1,17 @@
 /** From files to the profile that a run uses: parents looked up, layers merged, a version made of the content. */
 import { createHash } from 'node:crypto';
 import { type LoadedProfile, ProfileError } from './load.ts';
-import { isMap, mergeLayers, type Origin, type Origins, type Plain, type PlainMap } from './merge.ts';
+import {
+  isMap,
+  type Layer,
+  type Merged,
+  mergeLayers,
+  type Origin,
+  type Origins,
+  type Plain,
+  type PlainMap,
+  pointer,
+} from './merge.ts';
 import { nearest } from './nearest.ts';
 
 export interface InstallSettings {
@@ -25,6 +35,11 @@ export interface ResolvedProfile {
   /** Parameters by the name of the module. */
   readonly postInstall: Readonly<Record<string, PlainMap>>;
   readonly install: InstallSettings;
+  /** For templates, and what they must be; `types`, `pools` and `counters` as they stand in the file. */
+  readonly values: PlainMap;
+  readonly types: PlainMap;
+  readonly pools: PlainMap;
+  readonly counters: PlainMap;
   readonly origins: Origins;
 }
 
@@ -38,14 +53,58 @@ const INSTALL_DEFAULTS: InstallSettings = {
 type Lookup = (name: string) => LoadedProfile | undefined;
 
 /**
- * Parents in the order of `extends`, each with its own parents below it, then the profile itself on top.
+ * Parents in the order of `extends`, each with its own parents below it, then the mix-ins in the order of `mixins`, then the profile itself on
+ * top. A file that is reached several times is laid once, where it is reached first: what its heirs changed stays changed.
  * @param lookup the file of a name
  * @param names all names that there are, to suggest one
- * @throws ProfileError `profile.unknown-parent`, `profile.inheritance-loop`
+ * @throws ProfileError `profile.unknown-parent`, `profile.inheritance-loop`, `profile.append`
  */
 export function resolveProfile(profile: LoadedProfile, lookup: Lookup, names: Iterable<string>): ResolvedProfile {
-  const merged = mergeLayers(layersOf(profile, lookup, [...names], []));
-  return fromBody(profile.name, merged.body, merged.origins);
+  return profileOfLayers(profile.name, [...new Set(layersOf(profile, lookup, [...names], []))]);
+}
+
+/** @throws ProfileError `profile.append` where a layer appends to what is not a list */
+export function profileOfLayers(name: string, layers: readonly Layer[]): ResolvedProfile {
+  const merged = mergeLayers(layers);
+  refuseConflicts(merged);
+  return fromBody(name, merged.body, merged.origins);
+}
+
+function refuseConflicts({ conflicts }: Merged): void {
+  const [first, ...more] = conflicts.map(({ path, origin }) => ({
+    code: 'profile.append',
+    severity: 'error' as const,
+    path,
+    message: `'${(path.at(-1) ?? '').slice(0, 60)}+' appends to something that is not a list`,
+    remedy: 'Leave out the + to replace it.',
+    ...origin,
+  }));
+  if (first !== undefined) throw new ProfileError([first, ...more]);
+}
+
+/** A resolved profile as a layer that others go over. */
+export function layerOf(profile: ResolvedProfile): Layer {
+  const { description, product, release, values, types, pools, counters, answer, postInstall, install, origins } =
+    profile;
+  const body = { description, product, release, values, types, pools, counters, answer, postInstall, install };
+  return {
+    body: Object.fromEntries(
+      Object.entries(body).flatMap(
+        ([key, value]): Array<[string, Plain]> =>
+          value === undefined ? [] : [[key, key === 'install' ? { ...install } : (value as Plain)]],
+      ),
+    ),
+    originOf: (path) => nearestOrigin(origins, path) ?? { file: 'default of Ironwake', line: 0, column: 0 },
+  };
+}
+
+/** The place of a value, or of the nearest thing above it that has one. */
+export function nearestOrigin(origins: Origins, path: readonly string[]): Origin | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const origin = origins[pointer(path.slice(0, length))];
+    if (origin !== undefined) return origin;
+  }
+  return undefined;
 }
 
 function layersOf(
@@ -55,36 +114,46 @@ function layersOf(
   above: readonly string[],
 ): LoadedProfile[] {
   const chain = [...above, profile.name];
-  const parents = profile.parents.flatMap((parent) => {
-    const place: Origin = profile.originOf(['extends']);
+  const below = [
+    ...profile.parents.map((parent) => ({ parent, key: 'extends' })),
+    ...profile.mixins.map((parent) => ({ parent, key: 'mixins' })),
+  ];
+  const parents = below.flatMap(({ parent, key }) => {
+    const place: Origin = profile.originOf([key]);
     if (chain.includes(parent)) {
       const loop = [...chain.slice(chain.indexOf(parent)), parent].join(' -> ');
       throw new ProfileError([
         {
           code: 'profile.inheritance-loop',
           severity: 'error',
-          path: ['extends'],
+          path: [key],
           message: `The profiles extend each other in a circle: ${loop}`,
-          remedy: `Remove one of these from its 'extends'.`,
+          remedy: `Remove one of these from its '${key}'.`,
           ...place,
         },
       ]);
     }
     const loaded = lookup(parent);
-    if (loaded === undefined) throw unknownParent(parent, names, profile.name, place);
+    if (loaded === undefined) throw unknownParent(parent, names, profile.name, key, place);
     return layersOf(loaded, lookup, names, chain);
   });
   return [...parents, profile];
 }
 
-function unknownParent(parent: string, names: readonly string[], child: string, place: Origin): ProfileError {
+function unknownParent(
+  parent: string,
+  names: readonly string[],
+  child: string,
+  key: string,
+  place: Origin,
+): ProfileError {
   const others = names.filter((name) => name !== child);
   const close = nearest(parent, others);
   return new ProfileError([
     {
       code: 'profile.unknown-parent',
       severity: 'error',
-      path: ['extends'],
+      path: [key],
       message: `There is no profile '${parent.slice(0, 60)}' to extend`,
       remedy:
         close === undefined
@@ -102,14 +171,29 @@ function fromBody(name: string, body: PlainMap, origins: Origins): ResolvedProfi
   // The shape was checked when the file was read.
   const product = body.product as ResolvedProfile['product'];
   const release = typeof body.release === 'string' ? body.release : undefined;
+  const inputs = {
+    values: mapIn(body.values),
+    types: mapIn(body.types),
+    pools: mapIn(body.pools),
+    counters: mapIn(body.counters),
+  };
   const content = { product, release, answer, postInstall, install };
+  // What is not used does not count: a profile without templates keeps the version that it always had.
+  const used = Object.fromEntries(Object.entries(inputs).filter(([, map]) => Object.keys(map).length > 0));
   return {
     name,
-    version: createHash('sha256').update(canonicalJson(content)).digest('hex'),
+    version: createHash('sha256')
+      .update(canonicalJson({ ...content, ...used }))
+      .digest('hex'),
     description: typeof body.description === 'string' ? body.description : undefined,
     ...content,
+    ...inputs,
     origins,
   };
+}
+
+function mapIn(value: Plain | undefined): PlainMap {
+  return isMap(value) ? value : {};
 }
 
 function withoutNulls(map: PlainMap): PlainMap {

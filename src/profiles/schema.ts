@@ -2,8 +2,9 @@
 import { type TSchema, Type } from '@sinclair/typebox';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { ProfileFinding } from './finding.ts';
-import { isMap, isSecretReference } from './merge.ts';
+import { isMap, isSecretReference, type PlainMap } from './merge.ts';
 import { nearest } from './nearest.ts';
+import { VALUE_TYPES } from './value-types.ts';
 
 /** A profile's name is its file's name without `.yaml`. One that begins with `_` is only there to be extended. */
 export const PROFILE_NAME = /^_?[a-z0-9][a-z0-9-]{0,62}$/;
@@ -16,6 +17,11 @@ const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()
 const closed = { additionalProperties: false };
 const MapOfMaps = Type.Record(Type.String(), orNull(Type.Record(Type.String(), Type.Unknown())));
 
+const KernelArgs = Type.Array(
+  Type.String({ pattern: '^[!-~]{1,200}$', description: 'One word of printable ASCII for each entry.' }),
+  { maxItems: 32, description: "Words for the installer's kernel command line; most of them stay on the node." },
+);
+
 const InstallSchema = Type.Object(
   {
     expiresMinutes: Type.Optional(
@@ -23,39 +29,96 @@ const InstallSchema = Type.Object(
         Type.Integer({ minimum: 1, maximum: 10_080, description: 'An armed run ends after this; at most a week.' }),
       ),
     ),
-    kernelArgs: Type.Optional(
-      orNull(
-        Type.Array(
-          Type.String({ pattern: '^[!-~]{1,200}$', description: 'One word of printable ASCII for each entry.' }),
-          {
-            maxItems: 32,
-            description: "Words for the installer's kernel command line; most of them stay on the node.",
-          },
-        ),
-      ),
-    ),
+    kernelArgs: Type.Optional(orNull(KernelArgs)),
+    'kernelArgs+': Type.Optional(KernelArgs),
     release: Type.Optional(orNull(Type.Union([Type.Literal('auto'), Type.Literal('confirm')]))),
     allowSecretsInAnswer: Type.Optional(orNull(Type.Boolean())),
   },
   closed,
 );
 
+const VALUE_NAME = '^[A-Za-z][A-Za-z0-9_-]{0,62}\\+?$';
+const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
+const ValuesSchema = Type.Record(
+  Type.String({ pattern: VALUE_NAME }),
+  orNull(Type.Union([Scalar, Type.Array(Scalar, { maxItems: 100 })])),
+  {
+    ...closed,
+    description: 'Values for templates: {{values.NAME}}. A name is letters, digits, hyphens and underscores.',
+  },
+);
+
+const TypeSchema = Type.Object(
+  {
+    type: Type.Union(VALUE_TYPES.map((name) => Type.Literal(name))),
+    description: Type.Optional(Type.String({ maxLength: 500 })),
+    minimum: Type.Optional(Type.Integer()),
+    maximum: Type.Optional(Type.Integer()),
+    choices: Type.Optional(Type.Array(Scalar, { minItems: 1, maxItems: 100 })),
+    example: Type.Optional(Scalar),
+  },
+  {
+    ...closed,
+    description:
+      'type, and if wanted minimum, maximum, choices, description, and an example for checks without a node.',
+  },
+);
+
+const PoolSchema = Type.Object(
+  {
+    range: Type.String({
+      maxLength: 60,
+      description: 'First and last address, 192.0.2.20-192.0.2.99, or a network, 192.0.2.0/24.',
+    }),
+    except: Type.Optional(Type.Array(Type.String({ maxLength: 60 }), { maxItems: 1000 })),
+  },
+  { ...closed, description: 'range, and if wanted except: a list of addresses that nobody may get.' },
+);
+
+const CounterSchema = Type.Object(
+  {
+    from: Type.Optional(Type.Integer({ minimum: 0, maximum: 999_999_999 })),
+    to: Type.Optional(Type.Integer({ minimum: 0, maximum: 999_999_999 })),
+    width: Type.Optional(Type.Integer({ minimum: 1, maximum: 9, description: 'Digits; zeros go before.' })),
+  },
+  { ...closed, description: 'from (1), to (9999) and width; {} is a counter from 1.' },
+);
+const named = <T extends TSchema>(schema: T, description: string) =>
+  Type.Record(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]{0,62}$' }), orNull(schema), { ...closed, description });
+
+/** What a layer over a profile can say: a tag's file, and most of a profile. */
+const LayerProperties = {
+  description: Type.Optional(orNull(Type.String({ maxLength: 500 }))),
+  values: Type.Optional(orNull(ValuesSchema)),
+  answer: Type.Optional(orNull(MapOfMaps)),
+  postInstall: Type.Optional(orNull(MapOfMaps)),
+  install: Type.Optional(orNull(InstallSchema)),
+};
+
 export const ProfileSchema = Type.Object(
   {
-    description: Type.Optional(orNull(Type.String({ maxLength: 500 }))),
+    ...LayerProperties,
     extends: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 16 })])),
+    mixins: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 16 })])),
+    types: Type.Optional(orNull(named(TypeSchema, 'What a value must be, by its name.'))),
+    pools: Type.Optional(
+      orNull(named(PoolSchema, 'Ranges of which each node gets an address of its own: {{pool.NAME}}.')),
+    ),
+    counters: Type.Optional(
+      orNull(named(CounterSchema, 'Numbers of which each node gets one of its own: {{counter.NAME}}.')),
+    ),
     product: Type.Optional(
       orNull(Type.Union([Type.Literal('pve'), Type.Literal('pbs'), Type.Literal('pmg'), Type.Literal('pdm')])),
     ),
     release: Type.Optional(
       orNull(Type.String({ pattern: '^\\d{1,3}\\.\\d{1,3}$', description: 'Write it as text, in quotes: "9.2".' })),
     ),
-    answer: Type.Optional(orNull(MapOfMaps)),
-    postInstall: Type.Optional(orNull(MapOfMaps)),
-    install: Type.Optional(orNull(InstallSchema)),
   },
   { ...closed, title: 'Ironwake profile' },
 );
+
+/** `tags/NAME.yaml`: goes over the profile of every node that has the tag. */
+export const TagSchema = Type.Object(LayerProperties, { ...closed, title: 'Ironwake tag' });
 
 /** Values of one node that go over its profile; `network` is short for `answer.network` with a static address. */
 export const NodeValuesSchema = Type.Object(
@@ -71,19 +134,26 @@ export const NodeValuesSchema = Type.Object(
         closed,
       ),
     ),
+    values: Type.Optional(ValuesSchema),
     answer: Type.Optional(MapOfMaps),
     postInstall: Type.Optional(MapOfMaps),
   },
   { ...closed, title: 'Values of a node' },
 );
 
-let validators: { readonly profile: ValidateFunction; readonly values: ValidateFunction } | undefined;
+let validators:
+  | { readonly profile: ValidateFunction; readonly tag: ValidateFunction; readonly values: ValidateFunction }
+  | undefined;
 
 /** Compiled when first needed: a command that reads no profile does not pay for it. */
 function compiled(): NonNullable<typeof validators> {
   if (validators === undefined) {
     const ajv = new Ajv({ allErrors: true, strict: true, verbose: true });
-    validators = { profile: ajv.compile(ProfileSchema), values: ajv.compile(NodeValuesSchema) };
+    validators = {
+      profile: ajv.compile(ProfileSchema),
+      tag: ajv.compile(TagSchema),
+      values: ajv.compile(NodeValuesSchema),
+    };
   }
   return validators;
 }
@@ -91,13 +161,35 @@ function compiled(): NonNullable<typeof validators> {
 /** What is wrong with the shape of a profile, and values that have no place in one. */
 export function checkProfileShape(body: unknown): ProfileFinding[] {
   if (!isMap(body)) return [notAMap('A profile is a map', 'Begin with a line such as "answer:".')];
-  return [...shapeFindings(compiled().profile, body), ...misplaced(body, ['answer'])];
+  return [...shapeFindings(compiled().profile, body), ...appends(body, []), ...misplaced(body, ['answer'])];
+}
+
+/** The same for the file of a tag. */
+export function checkTagShape(body: unknown): ProfileFinding[] {
+  if (!isMap(body)) return [notAMap('A tag is a map', 'Begin with a line such as "answer:".')];
+  return [...shapeFindings(compiled().tag, body), ...appends(body, []), ...misplaced(body, ['answer'])];
 }
 
 /** The same for the values of a node. */
 export function checkNodeValuesShape(values: unknown): ProfileFinding[] {
   if (!isMap(values)) return [notAMap('The values of a node are a map', 'Write for example { "network": { ... } }.')];
-  return [...shapeFindings(compiled().values, values), ...misplaced(values, ['answer'])];
+  return [...shapeFindings(compiled().values, values), ...appends(values, []), ...misplaced(values, ['answer'])];
+}
+
+/** `key+` appends a list, and it is clear to what. */
+function appends(map: PlainMap, path: readonly string[]): ProfileFinding[] {
+  return Object.entries(map).flatMap(([key, value]) => {
+    const at = [...path, key];
+    if (isMap(value)) return appends(value, at);
+    if (key.length < 2 || !key.endsWith('+')) return [];
+    const target = key.slice(0, -1);
+    const name = target.slice(0, 60);
+    if (!Array.isArray(value)) {
+      return [shape(at, `'${name}+' appends to a list, and this is none`, `Write a list, or '${name}' without the +.`)];
+    }
+    if (!Object.hasOwn(map, target)) return [];
+    return [shape(at, `'${name}' and '${name}+' stand side by side`, `Write all of it under '${name}'.`)];
+  });
 }
 
 function notAMap(message: string, remedy: string): ProfileFinding {
@@ -198,7 +290,11 @@ function misplaced(body: unknown, path: readonly string[]): ProfileFinding[] {
   for (const key of Object.keys(global)) {
     const value = global[key];
     const at = [...path, 'global', key];
-    if (key.replaceAll('_', '-') === 'root-password' && value !== null && !isSecretReference(value)) {
+    if (
+      key.replaceAll('_', '-').replace(/\+$/, '') === 'root-password' &&
+      value !== null &&
+      !isSecretReference(value)
+    ) {
       findings.push({
         code: 'profile.clear-password',
         severity: 'error',

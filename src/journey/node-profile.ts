@@ -1,0 +1,89 @@
+/** The profile of one node as it is at this moment: tags, values and templates worked in, with the numbers that the node holds of its pools. */
+import { IronwakeError } from '../errors.ts';
+import type { Node } from '../nodes/node.ts';
+import { isMap } from '../profiles/merge.ts';
+import { heldNumbers, neededPools, profileForNode, renderProfile } from '../profiles/node-profile.ts';
+import { addressNumberOf, type Pool } from '../profiles/pools.ts';
+import type { ResolvedProfile } from '../profiles/resolve.ts';
+import type { Journey } from './journey.ts';
+import type { ClaimRequest, Repositories } from './ports.ts';
+
+/** A number of a pool or counter that the node holds, or would get. */
+export interface Holding {
+  readonly kind: Pool['kind'];
+  readonly name: string;
+  /** As templates print it. */
+  readonly value: string;
+}
+
+export interface NodeProfile {
+  readonly profile: ResolvedProfile;
+  readonly holdings: readonly Holding[];
+}
+
+/**
+ * @param how `take`: the node holds the numbers from now on. `look`: what it would get, nothing is taken
+ * @throws ProfileError (`profile.*`) and IronwakeError `node.values`, `profile.unknown`, `pool.exhausted`
+ */
+export async function nodeProfileOf(
+  journey: Journey,
+  repositories: Pick<Repositories, 'nodes' | 'claims'>,
+  node: Node,
+  how: 'take' | 'look',
+): Promise<NodeProfile> {
+  const { profiles, clock } = journey;
+  const merged = profileForNode(profiles.require(node.profile), (name) => profiles.tag(name), node);
+  const pools = neededPools(merged);
+  const inUse = pools.some(({ kind }) => kind === 'pool')
+    ? await addressesInUse(journey, repositories, node, merged)
+    : [];
+  const held: Array<{ readonly pool: Pool; readonly number: number }> = [];
+  for (const pool of pools) {
+    const { name, scope, from, to } = pool;
+    const except = pool.kind === 'pool' ? [...pool.except, ...inUse] : pool.except;
+    const request: ClaimRequest = { nodeId: node.id, scope, pool: name, from, to, except, at: clock.now() };
+    const number = await repositories.claims[how === 'take' ? 'take' : 'peek'](request);
+    if (number === undefined) throw exhausted(pool, node);
+    held.push({ pool, number });
+  }
+  return {
+    profile: renderProfile(merged, node, heldNumbers(held)),
+    holdings: held.map(({ pool, number }) => ({ kind: pool.kind, name: pool.name, value: pool.print(number) })),
+  };
+}
+
+function exhausted({ kind, name, from, to, print }: Pool, node: Node): IronwakeError {
+  const what = kind === 'pool' ? 'address' : 'number';
+  return new IronwakeError({
+    kind: 'conflict',
+    code: 'pool.exhausted',
+    field: `${kind}s.${name}`,
+    message: `${kind} '${name}' (${print(from)} to ${print(to)}) has no free ${what} for ${node.fqdn}`,
+    remedy: 'Make its range larger in the profile, or remove nodes that are gone: ironwake node rm.',
+  });
+}
+
+/** Addresses that a pool must not give: fixed ones of other nodes, our own, and those that the profile itself names. */
+async function addressesInUse(
+  journey: Journey,
+  { nodes }: Pick<Repositories, 'nodes'>,
+  node: Node,
+  profile: ResolvedProfile,
+): Promise<number[]> {
+  const others = (await nodes.list()).filter(({ id }) => id !== node.id);
+  const own = isMap(profile.answer.network) ? profile.answer.network : {};
+  const texts: unknown[] = [
+    ...others.flatMap(({ values }) => [
+      cidrIn(values.network),
+      cidrIn(isMap(values.answer) ? values.answer.network : {}),
+    ]),
+    ...journey.segments().map(({ address }) => address),
+    own.gateway,
+    own.dns,
+  ];
+  return texts.map(addressNumberOf).filter((number) => number !== undefined);
+}
+
+function cidrIn(network: unknown): unknown {
+  return isMap(network) ? network.cidr : undefined;
+}
