@@ -6,7 +6,7 @@ import type { View } from './view.ts';
 /** Which table of options belongs to a file system. */
 const OPTIONS: Readonly<Record<string, string>> = { ext4: 'lvm', xfs: 'lvm', zfs: 'zfs', btrfs: 'btrfs' };
 
-const MINIMUM_DISKS: Readonly<Record<string, number>> = {
+export const MINIMUM_DISKS: Readonly<Record<string, number>> = {
   raid0: 1,
   raid1: 2,
   raid10: 4,
@@ -20,12 +20,12 @@ function filesystem(view: View): string | undefined {
 }
 
 /** The RAID level of the chosen file system in lower case, if it has one. */
-function raidLevel(view: View): string | undefined {
+export function raidLevel(view: View): string | undefined {
   const kind = filesystem(view);
   return kind === 'zfs' || kind === 'btrfs' ? view.text(`disk-setup.${kind}.raid`)?.toLowerCase() : undefined;
 }
 
-function takesOneDisk(view: View): boolean {
+export function takesOneDisk(view: View): boolean {
   return OPTIONS[filesystem(view) ?? ''] === 'lvm';
 }
 

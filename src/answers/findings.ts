@@ -90,7 +90,6 @@ export const FINDING_KINDS = {
   'answer.unwise-password': unwise,
   'answer.unwise-clear-password': unwise,
   'answer.unwise-local-mail': unwise,
-  'answer.unwise-reboot': unwise,
 } as const satisfies Record<string, FindingKind>;
 
 export type FindingCode = keyof typeof FINDING_KINDS;

@@ -27,3 +27,79 @@ function bracketsClose(glob: string): boolean {
   }
   return true;
 }
+
+type Token = { readonly kind: 'any' | 'one' } | { readonly kind: 'literal'; readonly char: string } | ClassToken;
+
+interface ClassToken {
+  readonly kind: 'class';
+  readonly negated: boolean;
+  readonly ranges: ReadonlyArray<readonly [string, string]>;
+}
+
+/** Whether a text matches a glob that compiles. A `**` counts as `*`, which crosses slashes as well. */
+export function matchesGlob(glob: string, text: string): boolean {
+  const tokens = tokensOf(glob);
+  const chars = [...text];
+  let token = 0;
+  let at = 0;
+  let star = -1;
+  let resume = 0;
+  // Greedy with one place to come back to: no glob takes longer than tokens times characters.
+  while (at < chars.length) {
+    const wanted = tokens[token];
+    if (wanted?.kind === 'any') {
+      star = token++;
+      resume = at;
+    } else if (wanted !== undefined && takes(wanted, chars[at] ?? '')) {
+      token++;
+      at++;
+    } else if (star !== -1) {
+      token = star + 1;
+      at = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (tokens[token]?.kind === 'any') token++;
+  return token === tokens.length;
+}
+
+function takes(token: Token, char: string): boolean {
+  switch (token.kind) {
+    case 'any':
+    case 'one':
+      return true;
+    case 'literal':
+      return token.char === char;
+    case 'class':
+      return token.ranges.some(([from, to]) => char >= from && char <= to) !== token.negated;
+  }
+}
+
+function tokensOf(glob: string): Token[] {
+  const tokens: Token[] = [];
+  const chars = [...glob];
+  for (let i = 0; i < chars.length; i++) {
+    const char = chars[i] ?? '';
+    if (char === '*') {
+      if (tokens.at(-1)?.kind !== 'any') tokens.push({ kind: 'any' });
+    } else if (char === '?') tokens.push({ kind: 'one' });
+    else if (char === '[') {
+      const negated = chars[i + 1] === '!';
+      const first = negated ? i + 2 : i + 1;
+      const end = chars.indexOf(']', first + 1);
+      if (end === -1) return [{ kind: 'literal', char: '' }];
+      const ranges: Array<readonly [string, string]> = [];
+      for (let j = first; j < end; j++) {
+        const from = chars[j] ?? '';
+        if (chars[j + 1] === '-' && j + 2 < end) {
+          ranges.push([from, chars[j + 2] ?? '']);
+          j += 2;
+        } else ranges.push([from, from]);
+      }
+      tokens.push({ kind: 'class', negated, ranges });
+      i = end;
+    } else tokens.push({ kind: 'literal', char });
+  }
+  return tokens;
+}

@@ -9,7 +9,25 @@ import { isTable, type Table } from './view.ts';
  * @throws Error if a control character got as far as here: a defect of ours, since validation refuses them
  */
 export function serialiseAnswer(answer: Table): string {
-  const toml = stringify(inOrder(answer));
+  return tomlOf(inOrder(answer));
+}
+
+/**
+ * The same answer as JSON, for releases that take it.
+ * @throws Error as `serialiseAnswer`
+ */
+export function serialiseAnswerAsJson(answer: Table): string {
+  return `${JSON.stringify(inOrder(answer), (_key, value: unknown) => {
+    if (typeof value === 'string' && value.search(UNPRINTABLE) !== -1) {
+      throw new Error('a control character reached the serialiser');
+    }
+    return value;
+  })}\n`;
+}
+
+/** TOML of a value whose keys are in order already. */
+export function tomlOf(answer: Table): string {
+  const toml = stringify(answer);
   for (const line of toml.split('\n')) {
     if (line.search(UNPRINTABLE) !== -1) throw new Error('a control character reached the serialiser');
   }

@@ -45,9 +45,9 @@ export function readString(text: string, at: number, severalLines: boolean): Rea
     }
     if (char === quote) return { value, end: i + 1 };
     if (char === '\\' && quote === '"') {
-      const escape = readEscape(text, i);
-      value += escape.value;
-      i = escape.end;
+      const escaped = readEscape(text, i);
+      value += escaped.value;
+      i = escaped.end;
       continue;
     }
     if (isForbidden(text.charCodeAt(i))) throw new Unreadable('syntax', 'There is a control character in the text', i);
@@ -79,9 +79,9 @@ function readLong(text: string, at: number, quote: string): Read {
         i += continued[0].length;
         continue;
       }
-      const escape = readEscape(text, i);
-      value += escape.value;
-      i = escape.end;
+      const escaped = readEscape(text, i);
+      value += escaped.value;
+      i = escaped.end;
       continue;
     }
     if (text.startsWith('\r\n', i)) {

@@ -2,7 +2,7 @@
  * The commands, their words and options. What each does is imported when it runs: `--help` answers at once, and `node list` does not pay for
  * the daemon.
  */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { IronwakeError, messageOf } from '../errors.ts';
 import type { Session } from './session.ts';
@@ -68,6 +68,7 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   addNode(program, remote);
   addMedia(program, remote);
   addSecret(program, remote);
+  addAnswer(program, io, done);
   remote(program, 'explain <MAC>', 'what this machine would be offered, and why', async (session, args) =>
     (await import('./overview.ts')).explain(session, args),
   );
@@ -145,6 +146,46 @@ function addSecret(program: Command, remote: Remote): void {
   ).option('--file <FILE>', 'read the value from this file');
   remote(secret, 'list', 'names and ages', async (session) => (await commands()).list(session));
   remote(secret, 'rm <NAME>', 'remove it', async (session, args) => (await commands()).remove(session, args));
+}
+
+/** Without a daemon. The releases and products stand here as well, so that help and refusal of a wrong one need no core. */
+function addAnswer(program: Command, io: Io, done: (status: ExitStatus) => void): void {
+  const answer = program.command('answer').description('answer files of the automated installer');
+  const commands = () => import('./answer.ts');
+  const release = (flag: string, text: string) =>
+    new Option(`${flag} <RELEASE>`, text).choices(['8.2', '8.3', '8.4', '9.0', '9.1', '9.2']);
+  const product = () =>
+    new Option('--product <PRODUCT>', 'the product that is installed')
+      .choices(['pve', 'pbs', 'pmg', 'pdm'])
+      .default('pve');
+  const validate = answer
+    .command('validate <FILE...>')
+    .description('say what the installer of a release says; - is standard input')
+    .addOption(release('--release', 'the release whose verdict counts').default('9.2'))
+    .addOption(product())
+    .option('--strict', 'our own errors count as well')
+    .option('--json', 'print an array of {file, accepted, findings}')
+    .option('--machine <FACTS>', 'check against this machine: a saved system information or webhook document')
+    .option('--severity <CODE=LEVEL>', 'weigh a finding of ours as error, warning or off; may be repeated', collect);
+  validate.action(async () => done(await (await commands()).validate(io, validate.args, validate.opts())));
+  const convert = answer
+    .command('convert <FILE>')
+    .description('rewrite an answer for another release')
+    .addOption(release('--to', 'the release to write for').makeOptionMandatory())
+    .addOption(product())
+    .addOption(new Option('--format <FORMAT>', 'what to print').choices(['toml', 'json']).default('toml'));
+  convert.action(async () => done(await (await commands()).convert(io, convert.args, convert.opts())));
+  const explain = answer
+    .command('explain <KEY>')
+    .description("what a key, or a finding's code, means")
+    .option('--json', 'print it as JSON');
+  explain.action(async () => done((await commands()).explain(io, explain.args, explain.opts())));
+  const schema = answer
+    .command('schema')
+    .description('JSON Schema for editors')
+    .addOption(release('--release', 'the release').default('9.2'))
+    .addOption(product());
+  schema.action(async () => done((await commands()).schema(io, schema.opts())));
 }
 
 function addServe(program: Command, io: Io, done: (status: ExitStatus) => void): void {

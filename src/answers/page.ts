@@ -1,0 +1,76 @@
+/** docs/answer-file.md, made from the key table and the catalogue of findings. */
+import { ANSWER_RELEASES } from './dialect.ts';
+import { explainFinding, explainKey } from './explain.ts';
+import { FINDING_KINDS } from './findings.ts';
+import { ANSWER_KEYS, isInRelease, SECTIONS, sectionSince } from './keys.ts';
+
+const cell = (text: string): string => text.replaceAll('|', '\\|');
+
+function keyTable(section: (typeof SECTIONS)[number]): string {
+  const rows = ANSWER_KEYS.filter((entry) => entry.section === section).map((entry) => {
+    const { text, type, values, required, range, rules, products, spelling, example } = explainKey(entry);
+    const kind = values === null ? type : values.map((value) => `\`${value}\``).join(' ');
+    const bounds = range === null ? '' : `; ${range}`;
+    const known = ANSWER_RELEASES.filter((release) => isInRelease(entry, release));
+    const releases = known.length === ANSWER_RELEASES.length ? 'all' : `${known[0]} on`;
+    const needed =
+      required === 'no' ? (entry.default ?? '') : required === 'yes' ? '**required**' : `**required** ${required}`;
+    const only = products === null ? '' : ` Only ${products.join(', ')}.`;
+    return `| \`${entry.key}\` | ${cell(kind)}${bounds} | ${cell(needed)} | ${releases} | ${rules.join(', ')} | \`${cell(example)}\` | ${cell(text)}${only}${spelling === 'this one only' ? '' : ` (${spelling})`} |`;
+  });
+  return [
+    `### [${section}]`,
+    '',
+    `${sectionSince(section) === '8.2' ? 'In all releases.' : `From ${sectionSince(section)} on.`}`,
+    '',
+    '| key | type, values | default | releases | rules | example | meaning |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+function findingTable(): string {
+  const rows = Object.keys(FINDING_KINDS).map((code) => {
+    const explained = explainFinding(code);
+    return `| \`${code}\` | ${explained?.severity ?? ''} | ${explained?.judge ?? ''} | ${cell(explained?.text ?? '')} |`;
+  });
+  return ['| code | severity | who says so | meaning |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
+}
+
+export function answerPage(): string {
+  return `# The answer file
+
+<!-- Made by scripts/answer-page.ts from src/answers/keys.ts; change it there. -->
+
+Every section and key that the official automated installer knows, from 8.2 to 9.2. An unknown key or section is fatal to every release. The same
+table makes the checks, the serialiser and the JSON Schemas in [schemas/](schemas/), which a daemon also serves at
+\`GET /api/v1/schemas/answer?release=9.2&product=pve\`.
+
+    npx ironwake answer validate answer.toml --release 9.2
+    npx ironwake answer convert --to 8.4 answer.toml
+    npx ironwake answer explain disk-setup.zfs.raid
+
+*Releases* are those of Proxmox VE; Backup Server 3.4 / 4.0 / 4.1 / 4.2 carry the installers of 8.4 / 9.0 / 9.1 / 9.2, Mail Gateway 9.0 / 9.1
+those of 9.0 / 9.2, Datacenter Manager 1.0 / 1.1 those of 9.1 / 9.2. A whole installation by the daemon needs 8.4 or newer: 8.2 and 8.3
+spell their keys with underscores and know neither \`reboot-mode\` nor a host name from DHCP, so for them answers are checked and converted only.
+
+## Verdict and findings
+
+\`validate\` prints \`FILE: accepted\` or \`FILE: rejected CODE PATH ...\`, one line a file, and exits with 0 when all are accepted, 1 when one is rejected,
+2 when one cannot be read. *Accepted* is what the official installer of that release says when it parses and checks the file (with \`--machine\` also when
+it meets the machine). Our own findings go to standard error; with \`--strict\` those of severity *error* count as well.
+\`--severity CODE=error|warning|off\` raises or lowers them; what the installer refuses stays refused.
+
+${findingTable()}
+## Keys
+
+${SECTIONS.map(keyTable).join('\n')}
+## Known differences from the official parser
+
+- A table written as a list of its values in order (\`lvm = [100.0, ...]\`) and a value written as a table (\`filesystem = { ext4 = {} }\`) are taken by the
+  installer's library and refused here. Nobody writes them.
+- raid10 with an odd number of listed disks is refused by installer packages from 9.2.6 on; images of 9.2 carry an older one, so here it is our own finding.
+- Time zones are those of tz 2025b; a zone that came later is unknown here.
+`;
+}
