@@ -55,7 +55,17 @@ export function namesOf(text: string): ReadonlyArray<readonly string[]> {
   });
 }
 
+/** C0, DEL, C1, the two Unicode line separators and halves of surrogate pairs: nothing that a name or address has. */
+const UNPRINTABLE =
+  /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+
+const CONTROL: TemplateFault = {
+  message: 'The template has or gives a text with a control character',
+  remedy: 'Look at the values that it names, and write the template in one line.',
+};
+
 function parse(text: string): hbs.AST.Program {
+  if (UNPRINTABLE.test(text)) throw new TemplateError(CONTROL);
   try {
     return Handlebars.parse(text);
   } catch {
@@ -118,10 +128,6 @@ export function namesIn(facts: TemplateFacts): TemplateNames {
   ]);
 }
 
-/** C0, DEL, C1, the two Unicode line separators and halves of surrogate pairs: nothing that a name or address has. */
-const UNPRINTABLE =
-  /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
-
 /**
  * The text with every name replaced. Never holds a control character.
  * @throws TemplateError for an unknown name, a syntax error, a control character in the result
@@ -143,12 +149,7 @@ export function renderTemplate(text: string, facts: TemplateFacts): string {
     pool: facts.pool,
     counter: facts.counter,
   });
-  if (UNPRINTABLE.test(rendered)) {
-    throw new TemplateError({
-      message: 'The template gives a text with a control character',
-      remedy: 'Look at the values that it names, and write the template in one line.',
-    });
-  }
+  if (UNPRINTABLE.test(rendered)) throw new TemplateError(CONTROL);
   return rendered;
 }
 
