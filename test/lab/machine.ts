@@ -86,6 +86,8 @@ export class Machine {
       ...['-device', 'virtio-blk-pci,drive=disk,bootindex=2'],
       ...(uefi
         ? [
+            // Its attempts over IPv6, which this lab does not have, cost a minute of every boot.
+            ...['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n'],
             ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${OVMF_CODE}`],
             ...['-drive', `if=pflash,unit=1,format=raw,file=${this.#vars}`],
           ]
