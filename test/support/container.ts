@@ -177,14 +177,28 @@ mount -t overlay overlay -o "lowerdir=$3,upperdir=$2/upper,workdir=$2/work" "$2/
 code=133
 while [ "$code" = 133 ]; do
   code=0
-  systemd-nspawn --quiet --register=no --keep-unit --console=pipe --resolv-conf=off --timezone=off --link-journal=no \\
+  setpriv --pdeathsig KILL systemd-nspawn --quiet --register=no --keep-unit --console=pipe --resolv-conf=off --timezone=off --link-journal=no \\
     --network-namespace-path="/run/netns/$1" --machine="$4" -D "$2/root" --boot || code=$?
 done
 exit "$code"`;
     const log = openSync(join(directory, 'console.log'), 'w');
     const child = spawn(
-      'unshare',
-      ['-m', 'bash', '-c', script, 'container', id, directory, root, options.name ?? 'node1'],
+      // A test that is killed takes its containers along.
+      'setpriv',
+      [
+        '--pdeathsig',
+        'KILL',
+        'unshare',
+        '-m',
+        'bash',
+        '-c',
+        script,
+        'container',
+        id,
+        directory,
+        root,
+        options.name ?? 'node1',
+      ],
       { stdio: ['ignore', log, log] },
     );
     const container = new Container({ address, hostAddress, release: options.release, id, directory, process: child });
