@@ -100,9 +100,9 @@ async function lookAt(segment: Segment, around: Surroundings): Promise<Finding[]
   const [offers, ownDhcp, ownTftp] = await Promise.all([
     askNetwork(segment, kernel, { ownAddresses, loaders: loaders.present, canHear }),
     running && told.nodes !== undefined ? checkOwnDhcp(segment, told.nodes, canHear) : undefined,
-    running && ports.tftp !== 0 ? checkOwnTftp(segment, ports.tftp, config.tftprootDir, loaders.present) : undefined,
+    running && ports.tftp !== 0 ? checkOwnTftp(segment, ports.tftp, config.tftprootDir, loaders.present) : [],
   ]);
-  return [...firewall.findings, ...offers, ownDhcp, ownTftp].filter((finding) => finding !== undefined);
+  return [...firewall.findings, ...offers, ...(ownDhcp === undefined ? [] : [ownDhcp]), ...ownTftp];
 }
 
 async function askNetwork(

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodeSummary } from '../api/schemas.ts';
+import { messageOf, systemCode } from '../errors.ts';
 import type { Segment } from '../net/segment.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { runForeign } from './tool.ts';
@@ -115,22 +116,35 @@ export function judgeOwnOffers(
   return ok('own dhcp', 'own-dhcp.answers', `our own DHCP answers the registered machine ${mac} ${where}`);
 }
 
-/** @param loaders names of staged files, best first */
+/** Fetches every staged loader. @param loaders names of files in `tftproot` */
 export async function checkOwnTftp(
   segment: Segment,
   port: number,
   tftproot: string,
   loaders: readonly string[],
-): Promise<Finding> {
-  const [file] = loaders;
-  if (file === undefined)
+): Promise<readonly Finding[]> {
+  if (loaders.length === 0)
+    return [
+      warning(
+        'own tftp',
+        'own-tftp.nothing-staged',
+        'our own TFTP was not asked: no boot loader is staged',
+        'Stage them: npm run setup.',
+      ),
+    ];
+  return Promise.all(loaders.map((file) => fetchLoader(segment, port, tftproot, file)));
+}
+
+async function fetchLoader(segment: Segment, port: number, tftproot: string, file: string): Promise<Finding> {
+  const path = join(tftproot, file);
+  const staged = await readFile(path).catch((error: unknown) => systemCode(error) ?? messageOf(error));
+  if (typeof staged === 'string')
     return warning(
       'own tftp',
-      'own-tftp.nothing-staged',
-      'our own TFTP was not asked: no boot loader is staged',
-      'Stage them: npm run setup.',
+      'own-tftp.unreadable',
+      `our own TFTP was not asked for ${file}: ${path} cannot be read here (${staged})`,
+      'Run it as root: sudo npx ironwake doctor.',
     );
-  const staged = await readFile(join(tftproot, file));
   if (staged.length >= TFTP2_MAX_BYTES)
     return ok('own tftp', 'own-tftp.too-large', `our own TFTP was not asked: ${file} is too large for the client`);
   const fetched = await runForeign('tftp-client', [segment.address, String(port), file], TFTP_LIMIT_MS);
@@ -148,7 +162,7 @@ export async function checkOwnTftp(
   return problem(
     'own tftp',
     'own-tftp.differs',
-    `our own TFTP delivers ${where} with other content than ${join(tftproot, file)} (${bytes} and ${staged.length} bytes)`,
+    `our own TFTP delivers ${where} with other content than ${path} (${bytes} and ${staged.length} bytes)`,
     'Is the daemon started with another --tftproot? Then say the same configuration here (--config).',
   );
 }
