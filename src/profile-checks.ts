@@ -1,4 +1,5 @@
 /** The checks of other rooms that a profile must pass before it may replace the last good one. Part of the composition. */
+import { dialectFor } from './answers/dialect.ts';
 import { checkProfileAnswer } from './answers/profile-check.ts';
 import { IronwakeError } from './errors.ts';
 import { withSecrets } from './journey/secrets.ts';
@@ -7,20 +8,34 @@ import type { ProfileFinding } from './profiles/finding.ts';
 import type { ProfileChecks } from './profiles/library.ts';
 import type { ResolvedProfile } from './profiles/resolve.ts';
 
-export function checksOfProfiles(): ProfileChecks {
-  return [(profile) => checkProfileAnswer(profile), checkPlan];
+/** @param release check against this release instead of the one that the profile names */
+export function checksOfProfiles(release?: string): ProfileChecks {
+  return [(profile) => checkAnswer(profile, release), (profile) => checkPlan(profile, release)];
 }
 
-/** The release that a profile without one is checked against: the newest that the modules know. */
-const NEWEST_RELEASE = '9.2';
+/** The release that a profile without one is checked against: the newest of its product that the modules know. */
+const NEWEST_RELEASE = { pve: '9.2', pbs: '4.2', pmg: '9.1', pdm: '1.1' } as const;
+
+function checkAnswer(profile: ResolvedProfile, release: string | undefined): ProfileFinding[] {
+  if (release === undefined) return checkProfileAnswer(profile);
+  const product = profile.product ?? 'pve';
+  try {
+    return checkProfileAnswer(profile, { dialect: dialectFor(release, product), product });
+  } catch (error) {
+    if (!(error instanceof IronwakeError)) throw error;
+    const { code, message, remedy } = error;
+    return [{ code, severity: 'error', path: ['release'], message, remedy }];
+  }
+}
 
 /** Builds the plan as an armed run would. Values of secrets are not needed for that, so a stand-in takes their place. */
-function checkPlan(profile: ResolvedProfile): ProfileFinding[] {
+function checkPlan(profile: ResolvedProfile, release: string | undefined): ProfileFinding[] {
+  const product = profile.product ?? 'pve';
   try {
     buildPlan({
       postInstall: withSecrets(profile.postInstall, () => 'stand-in-for-a-secret'),
-      product: profile.product ?? 'pve',
-      release: profile.release ?? NEWEST_RELEASE,
+      product,
+      release: release ?? profile.release ?? NEWEST_RELEASE[product],
     });
     return [];
   } catch (error) {
