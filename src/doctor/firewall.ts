@@ -58,7 +58,9 @@ export function judgeFirewall(
           'firewall',
           'firewall.unknown',
           `the packet filter could not be looked at (${refused.reason})`,
-          'Run it as root: sudo npx ironwake doctor.',
+          /permi|root/i.test(refused.reason)
+            ? 'Run it as root: sudo npx ironwake doctor.'
+            : 'Look yourself: sudo nft list ruleset, sudo iptables-save.',
         ),
       ],
       canHear: true,

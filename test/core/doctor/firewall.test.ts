@@ -291,6 +291,10 @@ test('what cannot be told is said', async (t) => {
   t.match(verdicts({ nft: { kind: 'failed', reason: 'Operation not permitted' } }), [
     /^unknown: .*Operation not permitted/,
   ]);
+  const remedy = (reason: string) =>
+    judgeFirewall({ nft: { kind: 'failed', reason }, iptables: ABSENT }, SEGMENT, PORTS).findings[0]?.remedy;
+  t.match(remedy('Operation not permitted (you must be root)'), /sudo npx ironwake doctor/);
+  t.match(remedy('no end within 5 s'), /sudo nft list ruleset/);
   t.match(verdicts({ nft: text('Warning: not JSON') }), [/^unknown: the listing/]);
 });
 
