@@ -12,8 +12,8 @@ export interface Loader {
 }
 
 /**
- * undionly.kpxe keeps the ROM's own driver. For UEFI snponly.efi (the firmware's driver, only the card that booted) would be the default
- * choice, but Debian 12's ipxe package has none; set-up stages it where there is one (Debian 13), else ipxe.efi under the same name.
+ * undionly.kpxe keeps the ROM's own driver. For UEFI set-up stages snponly.efi (the firmware's driver, only the card that booted; Debian 12 and 13
+ * have it), else ipxe.efi under the same name.
  */
 export const LOADERS: readonly Loader[] = [
   {
