@@ -12,7 +12,7 @@
 import { readFileSync } from 'node:fs';
 import type { Static, TObject } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { nearest } from './nearest.ts';
+import { nearest } from '../profiles/nearest.ts';
 import { renderTemplate } from './template.ts';
 
 export const PRODUCTS = ['pve', 'pbs', 'pmg', 'pdm'] as const;

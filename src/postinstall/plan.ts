@@ -1,6 +1,7 @@
 /** The plan: what a profile's `postInstall` means for one node, as a value. Pure. */
 import { createHash } from 'node:crypto';
 import { IronwakeError, invalid } from '../errors.ts';
+import { nearest } from '../profiles/nearest.ts';
 import {
   type ModuleContext,
   type PostInstallModule,
@@ -10,7 +11,6 @@ import {
   withDefaults,
 } from './module.ts';
 import { MODULES } from './modules/index.ts';
-import { nearest } from './nearest.ts';
 
 export interface PlanRequest {
   /** The profile's `postInstall`: module name to its parameters; `false` leaves a module out, `{}`, `true` and null take its defaults. */
