@@ -43,7 +43,7 @@ const ROOMS = {
   'dhcp server': { files: DHCP_SERVER, may: ['net', 'dhcp codec', 'boot', 'journey'] },
   'tftp server': { files: TFTP_SERVER, may: ['net', 'tftp codec', 'artefacts'], mayType: ['journey', 'media'] },
   // The schema of a node's report is the post-install engine's; tokens are hashed and keys named before journey hears of them.
-  http: { may: ['net', 'api', 'journey', 'artefacts', 'postinstall', 'trust'], mayType: ['media', 'runs', 'nodes'] },
+  http: { may: ['net', 'api', 'journey', 'artefacts', 'postinstall'], mayType: ['media', 'runs', 'nodes', 'trust'] },
 
   // The composition root and what it prints: files at the top, beside the ground's.
   daemon: { files: '^src/(?!(errors|clock|log)[.]ts$)[^/]+[.]ts$', may: 'all' },
