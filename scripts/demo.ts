@@ -16,19 +16,11 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** What an administrator would type, and what it says. */
-async function type(site: Site, ...args: string[]): Promise<void> {
+/** What an administrator would type, on this terminal. Returns its exit status. */
+async function type(site: Site, ...args: string[]): Promise<number> {
   say(`$ npx ironwake ${args.join(' ')}`);
-  const done = await site.command(...args);
-  say(`${done.stdout}${done.stderr}`.trimEnd());
-  if (done.code !== 0) throw new Error(`ironwake ${args[0]} ended with status ${done.code}`);
-}
-
-/** `ironwake node watch` on this terminal, until the run has ended; its exit status. */
-async function watch(site: Site): Promise<number> {
-  say(`$ npx ironwake node watch ${FQDN}`);
-  const [command = '', ...args] = site.commandLine('node', 'watch', FQDN);
-  const child = spawn(command, args, { stdio: 'inherit' });
+  const [command = '', ...rest] = site.commandLine(...args);
+  const child = spawn(command, rest, { stdio: 'inherit' });
   const [status] = (await once(child, 'exit')) as [number | null];
   return status ?? 1;
 }
@@ -63,12 +55,17 @@ async function main(): Promise<void> {
   try {
     const firmware = values.firmware === 'uefi' ? 'uefi' : 'bios';
     const machine = site.lab.machine({ name: 'pve1', firmware, mac: MAC });
-    await type(site, 'media', 'add', site.image);
-    await type(site, 'node', 'add', '--mac', MAC, '--fqdn', FQDN, '--profile', PROFILE);
-    await type(site, 'node', 'install', FQDN);
+    for (const args of [
+      ['media', 'add', site.image],
+      ['node', 'add', '--mac', MAC, '--fqdn', FQDN, '--profile', PROFILE],
+      ['node', 'install', FQDN],
+    ]) {
+      const status = await type(site, ...args);
+      if (status !== 0) throw new Error(`it ended with status ${status}`);
+    }
     say(`\nPower on: an empty disk, ${firmware === 'uefi' ? 'UEFI' : 'BIOS'} firmware, network boot first.\n`);
     machine.powerOn();
-    const ready = (await watch(site)) === 0;
+    const ready = (await type(site, 'node', 'watch', FQDN)) === 0;
     say(ready ? '' : `\nThe console of ${FQDN} ends with:\n${machine.tail()}`);
     process.exitCode = ready ? 0 : 1;
     if (values.keep) {
