@@ -27,6 +27,7 @@ import type { Ipv4 } from './net/ipv4.ts';
 import { kernelNeighbours } from './net/neighbours.ts';
 import type { Segment } from './net/segment.ts';
 import { checksOfProfiles } from './profile-checks.ts';
+import { logProfiles } from './profile-log.ts';
 import { ProfileRegistry } from './profiles/registry.ts';
 import type { Budgets } from './runs/budgets.ts';
 import { createSshProber } from './ssh/prober.ts';
@@ -93,8 +94,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     const adminTokenFile = await makeAdminToken(store, config.dataDir, clock.now());
     const profiles = await ProfileRegistry.open({ directory: config.answersDir, clock, checks: checksOfProfiles() });
     closers.push(() => profiles.close());
-    for (const problem of profiles.problems())
-      log.warn({ file: problem.file, line: problem.line }, `profile: ${problem.message}`);
+    logProfiles(profiles, log);
     const catalogue = await openCatalogue({
       dataDir: config.dataDir,
       now: clock.now,

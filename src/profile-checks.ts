@@ -1,6 +1,7 @@
 /** The checks of other rooms that a profile must pass before it may replace the last good one. Part of the composition. */
 import { dialectFor } from './answers/dialect.ts';
 import { checkProfileAnswer } from './answers/profile-check.ts';
+import { NEWEST_RELEASES } from './answers/release.ts';
 import { IronwakeError } from './errors.ts';
 import { withSecrets } from './journey/secrets.ts';
 import { buildPlan } from './postinstall/plan.ts';
@@ -12,9 +13,6 @@ import type { ResolvedProfile } from './profiles/resolve.ts';
 export function checksOfProfiles(release?: string): ProfileChecks {
   return [(profile) => checkAnswer(profile, release), (profile) => checkPlan(profile, release)];
 }
-
-/** The release that a profile without one is checked against: the newest of its product that the modules know. */
-const NEWEST_RELEASE = { pve: '9.2', pbs: '4.2', pmg: '9.1', pdm: '1.1' } as const;
 
 function checkAnswer(profile: ResolvedProfile, release: string | undefined): ProfileFinding[] {
   if (release === undefined) return checkProfileAnswer(profile);
@@ -35,7 +33,7 @@ function checkPlan(profile: ResolvedProfile, release: string | undefined): Profi
     buildPlan({
       postInstall: withSecrets(profile.postInstall, () => 'stand-in-for-a-secret'),
       product,
-      release: release ?? profile.release ?? NEWEST_RELEASE[product],
+      release: release ?? profile.release ?? NEWEST_RELEASES[product],
     });
     return [];
   } catch (error) {

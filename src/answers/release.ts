@@ -10,6 +10,9 @@ export const PRODUCT_NAMES: Readonly<Record<Product, string>> = {
   pdm: 'Proxmox Datacenter Manager',
 };
 
+/** The newest release of each product that Ironwake knows: what counts where nothing says another. */
+export const NEWEST_RELEASES: Readonly<Record<Product, string>> = { pve: '9.2', pbs: '4.2', pmg: '9.1', pdm: '1.1' };
+
 export function isProduct(text: unknown): text is Product {
   return PRODUCTS.some((product) => product === text);
 }

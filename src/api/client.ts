@@ -1,6 +1,7 @@
 /** The API as functions: one method a route, typed by the contract. */
 import type { Readable } from 'node:stream';
 import type {
+  AnswerPreviewView,
   DiscoveredView,
   EventPage,
   ExplanationView,
@@ -9,9 +10,11 @@ import type {
   MediaView,
   NodeDetails,
   NodeInput,
+  NodeProfileView,
   NodeSummary,
   NodeView,
   ProfileList,
+  ProfileView,
   ReportView,
   RootPasswordView,
   SecretView,
@@ -32,6 +35,9 @@ export interface Upload {
 export interface Client {
   status(): Promise<StatusView>;
   profiles(): Promise<ProfileList>;
+  profile(name: string): Promise<ProfileView>;
+  nodeProfile(node: string): Promise<NodeProfileView>;
+  answerPreview(node: string): Promise<AnswerPreviewView>;
   nodes(): Promise<readonly NodeSummary[]>;
   addNode(input: NodeInput): Promise<NodeDetails>;
   node(node: string): Promise<NodeView>;
@@ -67,6 +73,9 @@ export function createClient(server: ServerAddress): Client {
   return {
     status: () => get('/api/v1/status'),
     profiles: () => get('/api/v1/profiles'),
+    profile: (name) => get(`/api/v1/profiles/${encodeURIComponent(name)}`),
+    nodeProfile: (node) => get(nodePath(node, '/profile')),
+    answerPreview: (node) => get(nodePath(node, '/answer-preview')),
     nodes: () => list('/api/v1/nodes'),
     addNode: (input) => post('/api/v1/nodes', input),
     node: (node) => get(nodePath(node)),

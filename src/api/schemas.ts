@@ -257,8 +257,12 @@ export const ProfileList = Type.Object(
           severity: Type.Union([Type.Literal('error'), Type.Literal('warning')], {
             description: 'With an error the last good version of the profile stays in force, if there was one.',
           }),
-          message: Type.String(),
+          code: Type.Optional(Type.String()),
+          message: Type.String({ description: 'Begins with the place: `default.yaml:12:5: ...`.' }),
           remedy: Type.String(),
+          line: Type.Optional(Type.Integer()),
+          column: Type.Optional(Type.Integer()),
+          affects: Type.Optional(Type.Array(Type.String(), { description: 'Profiles and tags (`tags/NAME`).' })),
           at: time('When it was found.'),
         },
         closed,
@@ -269,6 +273,75 @@ export const ProfileList = Type.Object(
   closed,
 );
 export type ProfileList = Static<typeof ProfileList>;
+
+const Tree = Type.Record(Type.String(), Type.Unknown());
+/** A profile with everything that it inherits; what is worth stealing is masked, secrets are references anyway. */
+export const ProfileView = Type.Object(
+  {
+    name: Type.String(),
+    version: Type.String({ description: 'SHA-256 of the content.' }),
+    description: maybe(Type.String()),
+    product: maybe(Type.String()),
+    release: maybe(Type.String()),
+    values: Tree,
+    types: Tree,
+    pools: Tree,
+    counters: Tree,
+    answer: Tree,
+    postInstall: Tree,
+    install: Tree,
+    origins: Type.Record(
+      Type.String(),
+      Type.Object({ file: Type.String(), line: Type.Integer(), column: Type.Integer() }, closed),
+      { description: 'Where each value was set, by JSON Pointer; line 0: not in a file.' },
+    ),
+  },
+  closed,
+);
+export type ProfileView = Static<typeof ProfileView>;
+export const ProfileParams = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) }, closed);
+
+/** The profile of one node: tags, values and templates worked in. */
+export const NodeProfileView = Type.Object(
+  {
+    node: Type.String(),
+    tags: Type.Array(Type.String()),
+    profile: ProfileView,
+    holdings: Type.Array(Type.Object({ kind: Type.String(), name: Type.String(), value: Type.String() }, closed), {
+      description: 'Addresses of pools and numbers of counters that this node holds.',
+    }),
+    installed: maybe(
+      Type.Object(
+        {
+          run: Type.String(),
+          name: Type.String(),
+          version: Type.String(),
+          armedAt: time('When it was armed: the profile is as it was then.'),
+          answer: Tree,
+          postInstall: Tree,
+          install: Tree,
+        },
+        { ...closed, description: 'What the node was made from last.' },
+      ),
+    ),
+  },
+  closed,
+);
+export type NodeProfileView = Static<typeof NodeProfileView>;
+
+/** The answer as it would be served now, secrets masked. */
+export const AnswerPreviewView = Type.Object(
+  {
+    node: Type.String(),
+    product: Type.String(),
+    release: Type.String(),
+    media: maybe(Type.String({ description: 'Name of the image that would be taken; null when none fits yet.' })),
+    toml: Type.String(),
+    warnings: Type.Array(Type.String()),
+  },
+  closed,
+);
+export type AnswerPreviewView = Static<typeof AnswerPreviewView>;
 
 export const StatusView = Type.Object(
   {

@@ -31,8 +31,9 @@ export async function add(session: Session, options: Options): Promise<ExitStatu
   return 0;
 }
 
-async function readValues(session: Session, file: string): Promise<Record<string, unknown>> {
-  const path = resolve(session.io.cwd, file);
+/** The YAML file of `--values`. @throws IronwakeError `values.unreadable`, `values.not-a-map` */
+export async function readValues({ io }: Pick<Session, 'io'>, file: string): Promise<Record<string, unknown>> {
+  const path = resolve(io.cwd, file);
   const { parse } = await import('yaml');
   let values: unknown;
   try {

@@ -46,17 +46,19 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
     })
     .helpCommand(false);
 
-  /** A command that talks to the daemon. */
-  const remote = (parent: Command, usage: string, description: string, run: Run): Command => {
-    const command = parent
-      .command(usage)
-      .description(description)
+  /** The options of a command that talks, or may have to talk, to the daemon. */
+  const withServer = (command: Command): Command =>
+    command
       .option('--json', 'print the answer as JSON')
       .option('--server <URL>', 'API of the daemon; default: the one that runs on this machine (server.json)')
       .option('--token-file <FILE>', 'file with the API token; default: admin-token in the data directory')
       .option('--fingerprint <SHA256>', "SHA-256 of the daemon's certificate")
       .option('--data-dir <DIR>', "the daemon's data directory")
       .option('--config <FILE>', "the daemon's configuration file");
+
+  /** A command that talks to the daemon. */
+  const remote = (parent: Command, usage: string, description: string, run: Run): Command => {
+    const command = withServer(parent.command(usage).description(description));
     return command.action(async () => {
       const options = command.opts();
       const { openSession } = await import('./session.ts');
@@ -68,6 +70,7 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   addNode(program, remote);
   addMedia(program, remote);
   addSecret(program, remote);
+  addProfile(program, io, done, withServer);
   addAnswer(program, io, done);
   remote(program, 'explain <MAC>', 'what this machine would be offered, and why', async (session, args) =>
     (await import('./overview.ts')).explain(session, args),
@@ -146,6 +149,47 @@ function addSecret(program: Command, remote: Remote): void {
   ).option('--file <FILE>', 'read the value from this file');
   remote(secret, 'list', 'names and ages', async (session) => (await commands()).list(session));
   remote(secret, 'rm <NAME>', 'remove it', async (session, args) => (await commands()).remove(session, args));
+}
+
+/** Without a daemon; with --node by the daemon, which knows the node. */
+function addProfile(
+  program: Command,
+  io: Io,
+  done: (status: ExitStatus) => void,
+  withServer: (command: Command) => Command,
+): void {
+  const profile = program.command('profile').description('profiles: check, show with origins, compare, render');
+  const commands = () => import('./profile.ts');
+  const answers = (command: Command): Command =>
+    command.option('--answers <DIR>', "directory of the profiles; default: as the daemon's settings say");
+  const check = answers(profile.command('check [NAME...]'))
+    .description(
+      'find what is wrong; names, files, or all. Exit status 0: all can be used, 1: one cannot, 2: not there',
+    )
+    .option('--release <RELEASE>', 'check for this release instead of the one that the profile names, or the newest')
+    .option('--strict', 'warnings count as well')
+    .option('--json', 'print an array of {name, ok, problems}')
+    .option('--config <FILE>', "the daemon's configuration file");
+  check.action(async () => done(await (await commands()).check(io, check.args, check.opts())));
+  const show = withServer(answers(profile.command('show [NAME]')))
+    .description('a profile with everything that it inherits')
+    .option('--node <NODE>', 'the profile of this node: tags, values and templates worked in')
+    .option('--origins', 'every value with the file and line that set it');
+  show.action(async () => done(await (await commands()).show(io, show.args, show.opts())));
+  const diff = withServer(answers(profile.command('diff [A] [B]')))
+    .description('what is different between two profiles. Exit status 0: nothing, 1: something, 2: one is not there')
+    .option('--node <NODE>', 'between what this node was made from and what it would be made from now');
+  diff.action(async () => done(await (await commands()).diff(io, diff.args, diff.opts())));
+  const render = withServer(answers(profile.command('render')))
+    .description('the answer as it would be served, secrets masked')
+    .requiredOption('--node <NODE>', 'a node, or `new` for one that there is not: without a daemon')
+    .option('--profile <NAME>', 'for new: name or file; default: default')
+    .option('--release <RELEASE>', 'for new: the release; default: that of the profile, or the newest')
+    .option('--fqdn <NAME>', 'for new')
+    .option('--mac <MAC>', 'for new')
+    .option('--tag <NAME>', 'for new; may be repeated', collect)
+    .option('--values <FILE>', 'for new: YAML file with the values of the node');
+  render.action(async () => done(await (await commands()).render(io, render.opts())));
 }
 
 /** Without a daemon. The releases and products stand here as well, so that help and refusal of a wrong one need no core. */

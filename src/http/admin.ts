@@ -17,7 +17,6 @@ import {
   NodeList,
   NodeParams,
   NodeView,
-  ProfileList,
   ReportList,
   SecretInput,
   SecretList,
@@ -120,17 +119,6 @@ export function registerAdmin(
       problems: [...problems],
     };
   });
-
-  app.get('/api/v1/profiles', { ...needs('viewer'), schema: { response: { 200: ProfileList } } }, async () => ({
-    items: journey.profiles.list().map(({ name, description }) => ({ name, description: description ?? null })),
-    problems: journey.profiles.problems().map(({ file, severity, message, remedy, at }) => ({
-      file,
-      severity,
-      message,
-      remedy,
-      at: new Date(at).toISOString(),
-    })),
-  }));
 
   // --- nodes ---
 

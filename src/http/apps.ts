@@ -11,6 +11,7 @@ import { registerBoot } from './boot.ts';
 import { registerInstaller } from './installer.ts';
 import { registerNode } from './node.ts';
 import { sendLine, sendProblem, toIronwakeError } from './problem.ts';
+import { registerProfiles } from './profiles.ts';
 import type { Transfers } from './transfers.ts';
 
 export interface AppParts extends AdminRoutes {
@@ -43,6 +44,7 @@ export async function createApps(parts: AppParts): Promise<Apps> {
   await secure.register(async (scope) => registerInstaller(scope, parts.journey));
   await secure.register(async (scope) => registerNode(scope, parts.journey));
   await secure.register(async (scope) => registerAdmin(scope, parts));
+  await secure.register(async (scope) => registerProfiles(scope, parts.journey));
 
   await Promise.all([plain.ready(), secure.ready()]);
   return { plain, secure };

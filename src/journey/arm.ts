@@ -114,7 +114,11 @@ function refuseLockOut(snapshot: ProfileSnapshot, node: Node): void {
   });
 }
 
-async function chooseMedia(
+/**
+ * The image that a name stands for, else the newest that fits the profile.
+ * @throws IronwakeError `media.unknown`, `media.none`
+ */
+export async function chooseMedia(
   journey: Journey,
   profile: ResolvedProfile,
   wanted: string | undefined,

@@ -23,7 +23,7 @@ export interface Profiles {
   /** The last good version of a tag's file, if the tag has one. */
   tag(name: string): LoadedTag | undefined;
   list(): ReadonlyArray<{ readonly name: string; readonly description?: string | undefined }>;
-  problems(): ReadonlyArray<Pick<ProfileProblem, 'file' | 'severity' | 'message' | 'remedy' | 'at'>>;
+  problems(): readonly ProfileProblem[];
 }
 
 export interface Keys {

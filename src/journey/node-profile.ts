@@ -2,7 +2,7 @@
 import { IronwakeError } from '../errors.ts';
 import type { Node } from '../nodes/node.ts';
 import { isMap } from '../profiles/merge.ts';
-import { heldNumbers, neededPools, profileForNode, renderProfile } from '../profiles/node-profile.ts';
+import { heldNumbers, namedAddresses, neededPools, profileForNode, renderProfile } from '../profiles/node-profile.ts';
 import { addressNumberOf, type Pool } from '../profiles/pools.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
 import type { Journey } from './journey.ts';
@@ -71,17 +71,14 @@ async function addressesInUse(
   profile: ResolvedProfile,
 ): Promise<number[]> {
   const others = (await nodes.list()).filter(({ id }) => id !== node.id);
-  const own = isMap(profile.answer.network) ? profile.answer.network : {};
   const texts: unknown[] = [
     ...others.flatMap(({ values }) => [
       cidrIn(values.network),
       cidrIn(isMap(values.answer) ? values.answer.network : {}),
     ]),
     ...journey.segments().map(({ address }) => address),
-    own.gateway,
-    own.dns,
   ];
-  return texts.map(addressNumberOf).filter((number) => number !== undefined);
+  return [...namedAddresses(profile), ...texts.map(addressNumberOf).filter((number) => number !== undefined)];
 }
 
 function cidrIn(network: unknown): unknown {

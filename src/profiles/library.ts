@@ -30,6 +30,8 @@ export interface ProfileProblem {
   readonly remedy: string;
   readonly line: number;
   readonly column: number;
+  /** Profiles that have it, by name; tags as `tags/NAME`. A problem of a parent is one of its heirs, too. */
+  readonly affects: string[];
   /** When this very problem was first seen, epoch milliseconds. */
   readonly at: number;
 }
@@ -55,37 +57,41 @@ export function nextLibrary(
   checks: ProfileChecks,
   now: number,
 ): Library {
-  const found: PlacedFinding[] = [];
+  const found: Found[] = [];
   const loaded = new Map<string, LoadedProfile>();
   for (const file of files) {
     const name = profileNameOf(file.file);
     if (name === undefined) continue;
-    const profile = collect(found, () => load(file, loaded)) ?? before.loaded.get(name);
+    const profile = collect(found, name, () => load(file, loaded)) ?? before.loaded.get(name);
     if (profile !== undefined && !loaded.has(name)) loaded.set(name, profile);
   }
   const resolved = new Map<string, ResolvedProfile>();
   for (const profile of loaded.values()) {
     if (profile.name.startsWith('_')) continue;
-    const good = collect(found, () => resolve(profile, loaded, checks, found)) ?? before.resolved.get(profile.name);
+    const good =
+      collect(found, profile.name, () => resolve(profile, loaded, checks, found)) ?? before.resolved.get(profile.name);
     if (good !== undefined) resolved.set(profile.name, good);
   }
   const tags = new Map<string, LoadedTag>();
   for (const file of files) {
     const name = tagNameOf(file.file);
     if (name === undefined) continue;
-    const tag = collect(found, () => loadTag(file, tags)) ?? before.tags.get(name);
+    const tag = collect(found, `tags/${name}`, () => loadTag(file, tags)) ?? before.tags.get(name);
     if (tag !== undefined && !tags.has(name)) tags.set(name, tag);
   }
   return { loaded, resolved, tags, problems: withTimes(found, before.problems, now) };
 }
 
+/** With the name of the profile or tag that was looked at. */
+type Found = PlacedFinding & { readonly about: string };
+
 /** Runs `work`; a ProfileError goes to the list instead of out. */
-function collect<T>(found: PlacedFinding[], work: () => T): T | undefined {
+function collect<T>(found: Found[], about: string, work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
     if (!(error instanceof ProfileError)) throw error;
-    found.push(...error.problems);
+    found.push(...error.problems.map((problem) => ({ ...problem, about })));
     return undefined;
   }
 }
@@ -121,7 +127,7 @@ function resolve(
   profile: LoadedProfile,
   loaded: ReadonlyMap<string, LoadedProfile>,
   checks: ProfileChecks,
-  found: PlacedFinding[],
+  found: Found[],
 ): ResolvedProfile {
   const resolved = resolveProfile(profile, (name) => loaded.get(name), loaded.keys());
   const advice = adviseOn(resolved);
@@ -135,7 +141,7 @@ function resolve(
     ...placeIn(profile, resolved.origins, finding.path),
   }));
   throwErrors(findings);
-  found.push(...findings);
+  found.push(...findings.map((finding) => ({ ...finding, about: profile.name })));
   return resolved;
 }
 
@@ -144,11 +150,12 @@ function placeIn(profile: LoadedProfile, origins: Origins, path: readonly string
   return nearestOrigin(origins, path) ?? profile.originOf(path);
 }
 
-function withTimes(found: readonly PlacedFinding[], before: readonly ProfileProblem[], now: number): ProfileProblem[] {
+function withTimes(found: readonly Found[], before: readonly ProfileProblem[], now: number): ProfileProblem[] {
   const problems = new Map<string, ProfileProblem>();
-  for (const { file, severity, code, message, remedy, line, column } of found) {
+  for (const { file, severity, code, message, remedy, line, column, about } of found) {
     const text = `${file}:${line}:${column}: ${message}`;
     const known = before.find((old) => old.code === code && old.message === text);
+    const affects = problems.get(`${code} ${text}`)?.affects ?? [];
     problems.set(`${code} ${text}`, {
       file,
       severity,
@@ -157,6 +164,7 @@ function withTimes(found: readonly PlacedFinding[], before: readonly ProfileProb
       remedy,
       line,
       column,
+      affects: affects.includes(about) ? affects : [...affects, about],
       at: known?.at ?? now,
     });
   }

@@ -7,7 +7,7 @@ import type { Mac } from '../net/mac.ts';
 import { type LoadedTag, type PlacedFinding, ProfileError, throwErrors } from './load.ts';
 import { isMap, type Layer, type Origin, type Plain, type PlainMap } from './merge.ts';
 import { readNodeValues } from './node-values.ts';
-import { type Pool, readPools } from './pools.ts';
+import { addressNumberOf, type Pool, readPools } from './pools.ts';
 import { layerOf, nearestOrigin, profileOfLayers, type ResolvedProfile } from './resolve.ts';
 import {
   checkNames,
@@ -178,15 +178,22 @@ export function renderProfile(profile: ResolvedProfile, subject: ProfileSubject,
 /** The profile as a node that nobody has yet would get it: the first number of each pool, examples for values that the node has to bring. */
 export function renderForCheck(profile: ResolvedProfile, subject: ProfileSubject = STAND_IN_NODE): ResolvedProfile {
   const standIn = { ...profile, values: withStandIns(profile.types, profile.values) };
-  return renderProfile(standIn, subject, firstNumbers(neededPools(profile)));
+  return renderProfile(standIn, subject, firstNumbers(neededPools(profile), namedAddresses(profile)));
+}
+
+/** Gateway and DNS server: addresses that the profile itself gives away, so that no pool gives them again. */
+export function namedAddresses({ answer }: Pick<ResolvedProfile, 'answer'>): number[] {
+  const network = isMap(answer.network) ? answer.network : {};
+  return [network.gateway, network.dns].map(addressNumberOf).filter((number) => number !== undefined);
 }
 
 /** The first number of each pool that is not left out. */
-function firstNumbers(pools: readonly Pool[]): HeldNumbers {
+function firstNumbers(pools: readonly Pool[], named: readonly number[]): HeldNumbers {
   return heldNumbers(
     pools.map((pool) => {
       let number = pool.from;
-      while (pool.except.includes(number) && number < pool.to) number += 1;
+      const closed = pool.kind === 'pool' ? [...pool.except, ...named] : [];
+      while (closed.includes(number) && number < pool.to) number += 1;
       return { pool, number };
     }),
   );

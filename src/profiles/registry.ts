@@ -151,6 +151,7 @@ export class ProfileRegistry {
       remedy: known?.remedy ?? 'See the log of the daemon.',
       line: 1,
       column: 1,
+      affects: [],
       at: this.#options.clock.now(),
     };
   }

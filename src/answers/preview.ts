@@ -1,0 +1,54 @@
+/** The answer as it would be served, for looking at: made and checked like the real one, with a mask in place of everything that is secret. */
+import type { Fqdn } from '../net/fqdn.ts';
+import type { Mac } from '../net/mac.ts';
+import { isMap } from '../profiles/merge.ts';
+import type { ResolvedProfile } from '../profiles/resolve.ts';
+import { buildAnswer } from './build.ts';
+import { dialectFor } from './dialect.ts';
+import type { Finding } from './findings.ts';
+import type { Product } from './release.ts';
+import { serialiseAnswer } from './serialise.ts';
+
+export interface PreviewRequest {
+  /** With its templates rendered. */
+  readonly profile: Pick<ResolvedProfile, 'answer' | 'install'>;
+  readonly node: { readonly fqdn: Fqdn; readonly macs: readonly Mac[] };
+  readonly product: Product;
+  readonly release: string;
+  /** Of this server, as the node will see it. */
+  readonly baseUrl: string;
+  /** SHA-256 of the certificate there. */
+  readonly certFingerprint: string;
+}
+
+export interface Preview {
+  readonly toml: string;
+  readonly warnings: readonly Finding[];
+}
+
+/** A well-formed hash that is none of a password. */
+const STAND_IN_HASH = `$6$standin$${'x'.repeat(86)}`;
+const MASKED_HASH = '(masked: hash of a random password, made for each run)';
+
+/** @throws AnswerInvalid `answer.invalid` with all findings; IronwakeError `release.unsupported`, `release.malformed` */
+export function previewAnswer(request: PreviewRequest): Preview {
+  const { profile, node, product, release, baseUrl, certFingerprint } = request;
+  const pinned = (path: string) => ({ url: `${baseUrl}/installer/TOKEN-OF-THE-RUN/${path}`, certFingerprint });
+  const { answer, warnings } = buildAnswer({
+    answer: profile.answer,
+    node,
+    values: {},
+    rootPasswordHash: STAND_IN_HASH,
+    webhook: pinned('webhook'),
+    firstBoot: { ...pinned('first-boot'), ordering: 'fully-up' },
+    dialect: dialectFor(release, product),
+    allowSecretsInAnswer: profile.install.allowSecretsInAnswer,
+    product,
+  });
+  const global = isMap(answer.global) ? answer.global : {};
+  const key = 'subscription-key' in global ? { 'subscription-key': '(masked)' } : {};
+  return {
+    toml: serialiseAnswer({ ...answer, global: { ...global, 'root-password-hashed': MASKED_HASH, ...key } }),
+    warnings,
+  };
+}
