@@ -38,6 +38,8 @@ if [ -f "$iso" ]; then
   exit 0
 fi
 
+trap "exit 143" TERM
+trap "exit 130" INT
 exec 9> "$cache/lock"
 flock 9
 if [ ! -f "$iso" ]; then
@@ -46,7 +48,13 @@ if [ ! -f "$iso" ]; then
 
   if [ ! -d "$roots" ]; then
     mkdir "$roots.partial"
-    unshare --mount --propagation private "$here/roots.sh" "$roots.partial" "$cache/debs" 9>&-
+    # In a process namespace of its own, so that nothing of it outlives an interrupted build; and with the lock, which a builder that was
+    # killed outright must not let go while its child still writes.
+    unshare --mount --propagation private --pid --fork --kill-child --mount-proc "$here/roots.sh" "$roots.partial" "$cache/debs" &
+    building=$!
+    trap 'kill -KILL "$building"' EXIT
+    wait "$building"
+    trap - EXIT
     mv "$roots.partial" "$roots"
   fi
 
