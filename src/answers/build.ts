@@ -8,7 +8,9 @@ import { isMap, type PlainMap } from '../profiles/merge.ts';
 import { overrideProfile } from '../profiles/node-values.ts';
 import type { Dialect } from './dialect.ts';
 import { AnswerInvalid, type Finding, finding } from './findings.ts';
+import type { MachineFacts } from './machine.ts';
 import type { Product } from './release.ts';
+import { resolveSelectors } from './select.ts';
 import { inOrder, serialiseAnswer } from './serialise.ts';
 import { foldSpelling } from './spelling.ts';
 import { validateAnswer } from './validate.ts';
@@ -30,6 +32,10 @@ export interface AnswerRequest {
   readonly rootPasswordHash: string;
   /** The port that the machine booted from; the first MAC of the node when absent. A static address goes to this port. */
   readonly bootMac?: Mac | undefined;
+  /** What the machine has told about itself: selectors in the profile are resolved from it (select.ts). */
+  readonly machine?: MachineFacts | undefined;
+  /** No machine yet: selectors are checked, and stand-ins take the place of what they would choose. */
+  readonly anyMachine?: boolean | undefined;
   readonly webhook: PinnedUrl;
   readonly firstBoot: PinnedUrl & { readonly ordering: 'fully-up' | 'network-online' };
   readonly dialect: Dialect;
@@ -62,7 +68,12 @@ export function composeAnswer(request: AnswerRequest): {
 } {
   const overridden = overrideProfile({ answer: request.answer, postInstall: {} }, request.values).answer;
   const folded = foldSpelling(overridden);
-  const { global, network, ...others } = folded.answer;
+  const selected = resolveSelectors(folded.answer, {
+    machine: request.machine,
+    bootMac: request.bootMac ?? request.node.macs[0],
+    anyMachine: request.anyMachine,
+  });
+  const { global, network, ...others } = selected.answer;
   const answer: Table = {
     ...others,
     global: isTable(global) ? globalOf(global, request) : { fqdn: request.node.fqdn },
@@ -82,6 +93,7 @@ export function composeAnswer(request: AnswerRequest): {
     answer,
     findings: [
       ...folded.findings,
+      ...selected.findings,
       ...lastingSecrets(folded.answer, request),
       ...validateAnswer(answer, request.dialect, request.product),
     ],

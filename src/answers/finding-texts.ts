@@ -67,6 +67,9 @@ export const FINDING_TEXTS: Readonly<Record<FindingCode, string>> = {
   'answer.fingerprint': 'Not the SHA-256 of a certificate.',
   'answer.fingerprint-missing': 'An https URL without fingerprint; they are not inherited.',
   'answer.first-boot-url': 'source is from-url and there is no url.',
+  'answer.select-disks':
+    'A profile selects disks by what they are (disk-setup.disks), and the machine has no such set, or has told nothing of its disks yet.',
+  'answer.select-port': 'A profile selects a port by its role or name (network.port), and the machine has none such.',
   'answer.subscription-product': 'A subscription key for another product, or for Datacenter Manager, which has none.',
   'answer.product-ignores': 'This product does nothing with the key.',
   'answer.first-boot-product': 'On Datacenter Manager fully-up does not wait for its API.',

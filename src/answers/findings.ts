@@ -76,6 +76,8 @@ export const FINDING_KINDS = {
   'answer.fingerprint': trap,
   'answer.fingerprint-missing': unwise,
   'answer.first-boot-url': refused,
+  'answer.select-disks': trap,
+  'answer.select-port': trap,
   'answer.subscription-product': trap,
   'answer.product-ignores': unwise,
   'answer.first-boot-product': unwise,

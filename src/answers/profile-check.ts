@@ -43,6 +43,7 @@ export function checkProfileAnswer(
     firstBoot: { ...STAND_IN.pinned, ordering: 'fully-up' },
     dialect,
     product,
+    anyMachine: true,
     allowSecretsInAnswer: profile.install.allowSecretsInAnswer,
   });
   return findings

@@ -4,6 +4,7 @@
  */
 import { newestDialect } from '../answers/dialect.ts';
 import { answerSchema } from '../answers/schema.ts';
+import { SELECTOR_SCHEMAS } from '../answers/select.ts';
 import { MODULES } from '../postinstall/modules/index.ts';
 import { ProfileSchema } from '../profiles/schema.ts';
 
@@ -64,7 +65,8 @@ function answerSections(): Record<string, unknown> {
         ([key]) => name !== 'global' || !(NOT_IN_A_PROFILE.global as readonly string[]).includes(key),
       );
       const password = name === 'global' ? { 'root-password': orNull(SECRET) } : {};
-      const table = layered({ ...section, properties: Object.fromEntries(keys) }, false);
+      const properties = { ...Object.fromEntries(keys), ...SELECTOR_SCHEMAS[name] };
+      const table = layered({ ...section, properties }, false);
       return [name, orNull({ ...table, properties: { ...propertiesOf(table), ...password } })];
     }),
   );
