@@ -150,3 +150,45 @@ test('nothing is told when nothing changed, nor after closing', async (t) => {
   await registry.reload();
   t.equal(told, 0);
 });
+
+test('files of tags are seen by themselves, also in a directory that came later', async (t) => {
+  stayAlive(t);
+  const { directory, registry } = await opened(t, systemClock, { 'default.yaml': GOOD });
+  t.equal(registry.tag('rack-a'), undefined);
+  let change = nextChange(registry);
+  await mkdir(join(directory, 'tags'));
+  await writeFile(join(directory, 'tags/rack-a.yaml'), 'answer: {global: {country: at}}\n');
+  // The kernel tells of the directory; what is written into it right after may be part of that reading or come with the next.
+  if (!(await change).names.includes('tags/rack-a')) await nextChange(registry);
+  t.match(registry.tag('rack-a')?.body, { answer: { global: { country: 'at' } } });
+
+  change = nextChange(registry);
+  await writeFile(join(directory, 'tags/rack-a.yaml'), 'answer: {global: {country: de}}\n');
+  t.same((await change).names, ['tags/rack-a']);
+
+  change = nextChange(registry);
+  await writeFile(join(directory, 'tags/rack-a.yaml'), 'answer: {\n');
+  t.match((await change).problems, [{ file: 'tags/rack-a.yaml', code: 'profile.yaml', affects: ['tags/rack-a'] }]);
+  t.match(registry.tag('rack-a')?.body, { answer: { global: { country: 'de' } } }, 'the last good version stays');
+
+  change = nextChange(registry);
+  await rm(join(directory, 'tags'), { recursive: true });
+  t.same((await change).names, ['tags/rack-a']);
+  t.equal(registry.tag('rack-a'), undefined);
+});
+
+test('tags that are no directory, and files in it that are no tags', async (t) => {
+  const { directory, registry } = await opened(t, new ManualClock(), { 'default.yaml': GOOD, tags: 'a file' });
+  t.same(registry.problems(), []);
+  await rm(join(directory, 'tags'));
+  await mkdir(join(directory, 'tags/deeper.yaml'), { recursive: true });
+  await writeFile(join(directory, 'tags/README.md'), '# not one');
+  await writeFile(join(directory, 'tags/.a.yaml.swp'), 'nor this');
+  await writeFile(join(directory, 'tags/twice.yml'), 'description: x\n');
+  await writeFile(join(directory, 'tags/twice.yaml'), 'description: x\n');
+  await registry.reload();
+  t.match(registry.problems(), [
+    { file: 'tags/deeper.yaml', code: 'profile.unreadable' },
+    { file: 'tags/twice.yml', code: 'profile.twice' },
+  ]);
+});

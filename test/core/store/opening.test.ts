@@ -7,7 +7,7 @@ import { IronwakeError } from '../../../src/errors.ts';
 import { silentLog } from '../../../src/log.ts';
 import { MIGRATIONS, type Migration } from '../../../src/store/migrate.ts';
 import { openStore } from '../../../src/store/store.ts';
-import { aNode } from './fixtures.ts';
+import { aClaim, aNode } from './fixtures.ts';
 
 async function failureOf(path: string, migrations?: readonly Migration[]): Promise<IronwakeError | undefined> {
   try {
@@ -117,4 +117,18 @@ test('migrations run once, in order, and a failed one leaves no trace', async (t
   const failure = await failureOf(path);
   t.equal(failure?.code, 'store.newer');
   t.match(failure?.message, new RegExp(`version ${last} .* knows only ${MIGRATIONS.length}`));
+});
+
+test('a database of the first version keeps its nodes, which have no tags', async (t) => {
+  const path = join(t.testdir(), 'ironwake.db');
+  t.equal(await failureOf(path, MIGRATIONS.slice(0, 1)), undefined);
+  const old = new Database(path);
+  old.exec(`insert into node (id, site, revision, fqdn, profile, node_values, created_at)
+    values ('node-1', 'local', 1, 'pve1.lab.example', 'default', '{"a":1}', 1000);
+    insert into node_mac (mac, node_id, position) values ('${aNode().macs[0]}', 'node-1', 0)`);
+  old.close();
+  const store = await openStore({ path, log: silentLog });
+  t.teardown(() => store.close());
+  t.strictSame(await store.nodes.list(), [aNode({ values: { a: 1 }, tags: [] })]);
+  t.equal(await store.claims.take(aClaim()), 10);
 });
