@@ -1,11 +1,11 @@
 /** The answer as it would be served, for looking at: made and checked like the real one, with a mask in place of everything that is secret. */
 import type { Fqdn } from '../net/fqdn.ts';
 import type { Mac } from '../net/mac.ts';
-import { isMap } from '../profiles/merge.ts';
+import { isMap, type PlainMap } from '../profiles/merge.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
 import { buildAnswer } from './build.ts';
 import { dialectFor } from './dialect.ts';
-import type { Finding } from './findings.ts';
+import type { MachineFacts } from './machine.ts';
 import type { Product } from './release.ts';
 import { serialiseAnswer } from './serialise.ts';
 
@@ -19,11 +19,14 @@ export interface PreviewRequest {
   readonly baseUrl: string;
   /** SHA-256 of the certificate there. */
   readonly certFingerprint: string;
+  /** What the machine has told about itself; without it stand-ins take the place of what selectors choose. */
+  readonly machine?: MachineFacts | undefined;
 }
 
 export interface Preview {
   readonly toml: string;
-  readonly warnings: readonly Finding[];
+  /** One line each. */
+  readonly warnings: readonly string[];
 }
 
 /** A well-formed hash that is none of a password. */
@@ -32,7 +35,7 @@ const MASKED_HASH = '(masked: hash of a random password, made for each run)';
 
 /** @throws AnswerInvalid `answer.invalid` with all findings; IronwakeError `release.unsupported`, `release.malformed` */
 export function previewAnswer(request: PreviewRequest): Preview {
-  const { profile, node, product, release, baseUrl, certFingerprint } = request;
+  const { profile, node, product, release, baseUrl, certFingerprint, machine } = request;
   const pinned = (path: string) => ({ url: `${baseUrl}/installer/TOKEN-OF-THE-RUN/${path}`, certFingerprint });
   const { answer, warnings } = buildAnswer({
     answer: profile.answer,
@@ -44,11 +47,25 @@ export function previewAnswer(request: PreviewRequest): Preview {
     dialect: dialectFor(release, product),
     allowSecretsInAnswer: profile.install.allowSecretsInAnswer,
     product,
+    machine,
+    anyMachine: machine === undefined,
   });
   const global = isMap(answer.global) ? answer.global : {};
   const key = 'subscription-key' in global ? { 'subscription-key': '(masked)' } : {};
   return {
     toml: serialiseAnswer({ ...answer, global: { ...global, 'root-password-hashed': MASKED_HASH, ...key } }),
-    warnings,
+    warnings: [
+      ...warnings.map(({ path, message, remedy }) => `${path}: ${message}. ${remedy}`),
+      ...(machine === undefined ? selectorsIn(profile.answer) : []).map(
+        (path) => `${path}: chosen when the machine has told about itself; a stand-in is shown`,
+      ),
+    ],
   };
+}
+
+function selectorsIn({ 'disk-setup': disks, network }: PlainMap): string[] {
+  return [
+    ...(isMap(disks) && disks.disks !== undefined ? ['disk-setup.disks'] : []),
+    ...(isMap(network) && network.port !== undefined ? ['network.port'] : []),
+  ];
 }

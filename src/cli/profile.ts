@@ -229,9 +229,8 @@ export async function render(io: Io, options: Options): Promise<ExitStatus> {
     baseUrl: 'https://SERVER',
     certFingerprint: Array.from({ length: 32 }, () => '00').join(':'),
   });
-  const lines = warnings.map(({ path, message, remedy }) => `${path}: ${message}. ${remedy}`);
-  for (const warning of lines) io.err(`warning: ${printable(warning)}\n`);
-  const view = { node: subject.fqdn, product, release, media: null, toml, warnings: lines };
+  for (const warning of warnings) io.err(`warning: ${printable(warning)}\n`);
+  const view = { node: subject.fqdn, product, release, media: null, toml, warnings };
   const made = `# ${subject.fqdn}, ${product} ${release}: an example, with the first number of each pool\n`;
   io.out(options.json === true ? `${JSON.stringify(view, null, 2)}\n` : made + toml);
   return 0;

@@ -98,7 +98,7 @@ export function registerProfiles(plugin: FastifyInstance, journey: Journey): voi
         release,
         media: media ?? null,
         toml,
-        warnings: warnings.map(({ path, message, remedy }) => `${path}: ${message}. ${remedy}`),
+        warnings: [...warnings],
       };
     },
   );

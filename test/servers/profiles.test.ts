@@ -450,6 +450,10 @@ t.test('profile render', async (t) => {
     err: /8\.1/,
   });
   t.match(await run('profile', 'render'), { status: 2, err: /--node/ });
+  await write('chosen.yaml', POOLED.replace('filter: { DEVNAME: /dev/vda }', 'disks: { count: 1, type: nvme }'));
+  const chosen = await run('profile', 'render', '--node', 'new', '--profile', 'chosen');
+  t.match(chosen, { status: 0, err: /disk-setup\.disks: chosen when the machine has told about itself/ });
+  t.match(parseToml(chosen.out), { 'disk-setup': { 'disk-list': ['nvme0n1'] } });
 
   await call('/api/v1/nodes', node(1));
   const rendered = await run('profile', 'render', '--node', 'pve1');
