@@ -3,7 +3,7 @@ import { IronwakeError } from '../errors.ts';
 import type { Node } from '../nodes/node.ts';
 import { isMap } from '../profiles/merge.ts';
 import { heldNumbers, namedAddresses, neededPools, profileForNode, renderProfile } from '../profiles/node-profile.ts';
-import { addressNumberOf, type Pool } from '../profiles/pools.ts';
+import { ADDRESS_SCOPE, addressNumberOf, type Pool } from '../profiles/pools.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
 import type { Journey } from './journey.ts';
 import type { ClaimRequest, Repositories } from './ports.ts';
@@ -23,7 +23,7 @@ export interface NodeProfile {
 
 /**
  * @param how `take`: the node holds the numbers from now on. `look`: what it would get, nothing is taken
- * @throws ProfileError (`profile.*`) and IronwakeError `node.values`, `profile.unknown`, `pool.exhausted`
+ * @throws ProfileError (`profile.*`) and IronwakeError `node.values`, `profile.unknown`, `pool.exhausted`, `pool.address-taken`
  */
 export async function nodeProfileOf(
   journey: Journey,
@@ -46,10 +46,35 @@ export async function nodeProfileOf(
     if (number === undefined) throw exhausted(pool, node);
     held.push({ pool, number });
   }
+  const profile = renderProfile(merged, node, heldNumbers(held));
+  if (how === 'take') await refuseHeldAddress(repositories, node, profile);
   return {
-    profile: renderProfile(merged, node, heldNumbers(held)),
+    profile,
     holdings: held.map(({ pool, number }) => ({ kind: pool.kind, name: pool.name, value: pool.print(number) })),
   };
+}
+
+/**
+ * A fixed address that a pool has given to another node already.
+ * @throws IronwakeError `pool.address-taken`
+ */
+async function refuseHeldAddress(
+  { nodes, claims }: Pick<Repositories, 'nodes' | 'claims'>,
+  node: Node,
+  { answer }: ResolvedProfile,
+): Promise<void> {
+  const cidr = cidrIn(answer.network);
+  const number = addressNumberOf(cidr);
+  const holder = number === undefined ? undefined : await claims.holderOf(ADDRESS_SCOPE, number);
+  if (holder === undefined || holder === node.id) return;
+  const other = (await nodes.byId(holder))?.fqdn ?? holder;
+  throw new IronwakeError({
+    kind: 'conflict',
+    code: 'pool.address-taken',
+    field: 'answer.network.cidr',
+    message: `${cidr} of ${node.fqdn} is the address that ${other} has from a pool`,
+    remedy: `Give another address, or remove the other node first: ironwake node rm ${other}.`,
+  });
 }
 
 function exhausted({ kind, name, from, to, print }: Pool, node: Node): IronwakeError {

@@ -154,6 +154,8 @@ export interface ClaimRepository {
   peek(request: ClaimRequest): Promise<number | undefined>;
   /** By scope and pool. They end with the node. */
   ofNode(nodeId: string): Promise<readonly Claim[]>;
+  /** Id of the node that holds a number. */
+  holderOf(scope: string, number: number): Promise<string | undefined>;
 }
 
 /** Values of this installation that are written once: `instance-key` (sealed) and so on. */

@@ -20,6 +20,9 @@ export interface PoolFault {
   readonly remedy: string;
 }
 
+/** The scope of all address pools. */
+export const ADDRESS_SCOPE = 'address';
+
 export function addressToNumber(address: Ipv4): number {
   return ipv4ToBytes(address).reduce((number, byte) => number * 256 + byte, 0);
 }
@@ -73,7 +76,7 @@ function addressPool(name: string, pool: PlainMap): Pool | PoolFault {
     }
     except.push(number);
   }
-  return { kind: 'pool', name, scope: 'address', ...range, except, print: numberToAddress };
+  return { kind: 'pool', name, scope: ADDRESS_SCOPE, ...range, except, print: numberToAddress };
 }
 
 /** A network without its own and its broadcast address. */

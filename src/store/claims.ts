@@ -44,6 +44,16 @@ export function claimRepository(db: Kysely<Tables>, site: string): ClaimReposito
       const found = await sql<{ number: number | null }>`${lowestFree(site, request)}`.execute(db);
       return found.rows[0]?.number ?? undefined;
     },
+    async holderOf(scope, number) {
+      const row = await db
+        .selectFrom('claim')
+        .select('node_id')
+        .where('site', '=', site)
+        .where('scope', '=', scope)
+        .where('number', '=', number)
+        .executeTakeFirst();
+      return row?.node_id;
+    },
     async ofNode(nodeId) {
       const rows = await db
         .selectFrom('claim')

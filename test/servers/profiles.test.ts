@@ -147,6 +147,14 @@ t.test('addresses that are in use otherwise are left out', async (t) => {
   await call('/api/v1/nodes', node(2));
   const { body } = await call('/api/v1/nodes/pve2/profile');
   t.match(body.holdings, [{ value: '192.0.2.4' }, {}], '.1 is the gateway, .2 of another node, .3 left out');
+  const taken = node(3, { profile: 'fixed', values: { network: { cidr: '192.0.2.4/24' } } });
+  t.match(await call('/api/v1/nodes', taken), {
+    status: 409,
+    body: {
+      code: 'pool.address-taken',
+      detail: '192.0.2.4/24 of pve3.lab.example is the address that pve2.lab.example has from a pool',
+    },
+  });
 });
 
 t.test('what the node has to bring is asked for when it is registered', async (t) => {

@@ -72,7 +72,10 @@ test('a node that goes gives its numbers back', async (t) => {
       ['counter rack', 'rack', 1],
     ],
   );
+  t.equal(await store.claims.holderOf('address', 10), 'node-0');
+  t.equal(await store.claims.holderOf('address', 1), undefined);
   await store.nodes.remove('node-0');
+  t.equal(await store.claims.holderOf('address', 10), undefined);
   t.strictSame(await store.claims.ofNode('node-0'), []);
   t.equal(await store.claims.take(aClaim({ nodeId: 'node-1' })), 10);
 });

@@ -76,6 +76,7 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       },
       peek: (r) => r.peek(aClaim({ pool: 'other' })),
       ofNode: (r) => r.ofNode('node-1'),
+      holderOf: (r) => r.holderOf('address', 20),
     },
   };
 
