@@ -36,6 +36,10 @@ export const DEBIAN_PACKAGES = [
   { name: 'apt-utils', layer: 'test', purpose: "apt-ftparchive: the lab's package mirror" },
   { name: 'gnupg', layer: 'test', purpose: "signs the lab's package mirror" },
   { name: 'qemu-system-x86', layer: 'test', purpose: 'virtual machines with real firmware', arch: 'x64' },
+  { name: 'qemu-utils', layer: 'test', purpose: 'empty disks of the virtual machines', arch: 'x64' },
+  { name: 'kmod', layer: 'test', purpose: "depmod, for the kernel modules in the stand-in image's initrd" },
+  { name: 'tzdata', layer: 'test', purpose: 'zones that the stand-in installer checks answers against' },
+  { name: 'libwrap0', layer: 'test', purpose: 'library of the TFTP servers that the bench unpacks as peers' },
   { name: 'ovmf', layer: 'test', purpose: 'UEFI firmware of the virtual machines', arch: 'x64' },
 ];
 

@@ -137,6 +137,19 @@ esac
     ]);
     t.equal(login.stdout.trim(), 'root', 'logs in with the key and becomes root');
 
+    await t.test('a name that is a group already', async (t) => {
+      const other = await startRig(t, { release });
+      await other.runPlan({
+        postInstall: { 'admin-user': { name: 'operator', keys: [opsKey] } },
+        release: productRelease,
+      });
+      t.strictSame(
+        steps(other),
+        HELD.map((step) => `admin-user ${step}`),
+      );
+      t.equal((await other.container.sh('id -gn operator')).trim(), 'operator');
+    });
+
     await t.test('a key that is none: failed before anything is changed', async (t) => {
       const other = await startRig(t, { release });
       await other.runPlan({

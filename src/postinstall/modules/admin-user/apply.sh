@@ -18,7 +18,10 @@ fi
 
 if ! id -u "$name" > /dev/null 2>&1; then
   : > "$IRONWAKE_STATE/created"
-  useradd --create-home --shell /bin/bash --comment "$comment" "$name"
+  # A group of that name that is there already (Debian has operator, staff and more) becomes its group; useradd would refuse otherwise.
+  own_group=()
+  if getent group "$name" > /dev/null; then own_group=(--no-user-group --gid "$name"); fi
+  useradd --create-home --shell /bin/bash --comment "$comment" "${own_group[@]}" "$name"
   changed "account $name"
 elif [ "$(id -u "$name")" -lt 1000 ]; then
   fail "$name is an account of the system, choose another name"
