@@ -6,6 +6,7 @@
 import { stringify } from 'smol-toml';
 import { invalid } from '../errors.ts';
 import type { PinnedUrl } from './build.ts';
+import type { Dialect } from './dialect.ts';
 import { isFingerprint, isServerUrl } from './formats.ts';
 
 /** The file's name in the root directory of the image. */
@@ -13,9 +14,13 @@ export const MODE_FILE_NAME = 'auto-installer-mode.toml';
 
 /**
  * The same bytes for the same input.
+ * @param bearer the token that the installer sends in its Authorization header, from 9.2 on
  * @throws IronwakeError `mode-file.url`, `mode-file.fingerprint`: the live system could not tell anyone
  */
-export function renderModeFile({ url, certFingerprint }: PinnedUrl): string {
+export function renderModeFile(
+  { url, certFingerprint }: PinnedUrl,
+  bearer?: { readonly token: string; readonly dialect: Dialect },
+): string {
   if (!isServerUrl(url)) {
     throw invalid(
       'mode-file.url',
@@ -32,5 +37,7 @@ export function renderModeFile({ url, certFingerprint }: PinnedUrl): string {
       'Renew the certificate.',
     );
   }
-  return stringify({ mode: 'http', http: { url, cert_fingerprint: certFingerprint } });
+  // Older installers ignore it without a word, so that it must not be the only proof there.
+  const token = bearer?.dialect.supportsJsonAnswer === true ? { token: bearer.token } : {};
+  return stringify({ mode: 'http', http: { url, cert_fingerprint: certFingerprint, ...token } });
 }

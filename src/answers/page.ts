@@ -66,6 +66,20 @@ ${findingTable()}
 ## Keys
 
 ${SECTIONS.map(keyTable).join('\n')}
+## In profiles only
+
+A profile may say what the installer has no words for; the daemon turns it into exact names when it arms and when it serves.
+
+| key | becomes |
+| --- | --- |
+| \`network.port: booted\` (or a MAC, or \`eno1\`) | \`network.filter.ID_NET_NAME_MAC\` of that port; with \`source: from-answer\` the port that booted is the default |
+| \`network.interface-name-pinning.mapping: { booted: lan0 }\` | the MAC of that port |
+| \`disk-setup.disks: { count: 2, equal: true, type: nvme }\` | \`disk-list\` with the names of these disks; also \`model\` and \`serial\`, globs |
+
+The ports are known from the request for the answer, the disks from the report of an earlier installation of this node: installers tell of disks nowhere else.
+Where nothing is known, or the machine has no such set, arming and serving say so (\`answer.select-disks\`, \`answer.select-port\`). Sticks and eMMC are never chosen;
+*equal* disks are of one model, since the report does not tell their size.
+
 ## Known differences from the official parser
 
 - A table written as a list of its values in order (\`lvm = [100.0, ...]\`) and a value written as a table (\`filesystem = { ext4 = {} }\`) are taken by the

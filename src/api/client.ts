@@ -18,6 +18,7 @@ import type {
   ReportView,
   RootPasswordView,
   SecretView,
+  ServedAnswerView,
   StatusView,
 } from './schemas.ts';
 import { type ApiRequest, type ServerAddress, send } from './transport.ts';
@@ -45,6 +46,8 @@ export interface Client {
   install(node: string, input: InstallInput): Promise<NodeView>;
   cancel(node: string): Promise<NodeView>;
   trust(node: string): Promise<NodeView>;
+  /** The answer that was served in a run: its id, or a node for its newest. */
+  servedAnswer(run: string): Promise<ServedAnswerView>;
   reports(node: string): Promise<readonly ReportView[]>;
   rootPassword(node: string): Promise<RootPasswordView>;
   events(after: number, limit?: number): Promise<EventPage>;
@@ -83,6 +86,7 @@ export function createClient(server: ServerAddress): Client {
     install: (node, input) => post(nodePath(node, '/install'), input),
     cancel: (node) => post(nodePath(node, '/cancel')),
     trust: (node) => post(nodePath(node, '/trust')),
+    servedAnswer: (run) => get(`/api/v1/runs/${encodeURIComponent(run)}/answer`),
     reports: (node) => list(nodePath(node, '/reports')),
     rootPassword: (node) => get(nodePath(node, '/root-password')),
     events: (after, limit = 200) => get(`/api/v1/events?after=${after}&limit=${limit}`),

@@ -150,6 +150,27 @@ export const ReportList = listOf(ReportView);
 export const RootPasswordView = Type.Object({ password: Type.String() }, closed);
 export type RootPasswordView = Static<typeof RootPasswordView>;
 
+/** The answer as it was sent, secrets masked. */
+export const ServedAnswerView = Type.Object(
+  {
+    run: Type.String(),
+    node: maybe(Type.String()),
+    servedAt: maybe(Type.String()),
+    format: Type.Union([Type.Literal('toml'), Type.Literal('json')]),
+    text: Type.String(),
+  },
+  closed,
+);
+export type ServedAnswerView = Static<typeof ServedAnswerView>;
+
+export const AnswerSchemaQuery = Type.Object(
+  {
+    release: Type.Optional(Type.String({ maxLength: 20 })),
+    product: Type.Optional(Type.String({ maxLength: 20 })),
+  },
+  closed,
+);
+
 export const InstallInput = Type.Object(
   {
     media: Type.Optional(
@@ -379,6 +400,10 @@ export type StatusView = Static<typeof StatusView>;
 
 export const NodeParams = Type.Object(
   { id: Type.String({ minLength: 1, maxLength: 300, description: 'UUID, full name, host name or MAC.' }) },
+  closed,
+);
+export const RunParams = Type.Object(
+  { id: Type.String({ minLength: 1, maxLength: 300, description: 'UUID of a run, or a node: its newest run.' }) },
   closed,
 );
 export const MacParams = Type.Object({ mac: Type.String({ minLength: 1, maxLength: 40 }) }, closed);

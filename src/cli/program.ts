@@ -71,7 +71,7 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   addMedia(program, remote);
   addSecret(program, remote);
   addProfile(program, io, done, withServer);
-  addAnswer(program, io, done);
+  addAnswer(program, io, done, remote);
   remote(program, 'explain <MAC>', 'what this machine would be offered, and why', async (session, args) =>
     (await import('./overview.ts')).explain(session, args),
   );
@@ -192,8 +192,8 @@ function addProfile(
   render.action(async () => done(await (await commands()).render(io, render.opts())));
 }
 
-/** Without a daemon. The releases and products stand here as well, so that help and refusal of a wrong one need no core. */
-function addAnswer(program: Command, io: Io, done: (status: ExitStatus) => void): void {
+/** Without a daemon, but for `show`. The releases and products stand here as well, so that help and refusal of a wrong one need no core. */
+function addAnswer(program: Command, io: Io, done: (status: ExitStatus) => void, remote: Remote): void {
   const answer = program.command('answer').description('answer files of the automated installer');
   const commands = () => import('./answer.ts');
   const release = (flag: string, text: string) =>
@@ -230,6 +230,9 @@ function addAnswer(program: Command, io: Io, done: (status: ExitStatus) => void)
     .addOption(release('--release', 'the release').default('9.2'))
     .addOption(product());
   schema.action(async () => done((await commands()).schema(io, schema.opts())));
+  remote(answer, 'show', 'the exact answer that was served, secrets masked', async (session, _, options) =>
+    (await import('./answer-show.ts')).show(session, options),
+  ).requiredOption('--run <RUN>', 'id of a run, or a node: its newest');
 }
 
 function addServe(program: Command, io: Io, done: (status: ExitStatus) => void): void {

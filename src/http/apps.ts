@@ -7,6 +7,7 @@ import type { Artefacts } from '../artefacts/artefacts.ts';
 import type { Journey } from '../journey/journey.ts';
 import type { Log } from '../log.ts';
 import { type AdminRoutes, registerAdmin } from './admin.ts';
+import { registerAnswers } from './answers.ts';
 import { registerBoot } from './boot.ts';
 import { registerInstaller } from './installer.ts';
 import { registerNode } from './node.ts';
@@ -45,6 +46,7 @@ export async function createApps(parts: AppParts): Promise<Apps> {
   await secure.register(async (scope) => registerNode(scope, parts.journey));
   await secure.register(async (scope) => registerAdmin(scope, parts));
   await secure.register(async (scope) => registerProfiles(scope, parts.journey));
+  await secure.register(async (scope) => registerAnswers(scope, parts.journey));
 
   await Promise.all([plain.ready(), secure.ready()]);
   return { plain, secure };

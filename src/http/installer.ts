@@ -1,5 +1,5 @@
 /** TLS, pinned: the three requests of the official installer. It sends one POST and never tries again, so nothing here may be slow or redirect. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { claimAnswer, fetchHook, takeWebhook } from '../journey/install.ts';
 import type { Journey } from '../journey/journey.ts';
 import { callerOf } from './caller.ts';
@@ -17,15 +17,27 @@ export function registerInstaller(app: FastifyInstance, journey: Journey): void 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
 
+  /** The token stands in the URL, or in the Authorization header, which installers know from 9.2 on; the mode file names both there. */
+  const answer = async (request: FastifyRequest, reply: FastifyReply, inUrl: string | undefined) => {
+    const bearer = bearerOf(request);
+    // Two different ones are no token at all.
+    const token = bearer === undefined || bearer === inUrl ? inUrl : inUrl === undefined ? bearer : undefined;
+    const reached = await claimAnswer(journey, callerOf(request.raw, journey.segments()), {
+      token: token ?? '',
+      body: textOf(request.body),
+      prefers: preferredFormat(request.headers.accept),
+    });
+    if (reached.kind === 'refused') return sendLine(reply, 403, reached.text);
+    if (reached.kind === 'unusable') return sendLine(reply, 422, reached.text);
+    await reply.code(200).type(`application/${reached.format}; charset=utf-8`).send(reached.text);
+  };
   app.post<{ Params: { token: string } }>(
     '/installer/:token/answer',
     { bodyLimit: ANSWER_BODY_BYTES },
-    async (request, reply) => {
-      const answer = await claimAnswer(journey, caller(request), request.params.token, textOf(request.body));
-      if (answer.kind === 'refused') return sendLine(reply, 403, answer.text);
-      if (answer.kind === 'unusable') return sendLine(reply, 422, answer.text);
-      await reply.code(200).type('application/toml; charset=utf-8').send(answer.toml);
-    },
+    async (request, reply) => answer(request, reply, request.params.token),
+  );
+  app.post('/installer/answer', { bodyLimit: ANSWER_BODY_BYTES }, async (request, reply) =>
+    answer(request, reply, undefined),
   );
 
   app.get<{ Params: { token: string } }>(
@@ -47,6 +59,26 @@ export function registerInstaller(app: FastifyInstance, journey: Journey): void 
       await reply.code(200).type('text/plain; charset=utf-8').send('Stored.\n');
     },
   );
+}
+
+function bearerOf(request: FastifyRequest): string | undefined {
+  const header = request.headers.authorization;
+  return header === undefined ? undefined : (/^Bearer (\S{1,200})$/i.exec(header)?.[1] ?? '');
+}
+
+/**
+ * JSON where the Accept header names it and ranks it at least as high as TOML (RFC 9110, 12.5.1). A wildcard, which
+ * installers before 9.2 send, is no wish for JSON.
+ */
+export function preferredFormat(accept: string | undefined): 'toml' | 'json' {
+  const quality = (type: string): number => {
+    const range = (accept ?? '').split(',').find((each) => each.split(';')[0]?.trim().toLowerCase() === type);
+    if (range === undefined) return 0;
+    const q = /;\s*q=([\d.]+)/i.exec(range)?.[1];
+    return q === undefined ? 1 : Number(q);
+  };
+  const json = quality('application/json');
+  return json > 0 && json >= quality('application/toml') ? 'json' : 'toml';
 }
 
 function textOf(body: unknown): string {

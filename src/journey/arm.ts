@@ -9,6 +9,7 @@ import { hashPassword, randomPassword } from '../trust/password.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import { answerOf } from './install.ts';
 import type { Journey } from './journey.ts';
+import { machineFactsOf } from './machine-facts.ts';
 import { nodeProfileOf } from './node-profile.ts';
 import { observe } from './observe.ts';
 import type { MediaRecord } from './ports.ts';
@@ -74,7 +75,15 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
   };
   const [segment] = journey.segments();
   if (segment !== undefined) {
-    answerOf(journey, { node, run, release: media.release, product: media.product, segment, bootMac: node.macs[0] });
+    answerOf(journey, {
+      node,
+      run,
+      release: media.release,
+      product: media.product,
+      segment,
+      bootMac: node.macs[0],
+      machine: await machineFactsOf(journey, node),
+    });
   }
   await journey.store.transaction(async (repositories) => {
     await repositories.runs.insert(run);

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { buildAnswer } from '../answers/build.ts';
 import { dialectFor } from '../answers/dialect.ts';
+import type { MachineFacts } from '../answers/machine.ts';
+import { serialiseAnswerAsJson } from '../answers/serialise.ts';
 import { parseSystemInformation } from '../answers/system-information.ts';
 import { type InstallReport, parseWebhook } from '../answers/webhook.ts';
 import { IronwakeError } from '../errors.ts';
@@ -11,6 +13,7 @@ import type { Node } from '../nodes/node.ts';
 import { renderFirstBoot } from '../postinstall/hook.ts';
 import type { Run } from '../runs/run.ts';
 import type { Journey } from './journey.ts';
+import { machineFactsOf } from './machine-facts.ts';
 import { contestAndRefuse } from './netboot.ts';
 import { observe } from './observe.ts';
 import type { MediaRecord } from './ports.ts';
@@ -25,10 +28,29 @@ export interface Unusable {
   readonly text: string;
 }
 
-export type AnswerReply = { readonly kind: 'answer'; readonly toml: string } | Refusal | Unusable;
+export type AnswerFormat = 'toml' | 'json';
+
+export type AnswerReply =
+  | { readonly kind: 'answer'; readonly format: AnswerFormat; readonly text: string }
+  | Refusal
+  | Unusable;
+
+/** What the installer sends with its request for an answer. */
+export interface AnswerQuestion {
+  /** From the URL, or from the Authorization header (9.2); where both are there they must be the same. */
+  readonly token: string;
+  /** The system information. */
+  readonly body: string;
+  /** JSON or TOML, by the Accept header. Only releases that take JSON get it. */
+  readonly prefers: AnswerFormat;
+}
 
 /** POST of the system information: the answer of this machine, once. */
-export async function claimAnswer(journey: Journey, caller: Caller, token: string, body: string): Promise<AnswerReply> {
+export async function claimAnswer(
+  journey: Journey,
+  caller: Caller,
+  { token, body, prefers }: AnswerQuestion,
+): Promise<AnswerReply> {
   const what = 'the answer';
   const holder = await holderOf(journey, token, 'answer');
   if (holder === undefined) return refuse(journey, 'bad-token', what, caller.address);
@@ -46,17 +68,25 @@ export async function claimAnswer(journey: Journey, caller: Caller, token: strin
     return refuse(journey, 'other-machine', what, caller.address, holder);
   }
   const { release, product } = information;
-  let toml: string;
+  let answer: Pick<Extract<AnswerReply, { kind: 'answer' }>, 'format' | 'text'>;
   try {
-    toml = answerOf(journey, { node, run, release, product, segment: caller.segment, bootMac: source.mac });
+    const machine = await machineFactsOf(journey, node, body);
+    const subject = { node, run, release, product, segment: caller.segment, bootMac: source.mac, machine };
+    answer = answerOf(journey, subject, prefers);
   } catch (error) {
     if (!(error instanceof IronwakeError)) throw error;
     await observe(journey, run.id, { kind: 'answer-invalid', message: error.message, remedy: error.remedy });
     return { kind: 'unusable', text: `${error.line}\n` };
   }
-  const seen = await observe(journey, run.id, { kind: 'answer-claimed', source, answer: toml, product, release });
+  const seen = await observe(journey, run.id, {
+    kind: 'answer-claimed',
+    source,
+    answer: answer.text,
+    product,
+    release,
+  });
   if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
-  return { kind: 'answer', toml };
+  return { kind: 'answer', ...answer };
 }
 
 export interface AnswerSubject {
@@ -66,33 +96,43 @@ export interface AnswerSubject {
   readonly product: MediaRecord['product'];
   readonly segment: Segment;
   readonly bootMac: Mac | undefined;
+  /** What the machine has told about itself, for selectors in the profile. */
+  readonly machine?: MachineFacts | undefined;
 }
 
 /**
- * The answer as TOML. Made from the profile as it was when the run was armed; also called at arming, so that a profile that cannot work is
+ * The answer as text. Made from the profile as it was when the run was armed; also called at arming, so that a profile that cannot work is
  * found before a machine depends on it.
  * @throws IronwakeError `answer.invalid` with the first finding
  */
-export function answerOf(journey: Journey, subject: AnswerSubject): string {
+export function answerOf(
+  journey: Journey,
+  subject: AnswerSubject,
+  prefers: AnswerFormat = 'toml',
+): { readonly format: AnswerFormat; readonly text: string } {
   const { node, run, segment } = subject;
   const profile = profileOf(run);
   const url = (step: 'hook' | 'webhook', path: string): string =>
     `${segment.httpsUrl}/installer/${tokenOf(journey, run, step)}/${path}`;
   const { fingerprint } = journey.identity;
-  const { toml } = buildAnswer({
+  const dialect = dialectFor(subject.release, subject.product);
+  const { toml, answer } = buildAnswer({
     answer: profile.answer,
     node: { fqdn: node.fqdn, macs: node.macs },
     // The node's own values went over the profile when the run was armed.
     values: {},
     rootPasswordHash: run.data.rootPasswordHash,
     bootMac: subject.bootMac,
+    machine: subject.machine,
     webhook: { url: url('webhook', 'webhook'), certFingerprint: fingerprint },
     firstBoot: { url: url('hook', 'first-boot'), certFingerprint: fingerprint, ordering: 'fully-up' },
-    dialect: dialectFor(subject.release, subject.product),
+    dialect,
     allowSecretsInAnswer: profile.install.allowSecretsInAnswer,
     product: subject.product,
   });
-  return toml;
+  return prefers === 'json' && dialect.supportsJsonAnswer
+    ? { format: 'json', text: serialiseAnswerAsJson(answer) }
+    : { format: 'toml', text: toml };
 }
 
 export type HookReply = { readonly kind: 'hook'; readonly script: string } | Refusal;

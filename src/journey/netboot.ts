@@ -1,5 +1,6 @@
 /** Netboot: what DHCP, TFTP and plain HTTP ask. From the first DISCOVER to the last byte of the image. */
 
+import { dialectFor } from '../answers/dialect.ts';
 import { renderModeFile } from '../answers/mode-file.ts';
 import { type BootDecision, decideBoot, describeReason, mayInstall } from '../boot/decision.ts';
 import type { ClientFacts } from '../boot/facts.ts';
@@ -186,10 +187,11 @@ export async function contestAndRefuse(
 
 /** The image as this run sees it: with the mode file that leads its installer to this run's answer. */
 function wrappedInitrd(journey: Journey, run: Run, media: MediaRecord, segment: Segment): Promise<ByteSource> {
-  const modeFile = renderModeFile({
-    url: `${segment.httpsUrl}/installer/${tokenOf(journey, run, 'answer')}/answer`,
-    certFingerprint: journey.identity.fingerprint,
-  });
+  const token = tokenOf(journey, run, 'answer');
+  const modeFile = renderModeFile(
+    { url: `${segment.httpsUrl}/installer/${token}/answer`, certFingerprint: journey.identity.fingerprint },
+    { token, dialect: dialectFor(media.release, media.product) },
+  );
   return journey.images.wrappedInitrd(media, [
     { name: 'auto-installer-mode.toml', content: Buffer.from(modeFile, 'utf8') },
   ]);

@@ -7,6 +7,7 @@ import type { ResolvedProfile } from '../profiles/resolve.ts';
 import type { Run } from '../runs/run.ts';
 import { chooseMedia } from './arm.ts';
 import type { Journey } from './journey.ts';
+import { machineFactsOf } from './machine-facts.ts';
 import { nodeProfileOf } from './node-profile.ts';
 
 export interface NodeAnswer extends Preview {
@@ -24,8 +25,9 @@ export async function answerPreviewOf(journey: Journey, node: Node): Promise<Nod
   const release = media?.release ?? profile.release ?? NEWEST_RELEASES[product];
   const baseUrl = journey.segments()[0]?.httpsUrl ?? 'https://SERVER';
   const certFingerprint = journey.identity.fingerprint;
+  const machine = await machineFactsOf(journey, node);
   return {
-    ...previewAnswer({ profile, node, product, release, baseUrl, certFingerprint }),
+    ...previewAnswer({ profile, node, machine, product, release, baseUrl, certFingerprint }),
     product,
     release,
     media: media?.name,

@@ -1,4 +1,5 @@
 import { test } from 'tap';
+import { DIALECT_RELEASES, dialectFor } from '../../../src/answers/dialect.ts';
 import { renderModeFile } from '../../../src/answers/mode-file.ts';
 
 const PIN = 'AB:'.repeat(31).concat('CD');
@@ -8,6 +9,19 @@ test('the mode file, byte for byte', (t) => {
     renderModeFile({ url: 'https://10.0.0.2:8443/installer/abc/answer', certFingerprint: PIN }),
     `mode = "http"\n\n[http]\nurl = "https://10.0.0.2:8443/installer/abc/answer"\ncert_fingerprint = "${PIN}"\n`,
   );
+  t.end();
+});
+
+test('from 9.2 on it carries the bearer token as well; before, the token stands in the URL only', (t) => {
+  for (const release of DIALECT_RELEASES) {
+    const bearer = { token: 'abc.def', dialect: dialectFor(release) };
+    const text = renderModeFile(
+      { url: 'https://10.0.0.2:8443/installer/abc.def/answer', certFingerprint: PIN },
+      bearer,
+    );
+    t.equal(text.includes('token = "abc.def"\n'), release === '9.2', release);
+    t.match(text, 'url = "https://10.0.0.2:8443/installer/abc.def/answer"');
+  }
   t.end();
 });
 

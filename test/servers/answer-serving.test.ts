@@ -1,0 +1,278 @@
+/**
+ * Answers over real sockets: TOML or JSON, the token in the URL or in the header, disks and ports by what the machine has told, the record of what
+ * was served, and a profile that fails when it is served.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { parse as parseToml } from 'smol-toml';
+import t, { type Test } from 'tap';
+import type { ClientFacts } from '../../src/boot/facts.ts';
+import { runCli } from '../../src/cli/program.ts';
+import { preferredFormat } from '../../src/http/installer.ts';
+import { decideDhcp } from '../../src/journey/netboot.ts';
+import { archOf } from '../../src/net/arch.ts';
+import type { ProfileRegistry } from '../../src/profiles/registry.ts';
+import { NODE_AT, NODE_MAC, type Parts, startParts } from '../support/parts.ts';
+
+const ACCEPT_92 = 'application/json, application/toml;q=0.5';
+const MAC_IN_URL = NODE_MAC.replaceAll(':', '-');
+
+const systemInformation = (release: string): string =>
+  JSON.stringify({
+    $schema: { version: '1.0' },
+    product: { fullname: 'Proxmox VE', product: 'pve', enable_btrfs: true },
+    iso: { release, isorelease: '1' },
+    dmi: { baseboard: {}, chassis: {}, system: {} },
+    network_interfaces: [
+      { link: 'eno1', mac: 'BC:24:11:00:00:01' },
+      { link: 'eno2', mac: 'BC:24:11:00:00:02' },
+    ],
+  });
+
+const disk = (name: string, model: string) => ({
+  size: 1,
+  'udev-properties': { DEVNAME: `/dev/${name}`, ID_MODEL: model, ID_SERIAL: `${model}_${name}` },
+});
+const WEBHOOK = JSON.stringify({
+  fqdn: 'pve1.lab.example',
+  product: { short: 'pve', version: '9.2.1' },
+  disks: [disk('sda', 'BOOT'), disk('nvme0n1', 'S990'), disk('nvme1n1', 'S990')],
+  'network-interfaces': [
+    { name: 'eno1', mac: 'bc:24:11:00:00:01', 'udev-properties': { INTERFACE: 'eno1' } },
+    { name: 'eno2', mac: 'bc:24:11:00:00:02', 'udev-properties': { INTERFACE: 'eno2' } },
+  ],
+});
+
+const SELECTING = `description: by what they are
+answer:
+  global: { keyboard: en-us, country: us, timezone: UTC, mailto: root@localhost }
+  network: { source: from-answer, cidr: 192.0.2.10/24, gateway: 192.0.2.1, dns: 192.0.2.53, port: eno2 }
+  disk-setup: { filesystem: zfs, zfs: { raid: raid1 }, disks: { count: 2, equal: true, type: nvme } }
+postInstall: { repositories: {} }
+`;
+
+const FACTS: ClientFacts = {
+  kind: 'pxe',
+  mac: NODE_MAC,
+  message: 'discover',
+  port: 67,
+  arch: archOf(0),
+  archNumber: 0,
+  uuid: undefined,
+  vendorClass: 'PXEClient',
+  userClass: undefined,
+  hostName: undefined,
+  secs: 0,
+  relay: undefined,
+  address: undefined,
+  serverId: undefined,
+};
+
+interface Bench {
+  readonly parts: Parts;
+  readonly api: string;
+  readonly admin: string;
+  arm(): Promise<{ readonly status: number; readonly text: string }>;
+  /** Boots until the image is there; what its mode file says. */
+  boot(): Promise<{ readonly url: string; readonly token: string }>;
+  view(): Promise<{
+    readonly run: { readonly id: string; readonly state: string };
+    readonly timeline: ReadonlyArray<{ readonly code: string; readonly level?: string; readonly text: string }>;
+  }>;
+}
+
+async function bench(t: Test): Promise<Bench> {
+  const parts = await startParts();
+  t.teardown(() => parts.close());
+  const admin = await parts.token('admin');
+  const api = `${parts.segment.httpsUrl}/api/v1`;
+  await parts.call(`${api}/nodes`, {
+    token: admin,
+    json: { mac: NODE_MAC, fqdn: 'pve1.lab.example', profile: 'default' },
+  });
+  return {
+    parts,
+    api,
+    admin,
+    arm: () => parts.call(`${api}/nodes/pve1/install`, { token: admin, json: {} }),
+    async boot() {
+      await decideDhcp(parts.journey, FACTS, parts.segment);
+      const script = await parts.call(`${parts.segment.httpUrl}/boot/script/${MAC_IN_URL}`, { from: NODE_AT });
+      for (const [url] of script.text.matchAll(/http:\/\/\S+/g)) await parts.call(url, { from: NODE_AT });
+      const mode = parseToml(Buffer.from(parts.overlay()[0]?.content ?? []).toString('utf8'));
+      return (mode as unknown as { http: { url: string; token: string } }).http;
+    },
+    view: async () => JSON.parse((await parts.call(`${api}/nodes/pve1`, { token: admin })).text),
+  };
+}
+
+t.test('what the Accept header asks for', (t) => {
+  const rows: ReadonlyArray<readonly [string | undefined, 'toml' | 'json']> = [
+    [undefined, 'toml'],
+    ['', 'toml'],
+    ['*/*', 'toml'],
+    [ACCEPT_92, 'json'],
+    ['application/json', 'json'],
+    ['APPLICATION/JSON;charset=utf-8', 'json'],
+    ['application/toml, application/json;q=0.5', 'toml'],
+    ['application/json;q=0', 'toml'],
+    ['application/toml', 'toml'],
+    ['text/html', 'toml'],
+  ];
+  for (const [accept, format] of rows) t.equal(preferredFormat(accept), format, String(accept));
+  t.end();
+});
+
+t.test('9.2 gets JSON, by its bearer token alone, and what it got can be seen again', async (t) => {
+  const { parts, api, admin, arm, boot, view } = await bench(t);
+  t.equal((await arm()).status, 201);
+  const { url, token } = await boot();
+  t.match(url, `/installer/${token}/answer`);
+  const bare = `${parts.segment.httpsUrl}/installer/answer`;
+  const runId = (await view()).run.id;
+  t.equal((await parts.call(`${api}/runs/${runId}/answer`, { token: admin })).status, 404, 'nothing was served yet');
+  const body = systemInformation('9.2');
+  t.equal((await parts.call(bare, { body })).status, 403, 'no token');
+  t.equal((await parts.call(bare, { body, token: `${token}x` })).status, 403, 'a wrong token');
+  t.equal((await parts.call(url, { body, token: `${token}x` })).status, 403, 'two tokens that differ');
+  const answer = await parts.call(bare, { body, token, headers: { Accept: ACCEPT_92 } });
+  t.equal(answer.status, 200, answer.text);
+  t.match(answer.headers['content-type'], /^application\/json/);
+  t.equal(answer.headers['content-length'], String(Buffer.byteLength(answer.text)));
+  const served = JSON.parse(answer.text);
+  t.match(served, {
+    global: { fqdn: 'pve1.lab.example', 'root-password-hashed': /^\$6\$/ },
+    'first-boot': { source: 'from-url' },
+  });
+
+  t.equal((await parts.call(`${api}/runs/${runId}/answer`)).status, 401);
+  const record = JSON.parse(
+    (await parts.call(`${api}/runs/${runId}/answer`, { token: await parts.token('viewer') })).text,
+  );
+  t.match(record, { run: runId, node: 'pve1.lab.example', format: 'json', servedAt: String });
+  const hash = served.global['root-password-hashed'];
+  t.notMatch(record.text, hash);
+  t.equal(
+    record.text,
+    answer.text.replace(hash, '(masked)').replaceAll(/(\/installer\/)[^/"]+/g, '$1(masked)'),
+    'all else is as it was sent',
+  );
+  t.same(
+    JSON.parse((await parts.call(`${api}/runs/pve1/answer`, { token: admin })).text),
+    record,
+    'by the name of the node',
+  );
+  t.match(JSON.parse((await parts.call(`${api}/runs/nobody/answer`, { token: admin })).text), { code: 'run.unknown' });
+
+  const tokenFile = join(parts.directory, 'cli-token');
+  writeFileSync(tokenFile, admin);
+  let out = '';
+  const status = await runCli(
+    [
+      'answer',
+      'show',
+      '--run',
+      runId,
+      '--server',
+      parts.segment.httpsUrl,
+      '--fingerprint',
+      parts.journey.identity.fingerprint,
+      '--token-file',
+      tokenFile,
+    ],
+    {
+      out: (text) => {
+        out += text;
+      },
+      err: (text) => t.fail(text),
+      input: Readable.from([]),
+      inputIsTerminal: false,
+      errIsTerminal: false,
+      env: {},
+      cwd: parts.directory,
+      now: () => 0,
+      sleep: async () => {},
+    },
+  );
+  t.equal(status, 0);
+  t.equal(out, record.text);
+});
+
+t.test('older installers get TOML, whatever they accept, by the token in the URL', async (t) => {
+  const { parts, arm, boot } = await bench(t);
+  await arm();
+  const { url } = await boot();
+  const answer = await parts.call(url, { body: systemInformation('9.1'), headers: { Accept: ACCEPT_92 } });
+  t.equal(answer.status, 200, answer.text);
+  t.match(answer.headers['content-type'], /^application\/toml/);
+  t.match(parseToml(answer.text), { network: { source: 'from-dhcp' } });
+});
+
+t.test('a profile that cannot be served: one line for the screen, a red mark on the timeline', async (t) => {
+  const { parts, arm, boot, view } = await bench(t);
+  await arm();
+  const { url } = await boot();
+  const answer = await parts.call(url, { body: systemInformation('8.3') });
+  t.equal(answer.status, 422);
+  t.match(answer.text, /^[^\n]+older than that of Proxmox VE 8\.4[^\n]+\n$/);
+  const { run, timeline } = await view();
+  t.equal(run.state, 'failed');
+  t.match(timeline.find(({ code }) => code === 'installer.answer-invalid')?.text, /older than that of Proxmox VE 8\.4/);
+});
+
+t.test('disks and ports by what the machine has told in an earlier installation', async (t) => {
+  const { parts, arm, boot, view } = await bench(t);
+  const profiles = parts.journey.profiles as ProfileRegistry;
+  const original = profiles.require('default');
+  t.ok(original);
+  await arm();
+  const first = await boot();
+  const answer = await parts.call(first.url, { body: systemInformation('9.2') });
+  const toml = parseToml(answer.text) as unknown as {
+    'first-boot': { url: string };
+    'post-installation-webhook': { url: string };
+  };
+  await parts.call(toml['first-boot'].url);
+  t.equal((await parts.call(toml['post-installation-webhook'].url, { body: WEBHOOK })).status, 200);
+  t.equal((await view()).run.state, 'installed');
+  await parts.call(`${parts.segment.httpsUrl}/api/v1/nodes/pve1/cancel`, {
+    token: await parts.token('admin'),
+    json: {},
+  });
+
+  writeFileSync(join(parts.directory, 'default.yaml'), SELECTING);
+  await profiles.reload();
+  t.same(profiles.problems(), []);
+  const armed = await arm();
+  t.equal(armed.status, 201, armed.text);
+  const second = await boot();
+  const selected = await parts.call(second.url, { body: systemInformation('9.2') });
+  t.equal(selected.status, 200, selected.text);
+  t.match(parseToml(selected.text), {
+    network: { filter: { ID_NET_NAME_MAC: '*bc2411000002' } },
+    'disk-setup': { 'disk-list': ['nvme0n1', 'nvme1n1'] },
+  });
+});
+
+t.test('disks of a machine that has told nothing: refused when it is armed, with what to do', async (t) => {
+  const { parts, arm } = await bench(t);
+  writeFileSync(join(parts.directory, 'default.yaml'), SELECTING.replace('port: eno2', 'port: booted'));
+  await (parts.journey.profiles as ProfileRegistry).reload();
+  const armed = await arm();
+  t.equal(armed.status, 400, armed.text);
+  t.match(JSON.parse(armed.text).detail, /Nothing is known of this machine's disks/);
+});
+
+t.test('the schema of a release, for editors, without a token', async (t) => {
+  const { parts } = await bench(t);
+  const schema = (query: string) => parts.call(`${parts.segment.httpsUrl}/api/v1/schemas/answer${query}`);
+  const old = await schema('?release=8.3');
+  t.match(old.headers['content-type'], /^application\/schema\+json/);
+  t.match(JSON.parse(old.text), { title: /8\.3/, properties: { 'disk-setup': Object } });
+  t.match(JSON.parse((await schema('')).text), { title: /9\.2/ });
+  t.match(JSON.parse((await schema('?release=9.1&product=pbs')).text), { title: /Backup Server, dialect 9\.1/ });
+  t.equal((await schema('?release=7.4')).status, 400);
+  t.equal((await schema('?product=esx')).status, 400);
+  t.equal((await schema('?relase=9.1')).status, 400);
+});
