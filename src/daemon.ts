@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { access, constants, mkdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { parseSeverities } from './answers/severities.ts';
 import { createArtefacts } from './artefacts/artefacts.ts';
 import { banner } from './banner.ts';
 import { systemClock } from './clock.ts';
@@ -92,7 +93,9 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       now: clock.now(),
     });
     const adminTokenFile = await makeAdminToken(store, config.dataDir, clock.now());
-    const profiles = await ProfileRegistry.open({ directory: config.answersDir, clock, checks: checksOfProfiles() });
+    const severities = parseSeverities(config.findings, 'findings');
+    const checks = checksOfProfiles(undefined, severities);
+    const profiles = await ProfileRegistry.open({ directory: config.answersDir, clock, checks });
     closers.push(() => profiles.close());
     logProfiles(profiles, log);
     const catalogue = await openCatalogue({
@@ -117,7 +120,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       prober: createSshProber(),
       segments: () => segments,
       budgets: budgetsOf(config),
-      settings: { site: config.site },
+      settings: { site: config.site, severities },
       discovered: createDiscovered(store, clock, log, config.limits.discoveredCapacity),
       changes: createChanges(),
       throttle: createThrottle(clock),

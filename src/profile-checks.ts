@@ -2,6 +2,7 @@
 import { dialectFor } from './answers/dialect.ts';
 import { checkProfileAnswer } from './answers/profile-check.ts';
 import { NEWEST_RELEASES } from './answers/release.ts';
+import type { Severities } from './answers/severities.ts';
 import { IronwakeError } from './errors.ts';
 import { withSecrets } from './journey/secrets.ts';
 import { buildPlan } from './postinstall/plan.ts';
@@ -9,16 +10,23 @@ import type { ProfileFinding } from './profiles/finding.ts';
 import type { ProfileChecks } from './profiles/library.ts';
 import type { ResolvedProfile } from './profiles/resolve.ts';
 
-/** @param release check against this release instead of the one that the profile names */
-export function checksOfProfiles(release?: string): ProfileChecks {
-  return [(profile) => checkAnswer(profile, release), (profile) => checkPlan(profile, release)];
+/**
+ * @param release check against this release instead of the one that the profile names
+ * @param severities how findings about answers weigh
+ */
+export function checksOfProfiles(release?: string, severities?: Severities): ProfileChecks {
+  return [(profile) => checkAnswer(profile, release, severities), (profile) => checkPlan(profile, release)];
 }
 
-function checkAnswer(profile: ResolvedProfile, release: string | undefined): ProfileFinding[] {
-  if (release === undefined) return checkProfileAnswer(profile);
+function checkAnswer(
+  profile: ResolvedProfile,
+  release: string | undefined,
+  severities: Severities | undefined,
+): ProfileFinding[] {
+  if (release === undefined) return checkProfileAnswer(profile, undefined, severities);
   const product = profile.product ?? 'pve';
   try {
-    return checkProfileAnswer(profile, { dialect: dialectFor(release, product), product });
+    return checkProfileAnswer(profile, { dialect: dialectFor(release, product), product }, severities);
   } catch (error) {
     if (!(error instanceof IronwakeError)) throw error;
     const { code, message, remedy } = error;

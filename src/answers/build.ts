@@ -12,6 +12,7 @@ import type { MachineFacts } from './machine.ts';
 import type { Product } from './release.ts';
 import { resolveSelectors } from './select.ts';
 import { inOrder, serialiseAnswer } from './serialise.ts';
+import { type Severities, weigh } from './severities.ts';
 import { foldSpelling } from './spelling.ts';
 import { validateAnswer } from './validate.ts';
 import { isTable, type Table } from './view.ts';
@@ -36,6 +37,8 @@ export interface AnswerRequest {
   readonly machine?: MachineFacts | undefined;
   /** No machine yet: selectors are checked, and stand-ins take the place of what they would choose. */
   readonly anyMachine?: boolean | undefined;
+  /** How our own findings weigh here. */
+  readonly severities?: Severities | undefined;
   readonly webhook: PinnedUrl;
   readonly firstBoot: PinnedUrl & { readonly ordering: 'fully-up' | 'network-online' };
   readonly dialect: Dialect;
@@ -91,12 +94,15 @@ export function composeAnswer(request: AnswerRequest): {
   };
   return {
     answer,
-    findings: [
-      ...folded.findings,
-      ...selected.findings,
-      ...lastingSecrets(folded.answer, request),
-      ...validateAnswer(answer, request.dialect, request.product),
-    ],
+    findings: weigh(
+      [
+        ...folded.findings,
+        ...selected.findings,
+        ...lastingSecrets(folded.answer, request),
+        ...validateAnswer(answer, request.dialect, request.product),
+      ],
+      request.severities ?? new Map(),
+    ),
   };
 }
 

@@ -60,7 +60,8 @@ spell their keys with underscores and know neither \`reboot-mode\` nor a host na
 \`validate\` prints \`FILE: accepted\` or \`FILE: rejected CODE PATH ...\`, one line a file, and exits with 0 when all are accepted, 1 when one is rejected,
 2 when one cannot be read. *Accepted* is what the official installer of that release says when it parses and checks the file (with \`--machine\` also when
 it meets the machine). Our own findings go to standard error; with \`--strict\` those of severity *error* count as well.
-\`--severity CODE=error|warning|off\` raises or lowers them; what the installer refuses stays refused.
+\`--severity CODE=error|warning|off\` raises or lowers them, as does the setting \`findings\` of the daemon, which also counts when it makes an answer; what the
+installer refuses stays refused.
 
 ${findingTable()}
 ## Keys

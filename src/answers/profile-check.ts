@@ -8,6 +8,7 @@ import { composeAnswer } from './build.ts';
 import { type Dialect, dialectFor, newestDialect } from './dialect.ts';
 import type { FindingCode } from './findings.ts';
 import type { Product } from './release.ts';
+import type { Severities } from './severities.ts';
 
 /** What a node gives to the answer, in place of one. RFC 2606 and RFC 7042 documentation values. */
 const STAND_IN = {
@@ -27,6 +28,7 @@ const NODES_BUSINESS: ReadonlySet<FindingCode> = new Set(['answer.address-missin
 export function checkProfileAnswer(
   profile: Pick<ResolvedProfile, 'answer' | 'product' | 'release' | 'install'>,
   at?: { readonly dialect: Dialect; readonly product: Product },
+  severities?: Severities,
 ): ProfileFinding[] {
   const product = at?.product ?? profile.product ?? 'pve';
   const dialect = at?.dialect ?? dialectOf(profile.release, product);
@@ -44,6 +46,7 @@ export function checkProfileAnswer(
     dialect,
     product,
     anyMachine: true,
+    severities,
     allowSecretsInAnswer: profile.install.allowSecretsInAnswer,
   });
   return findings

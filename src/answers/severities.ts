@@ -5,13 +5,21 @@ import { FINDING_KINDS, type Finding, type FindingCode, type Severity } from './
 
 export type Severities = ReadonlyMap<FindingCode, Severity | 'off'>;
 
+/** These guard secrets and files of the node, or are about nothing that could be left as it is. */
+const FIXED: ReadonlySet<FindingCode> = new Set([
+  'answer.secret',
+  'answer.control-character',
+  'answer.select-disks',
+  'answer.select-port',
+]);
+
 const LEVELS = ['error', 'warning', 'off'] as const;
 
 /**
  * @param assignments `CODE=error`, `CODE=warning` or `CODE=off`; a later one counts
  * @throws IronwakeError `answer.severity` for an unknown code or level, or one that is the installer's to judge
  */
-export function parseSeverities(assignments: readonly string[]): Severities {
+export function parseSeverities(assignments: readonly string[], field = '--severity'): Severities {
   return new Map(
     assignments.map((assignment) => {
       const [name = '', level = ''] = assignment.split('=', 2);
@@ -21,7 +29,7 @@ export function parseSeverities(assignments: readonly string[]): Severities {
         const close = nearest(name, Object.keys(FINDING_KINDS));
         throw invalid(
           'answer.severity',
-          '--severity',
+          field,
           `there is no finding '${name.slice(0, 60)}'`,
           close === undefined ? 'See docs/answer-file.md for the codes.' : `Did you mean ${close}?`,
         );
@@ -29,10 +37,13 @@ export function parseSeverities(assignments: readonly string[]): Severities {
       if (severity === undefined) {
         throw invalid(
           'answer.severity',
-          '--severity',
+          field,
           `'${level.slice(0, 20)}' is no severity`,
           'Write error, warning or off.',
         );
+      }
+      if (FIXED.has(code) && severity !== 'error') {
+        throw invalid('answer.severity', field, `${code} cannot be lowered`, 'Correct the answer instead.');
       }
       return [code, severity];
     }),

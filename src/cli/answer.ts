@@ -36,10 +36,11 @@ interface Unreadable {
 /** One line a file on standard output, everything else on standard error. */
 export async function validate(io: Io, files: readonly string[], options: Options): Promise<ExitStatus> {
   const read = reader(io);
+  const configured = await configuredFindings(io, options);
   const request = {
     dialect: answerDialect(releaseOf(options.release)),
     product: isProduct(options.product) ? options.product : 'pve',
-    severities: parseSeverities(listOf(options.severity)),
+    severities: new Map([...parseSeverities(configured, 'findings'), ...parseSeverities(listOf(options.severity))]),
     machine: await machineOf(read, options.machine),
   } as const;
   const results: Array<Verdict | Unreadable> = [];
@@ -200,6 +201,13 @@ export function schema(io: Io, options: Options): ExitStatus {
   const product = isProduct(options.product) ? options.product : 'pve';
   io.out(`${JSON.stringify(answerSchema(answerDialect(releaseOf(options.release)), product), null, 2)}\n`);
   return 0;
+}
+
+/** The daemon's own weights, where its configuration is named; the command line goes over them. */
+async function configuredFindings(io: Io, options: Options): Promise<readonly string[]> {
+  if (options.config === undefined && io.env.IRONWAKE_CONFIG === undefined) return [];
+  const { loadConfig } = await import('../config/load.ts');
+  return loadConfig({ flags: { config: options.config }, env: io.env, cwd: io.cwd }).findings;
 }
 
 /** The command line offers no other values. */

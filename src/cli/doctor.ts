@@ -1,5 +1,6 @@
 /** `ironwake doctor`: the findings as a table or as JSON, and whether one of them is a problem. */
 import manifest from '../../package.json' with { type: 'json' };
+import { parseSeverities } from '../answers/severities.ts';
 import { createClient } from '../api/client.ts';
 import { systemClock } from '../clock.ts';
 import { loadConfig } from '../config/load.ts';
@@ -28,7 +29,7 @@ export async function runDoctor(command: DoctorCommand): Promise<number> {
     config,
     interfaces: command.interface ?? [],
     connect: async () => createClient(await serverOf(io, { dataDir, config: configFile })),
-    profileChecks: checksOfProfiles(),
+    profileChecks: checksOfProfiles(undefined, parseSeverities(config.findings, 'findings')),
     version: manifest.version,
     clock: systemClock,
   });

@@ -13,6 +13,8 @@ export interface Annotations {
   readonly placeholder?: string;
   /** A directory: relative ones are taken from where they were written (the file's directory, else the working directory). */
   readonly path?: true;
+  /** What it takes, to be read after "is not", where the type alone does not say it. */
+  readonly expected?: string;
   /** In words, where the default depends on the machine. */
   readonly defaultText?: string;
 }
@@ -123,6 +125,14 @@ export const ConfigSchema = Type.Object(
       },
       { additionalProperties: false, description: 'Limits that keep one client from taking everything.' },
     ),
+    findings: Type.Array(Type.String({ minLength: 3, maxLength: 100 }), {
+      default: [],
+      placeholder: 'CODE=LEVEL',
+      defaultText: 'none',
+      expected: 'a list of CODE=error, CODE=warning or CODE=off',
+      description:
+        'How findings about answers weigh: a list of CODE=error, CODE=warning or CODE=off (codes: docs/answer-file.md). What the installer refuses stays refused.',
+    }),
     run: Type.Object(
       {
         expiresMinutes: minutes(60, 'How long an armed installation waits for its machine.', 'expires'),

@@ -65,6 +65,7 @@ function choices(schema: Setting['schema']): readonly string[] {
 
 /** What a setting takes, to be read after "is not". */
 export function expectation({ schema }: Setting): string {
+  if (schema.expected !== undefined) return schema.expected;
   switch (schema[Kind]) {
     case 'Integer':
       return `a whole number from ${schema.minimum} to ${schema.maximum}`;

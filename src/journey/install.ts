@@ -124,6 +124,7 @@ export function answerOf(
     rootPasswordHash: run.data.rootPasswordHash,
     bootMac: subject.bootMac,
     machine: subject.machine,
+    severities: journey.settings.severities,
     webhook: { url: url('webhook', 'webhook'), certFingerprint: fingerprint },
     firstBoot: { url: url('hook', 'first-boot'), certFingerprint: fingerprint, ordering: 'fully-up' },
     dialect,

@@ -3,6 +3,7 @@
  * observation -> load -> transition -> one transaction -> reply.
  */
 
+import type { Severities } from '../answers/severities.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Neighbours } from '../net/neighbours.ts';
@@ -45,6 +46,8 @@ export interface ServerIdentity {
 
 export interface JourneySettings {
   readonly site: string;
+  /** How findings about answers weigh. */
+  readonly severities?: Severities | undefined;
 }
 
 export interface Journey {

@@ -28,6 +28,8 @@ const FILES: Readonly<Record<string, string>> = {
   'broken.toml': '[global\n',
   'old.toml': GOOD.replaceAll('root-password-hashed', 'root_password_hashed').replaceAll('disk-list', 'disk_list'),
   'good.json': JSON.stringify(parse(GOOD)),
+  'ironwake.yaml': 'findings: [answer.unwise-local-mail=error]\n',
+  'wrong-code.yaml': 'findings: [answer.unwise-local-male=error]\n',
   'machine.json': JSON.stringify({ network_interfaces: [{ link: 'eno1', mac: 'BC:24:11:00:00:01' }] }),
   'other-machine.json': JSON.stringify({ network_interfaces: [{ link: 'eno1', mac: 'BC:24:11:00:00:99' }] }),
 };
@@ -110,6 +112,16 @@ test('validate: our own findings beside the verdict, and with --strict in it', a
   t.match(strict, { status: 1, out: /rejected answer\.password-hash global\.root-password-hashed/ });
   t.notMatch(strict.out, '"secret"');
   t.match(await run('validate trap.toml --strict --severity answer.password-hash=warning'), { status: 0 });
+  t.match(await run('validate unwise.toml --strict --config ironwake.yaml'), { status: 1 }, 'the configuration counts');
+  t.match(
+    await run('validate unwise.toml --strict --config ironwake.yaml --severity answer.unwise-local-mail=off'),
+    { status: 0, err: '' },
+    'and the command line goes over it',
+  );
+  t.match(await run('validate unwise.toml --config wrong-code.yaml'), {
+    status: 1,
+    err: /findings: .*Did you mean answer\.unwise-local-mail\?/,
+  });
   t.match(await run('validate good.toml --severity answer.nonsense=off'), { status: 1, err: /no finding/ });
 });
 

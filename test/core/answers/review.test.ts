@@ -164,6 +164,10 @@ test('findings of ours can be raised, lowered and switched off; those of the ins
   });
   t.throws(() => parseSeverities(['answer.unwise-dhcp=fatal']), { code: 'answer.severity' });
   t.throws(() => parseSeverities(['answer.unwise-dhcp']), { code: 'answer.severity' });
+  for (const code of ['answer.secret', 'answer.control-character', 'answer.select-disks']) {
+    t.throws(() => parseSeverities([`${code}=off`]), { message: `${code} cannot be lowered` });
+    t.equal(parseSeverities([`${code}=error`]).size, 1);
+  }
   t.end();
 });
 

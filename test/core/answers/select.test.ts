@@ -7,6 +7,7 @@ import { type MachineFacts, parseMachineFacts } from '../../../src/answers/machi
 import { maskAnswer } from '../../../src/answers/mask.ts';
 import { checkProfileAnswer } from '../../../src/answers/profile-check.ts';
 import { serialiseAnswerAsJson } from '../../../src/answers/serialise.ts';
+import { parseSeverities } from '../../../src/answers/severities.ts';
 import { parseMac } from '../../../src/net/mac.ts';
 import { HASH, type Json, type JsonMap, PROFILE_ANSWER, request, withValue } from '../../support/answers.ts';
 
@@ -164,6 +165,14 @@ test('a profile with selectors is checked before there is a machine', (t) => {
   t.same(check(mirror({ count: 2, equal: true, type: 'nvme' })), []);
   t.same(check(mirror({ count: 1, type: 'nvme' })), ['answer.disk-count'], 'the stand-ins count');
   t.same(check(mirror({ cuont: 2 })), ['answer.select-disks', 'answer.disk-selection-missing']);
+  t.end();
+});
+
+test('an answer is made as findings weigh', (t) => {
+  const answer = withValue(PROFILE_ANSWER, ['global', 'root-ssh-keys'], ['junk']);
+  t.match(findingsOf(answer, undefined), [{ code: 'answer.ssh-key' }]);
+  const severities = parseSeverities(['answer.ssh-key=off']);
+  t.same(buildAnswer(request({ answer, severities })).warnings, []);
   t.end();
 });
 

@@ -35,6 +35,7 @@ test('defaults serve a checkout without any setting', (t) => {
     ports: { dhcp: 67, pxe: 4011, tftp: 69, http: 8080, https: 8443 },
     log: { level: 'info', format: 'auto' },
     limits: { discoveredCapacity: 2000, tftpTransfers: 256, tftpWindowsize: 16 },
+    findings: [],
     run: {
       expiresMinutes: 60,
       giveUpMinutes: 120,
