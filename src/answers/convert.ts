@@ -43,6 +43,8 @@ function convertTable(section: Section, prefix: string, table: Table, to: Dialec
     else if (!isInRelease(entry, to.release)) changes.push(`${path} left out: ${to.release} does not know it`);
     else if (path === 'network.interface-name-pinning' && isTable(value) && value.enabled === false) {
       changes.push(`${path} left out: from 9.2 on a disabled one pins all the same`);
+    } else if (isTable(value) && compareReleases(to.release, entry.tableSince ?? '0') < 0) {
+      changes.push(`${path} left out: ${to.release} takes a text only`);
     } else if (entry.upperCaseSince !== undefined && typeof value === 'string') {
       // Lower case works everywhere.
       converted.push([nameIn(entry, to.release), value.toLowerCase()]);

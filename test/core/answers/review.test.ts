@@ -1,6 +1,7 @@
 /** One answer file judged as a whole: order and place of findings, weights, opinions, machines; converting and explaining. */
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
+import fc from 'fast-check';
 import { stringify } from 'smol-toml';
 import { test } from 'tap';
 import { convertAnswer } from '../../../src/answers/convert.ts';
@@ -16,7 +17,7 @@ import { type Review, reviewAnswer } from '../../../src/answers/review.ts';
 import { answerSchema } from '../../../src/answers/schema.ts';
 import { parseSeverities } from '../../../src/answers/severities.ts';
 import { foldSpelling } from '../../../src/answers/spelling.ts';
-import { HASH, type Json, type JsonMap, SMALLEST, STATIC, withValue } from '../../support/answers.ts';
+import { HASH, type Json, type JsonMap, SMALLEST, SSH_KEY, STATIC, withValue } from '../../support/answers.ts';
 
 const toml = (answer: JsonMap): string => stringify(answer);
 const GOOD: JsonMap = withValue({ ...SMALLEST, network: STATIC }, ['global', 'mailto'], 'admin@example.org');
@@ -451,6 +452,96 @@ test('the schema of a release takes what its installer takes, and knows its keys
     for (const entry of ANSWER_KEYS.filter((each) => each.since === '9.2')) {
       t.equal(text.includes(`"${nameIn(entry, release)}"`), release === '9.2', `${release} ${entry.key}`);
     }
+  }
+  t.end();
+});
+
+test('fuzz: no file and no machine makes a review throw, and every finding has a place', (t) => {
+  const seeds = [
+    toml(GOOD),
+    JSON.stringify(GOOD),
+    toml(withValue(GOOD, ['disk-setup'], zfs('raid10', ['sda', 'sdb', 'sdc']))),
+  ];
+  const machines = [undefined, WEBHOOK, SYSTEM_INFORMATION, DEVICE_INFO].map((facts) =>
+    facts === undefined ? undefined : parseMachineFacts(facts),
+  );
+  const edit = fc.tuple(
+    fc.nat(700),
+    fc.nat(12),
+    fc.oneof(
+      fc.constantFrom('"', '[', ']', '{', '}', '=', '.', ',', '\n', '1', 'null', 'nan', '*', '[[x]]', '__proto__'),
+      fc.string({ maxLength: 4 }),
+    ),
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...seeds),
+      fc.array(edit, { maxLength: 4 }),
+      fc.constantFrom(...ANSWER_RELEASES),
+      fc.constantFrom<Product>('pve', 'pbs', 'pmg', 'pdm'),
+      fc.constantFrom(...machines),
+      (seed, edits, release, product, facts) => {
+        const text = edits.reduce(
+          (now, [at, removed, piece]) => `${now.slice(0, at)}${piece}${now.slice(at + removed)}`,
+          seed,
+        );
+        const { findings, accepted } = reviewAnswer(Buffer.from(text), {
+          dialect: answerDialect(release),
+          product,
+          machine: facts,
+        });
+        const refused = findings.some(({ by, severity }) => by === 'installer' && severity === 'error');
+        return accepted !== refused && findings.every(({ line = 0, column = 0 }) => line >= 1 && column >= 1);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+  t.end();
+});
+
+/** Everything that the newest release knows, for the installers of each release: spelling, order and what had to go are held by a file. */
+test('snapshots: one answer with every key, written for each release', (t) => {
+  const all: JsonMap = {
+    global: {
+      ...(GOOD.global as JsonMap),
+      fqdn: { source: 'from-dhcp', domain: 'lab.example' },
+      'root-ssh-keys': [SSH_KEY],
+      'reboot-on-error': true,
+      'reboot-mode': 'power-off',
+      'subscription-key': 'pve2c-0123456789',
+    },
+    network: { ...STATIC, 'interface-name-pinning': { enabled: true, mapping: { 'bc:24:11:00:00:01': 'lan0' } } },
+    'disk-setup': {
+      filesystem: 'zfs',
+      filter: { ID_MODEL: 'Samsung*', DEVNAME: '/dev/nvme*' },
+      'filter-match': 'all',
+      zfs: {
+        raid: 'RAID10',
+        ashift: 12,
+        'arc-max': 4096,
+        checksum: 'sha256',
+        compress: 'zstd',
+        copies: 1,
+        hdsize: 100.5,
+      },
+    },
+    'post-installation-webhook': {
+      url: 'https://192.0.2.2/w',
+      'cert-fingerprint': 'ab'.repeat(32),
+      'auth-token': 'token',
+    },
+    'first-boot': {
+      source: 'from-url',
+      ordering: 'network-online',
+      url: 'https://192.0.2.2/h',
+      'cert-fingerprint': 'ab'.repeat(32),
+    },
+  };
+  for (const release of ANSWER_RELEASES) {
+    const { toml: text, changes } = convertAnswer(foldSpelling(all).answer, answerDialect(release));
+    const file = new URL(`../../fixtures/answers/every-key-${release}.toml`, import.meta.url);
+    const written = `${changes.map((change) => `# ${change}\n`).join('')}${text}`;
+    t.equal(written, readFileSync(file, 'utf8'), release);
   }
   t.end();
 });
