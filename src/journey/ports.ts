@@ -8,7 +8,7 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { DiscoveredMachine, Node } from '../nodes/node.ts';
 import type { EventCode } from '../runs/events.ts';
-import type { Run, StepReport } from '../runs/run.ts';
+import type { Run, RunState, StepReport } from '../runs/run.ts';
 
 /** The images on disk are media's: journey sees them through these types. */
 export type { ImageSources, MediaRecord, OverlayFile } from '../media/record.ts';
@@ -49,15 +49,37 @@ export interface RunRepository {
   activeOf(nodeId: string): Promise<Run | undefined>;
   /** The newest run, ended or not. */
   latestOf(nodeId: string): Promise<Run | undefined>;
-  listOf(nodeId: string): Promise<readonly Run[]>;
+  /** Newest first. */
+  listOf(nodeId: string, limit?: number): Promise<readonly Run[]>;
   /** Runs whose deadline lies at or before `now`, earliest first. */
   due(now: number, limit: number): Promise<readonly Run[]>;
   /** The earliest deadline of all, or undefined. */
   nextDeadline(): Promise<number | undefined>;
   /** All runs that have not ended. */
   active(): Promise<readonly Run[]>;
+  /** How many runs are in each state that something leaves, and since when the oldest of them is. */
+  states(): Promise<readonly RunCount[]>;
+  /** Removes ended runs by age and number, but never the newest run of a node. @returns how many, at most `limit` */
+  prune(rule: PruneRule): Promise<number>;
   saveReport(runId: string, report: StepReport): Promise<boolean>;
   reports(runId: string): Promise<readonly StepReport[]>;
+}
+
+export interface RunCount {
+  readonly state: RunState;
+  readonly contested: boolean;
+  readonly runs: number;
+  /** Epoch milliseconds. */
+  readonly oldestSince: number;
+}
+
+export interface PruneRule {
+  /** What happened before this moment may go. Epoch milliseconds. */
+  readonly before: number;
+  /** What is older than the newest `keep` may go, however young. */
+  readonly keep: number;
+  /** Removed at once, at most. */
+  readonly limit: number;
 }
 
 export interface EventRepository {
@@ -68,7 +90,13 @@ export interface EventRepository {
     options?: { readonly afterId?: number; readonly limit?: number },
   ): Promise<readonly TimelineEvent[]>;
   ofMac(mac: Mac, options?: { readonly afterId?: number; readonly limit?: number }): Promise<readonly TimelineEvent[]>;
+  /** The newest ones of a node, oldest first. */
+  newestOf(nodeId: string, limit: number): Promise<readonly TimelineEvent[]>;
   since(afterId: number, limit: number): Promise<readonly TimelineEvent[]>;
+  /** The cursor of now: 0 when nothing has ever happened. */
+  lastId(): Promise<number>;
+  /** Removes the oldest events by age and number. @returns how many, at most `limit` */
+  prune(rule: PruneRule): Promise<number>;
 }
 
 export interface DiscoveredRepository {
@@ -191,6 +219,12 @@ export interface SshProber {
    */
   probe(target: {
     readonly address: Ipv4;
+  /** Writes something and waits until the disk has it. @throws IronwakeError what keeps the store from being written */
+  probe(): Promise<void>;
+  /** Reads everything once, in the background. @throws IronwakeError `store.corrupt` */
+  check(): Promise<void>;
+  /** What the database takes on the disk. */
+  sizeBytes(): number;
     readonly user: string;
     readonly hostKeys: readonly string[];
     /** OpenSSH private key, PEM. */

@@ -18,7 +18,7 @@ export interface NodePicture {
 export async function viewNode(journey: Journey, node: Node): Promise<NodePicture> {
   const [run, timeline] = await Promise.all([
     journey.store.runs.latestOf(node.id),
-    journey.store.events.ofNode(node.id, { limit: TIMELINE_LIMIT }),
+    journey.store.events.newestOf(node.id, TIMELINE_LIMIT),
   ]);
   return { node, run, timeline };
 }

@@ -40,6 +40,31 @@ export function eventRepository(db: Kysely<Tables>, site: string): EventReposito
     async ofMac(mac, options) {
       return (await page(options).where('mac', '=', mac).execute()).map(fromRow);
     },
+    /** The newest `limit` events of a node, oldest first. */
+    async newestOf(nodeId, limit) {
+      const rows = await db
+        .selectFrom('event')
+        .selectAll()
+        .where('node_id', '=', nodeId)
+        .orderBy('id', 'desc')
+        .limit(limit)
+        .execute();
+      return rows.reverse().map(fromRow);
+    },
+    async lastId() {
+      const row = await db.selectFrom('event').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
+      return row?.id ?? 0;
+    },
+    async prune({ before, keep, limit }) {
+      const newest = await db.selectFrom('event').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
+      if (newest === undefined) return 0;
+      const oldest = await db.selectFrom('event').select(['id', 'at']).orderBy('id').limit(limit).execute();
+      // Ids rise without gaps worth counting: the last `keep` of them are the last `keep` events.
+      const upTo = oldest.filter(({ id, at }) => at < before || id <= newest.id - keep).at(-1)?.id;
+      if (upTo === undefined) return 0;
+      const result = await db.deleteFrom('event').where('id', '<=', upTo).executeTakeFirst();
+      return Number(result.numDeletedRows);
+    },
     async since(afterId, limit) {
       return (await page({ afterId, limit }).execute()).map(fromRow);
     },

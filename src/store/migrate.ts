@@ -4,6 +4,7 @@ import { IronwakeError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { up as first } from './migrations/0001-first.ts';
 import { up as tagsAndClaims } from './migrations/0002-tags-and-claims.ts';
+import { up as runIndexes } from './migrations/0003-run-indexes.ts';
 import type { Tables } from './tables.ts';
 
 export interface Migration {
@@ -16,10 +17,11 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'first', up: first },
   { number: 2, name: 'tags-and-claims', up: tagsAndClaims },
+  { number: 3, name: 'run-indexes', up: runIndexes },
 ];
 
 /** 'Irwk': marks the file as ours (`file` shows it, and a stranger's database is not migrated by accident). */
-const APPLICATION_ID = 0x4972776b;
+export const APPLICATION_ID = 0x4972776b;
 
 export interface MigrateOptions {
   readonly path: string;

@@ -7,6 +7,9 @@ import type { RunReportTable, RunTable, Tables } from './tables.ts';
 
 /** Written out, not bound: SQLite uses a partial index only when it sees its condition in the statement. */
 const ACTIVE = sql<SqlBool>`ended = 0`;
+const ENDED = sql<SqlBool>`ended = 1`;
+/** More installations than any machine sees, fewer than a reply can hold. */
+const DEFAULT_LIMIT = 1000;
 
 export function runRepository(db: Kysely<Tables>, site: string): RunRepository {
   const select = () => db.selectFrom('run').selectAll();
@@ -51,11 +54,12 @@ export function runRepository(db: Kysely<Tables>, site: string): RunRepository {
       return fromRow(row);
     },
     /** Newest first. */
-    async listOf(nodeId) {
+    async listOf(nodeId, limit = DEFAULT_LIMIT) {
       const rows = await select()
         .where('node_id', '=', nodeId)
         .orderBy('armed_at', 'desc')
         .orderBy('id', 'desc')
+        .limit(limit)
         .execute();
       return rows.flatMap((row) => fromRow(row) ?? []);
     },
@@ -84,6 +88,55 @@ export function runRepository(db: Kysely<Tables>, site: string): RunRepository {
     async active() {
       const rows = await select().where(ACTIVE).orderBy('armed_at').orderBy('id').execute();
       return rows.flatMap((row) => fromRow(row) ?? []);
+    },
+    async states() {
+      const rows = await db
+        .selectFrom('run')
+        .select(['state', 'contested', sql<number>`count(*)`.as('runs'), sql<number>`min(state_since)`.as('since')])
+        .where(ACTIVE)
+        .groupBy(['state', 'contested'])
+        .execute();
+      return rows.map((row) => ({
+        state: row.state as RunState,
+        contested: row.contested === 1,
+        runs: row.runs,
+        oldestSince: row.since,
+      }));
+    },
+    async prune({ before, keep, limit }) {
+      const oldestKept = await db
+        .selectFrom('run')
+        .select('ended_at')
+        .where(ENDED)
+        .orderBy('ended_at', 'desc')
+        .orderBy('id', 'desc')
+        .offset(keep)
+        .limit(1)
+        .executeTakeFirst();
+      const cut = Math.max(before, (oldestKept?.ended_at ?? -1) + 1);
+      const result = await db
+        .deleteFrom('run')
+        .where('id', 'in', (eb) =>
+          eb
+            .selectFrom('run as old')
+            .select('old.id')
+            .where(sql<SqlBool>`old.ended = 1`)
+            .where('old.ended_at', '<', cut)
+            // The newest run of a node says what the node is: it stays as long as the node.
+            .where(({ exists, selectFrom }) =>
+              exists(
+                selectFrom('run as newer')
+                  .select('newer.id')
+                  .whereRef('newer.node_id', '=', 'old.node_id')
+                  .whereRef('newer.armed_at', '>', 'old.armed_at'),
+              ),
+            )
+            .orderBy('old.ended_at')
+            .orderBy('old.id')
+            .limit(limit),
+        )
+        .executeTakeFirst();
+      return Number(result.numDeletedRows);
     },
     /** False when a report with this number is there already. */
     async saveReport(runId, report) {

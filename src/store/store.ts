@@ -3,16 +3,18 @@
  * elsewhere.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { systemClock } from '../clock.ts';
 import type { Repositories, Store } from '../journey/ports.ts';
 import type { Log } from '../log.ts';
 import { auditRepository } from './audit.ts';
+import { databaseBytes } from './backup.ts';
 import { claimRepository } from './claims.ts';
 import { openConnection } from './connection.ts';
 import { discoveredRepository } from './discovered.ts';
 import { eventRepository } from './events.ts';
 import { storeFailure } from './failure.ts';
+import { checkIntegrity, damaged } from './integrity.ts';
 import { mediaRepository } from './media.ts';
 import { type Migration, migrate } from './migrate.ts';
 import { nodeRepository } from './nodes.ts';
@@ -36,6 +38,9 @@ export interface StoreOptions {
   readonly onStatement?: (sql: string) => void;
 }
 
+/** Up to here the whole file is checked before the daemon serves (a tenth of a second); a larger one is checked in the background. */
+const CHECKED_AT_START_BYTES = 32 * 1024 * 1024;
+
 /**
  * Opens the database and brings it up to date.
  * @throws IronwakeError `store.unwritable`, `store.locked`, `store.corrupt`, `store.disk-full`, `store.disk-error`, `store.newer`,
@@ -45,6 +50,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const { path, log, site = 'default', now = systemClock.now, busyTimeoutMs = 2000 } = options;
   const db = openConnection({ path, busyTimeoutMs, onStatement: options.onStatement });
   try {
+    if (path !== ':memory:' && databaseBytes(path) <= CHECKED_AT_START_BYTES) await checkNow(db, path);
     await migrate(db, { path, log, now: now(), ...(options.migrations && { migrations: options.migrations }) });
   } catch (error) {
     await db.destroy();
@@ -63,10 +69,24 @@ export async function openStore(options: StoreOptions): Promise<Store> {
         mark.open = false;
       }
     },
+    async probe() {
+      await outside.settings.put('probed-at', String(now()));
+    },
+    async check() {
+      if (path !== ':memory:') await checkIntegrity(path, 'quick');
+    },
+    sizeBytes: () => (path === ':memory:' ? 0 : databaseBytes(path)),
     async close() {
       await db.destroy();
     },
   };
+}
+
+/** A damaged page is better found now than by the machine that needs it. */
+async function checkNow(db: Kysely<Tables>, path: string): Promise<void> {
+  const found = await sql<{ quick_check: string }>`pragma quick_check(1)`.execute(db);
+  const finding = found.rows[0]?.quick_check;
+  if (finding !== undefined && finding !== 'ok') throw damaged(path, finding);
 }
 
 function repositories(db: Kysely<Tables>, site: string): Repositories {

@@ -29,6 +29,8 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       due: (r) => r.due(1, 10),
       nextDeadline: (r) => r.nextDeadline(),
       active: (r) => r.active(),
+      states: (r) => r.states(),
+      prune: (r) => r.prune({ before: 1, keep: 10, limit: 10 }),
       saveReport: (r) => r.saveReport('run-1', aReport()),
       reports: (r) => r.reports('run-1'),
     },
@@ -36,7 +38,10 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       append: (r) => r.append([anEvent()]),
       ofNode: (r) => r.ofNode('node-1'),
       ofMac: (r) => r.ofMac(MAC1),
+      newestOf: (r) => r.newestOf('node-1', 10),
       since: (r) => r.since(0, 10),
+      lastId: (r) => r.lastId(),
+      prune: (r) => r.prune({ before: 2000, keep: 10, limit: 10 }),
     },
     discovered: {
       record: async (r) => {
@@ -84,7 +89,7 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
  * that is let through orders the few MACs of one node.) */
 const BAD = [/^SCAN \w+$/, /USE TEMP B-TREE(?! FOR json_group_array)/, /AUTOMATIC/];
 /** Read as a whole and in the order of their integer key, on purpose: the lists that show all there is. */
-const ROWID_ORDER = new Set(['audit']);
+const ROWID_ORDER = new Set(['audit', 'event']);
 /** Names that a statement gives to what it has selected itself: the candidates for the lowest free number. */
 const SUBQUERIES = new Set(['candidate', 'lowest']);
 
