@@ -3,7 +3,17 @@
  * nothing ran, is a failure: nothing is skipped silently. Started by test.js, which has set up what the layers need.
  */
 import { spawn } from 'node:child_process';
-import { createWriteStream, globSync, mkdirSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  createWriteStream,
+  existsSync,
+  globSync,
+  mkdirSync,
+  openSync,
+} from 'node:fs';
+import { giveBack } from './setup/owner.js';
 import { LAYERS, type Layer, obstacleOf } from './test/layers.ts';
 import { TapCounter } from './test/tap-counter.ts';
 
@@ -40,8 +50,7 @@ async function runLayer({ layer, files }: Work, print: (line: string) => void): 
     counter.fail(`layer ${layer.name} cannot run`, obstacle);
     return counter;
   }
-  mkdirSync('.cache/test', { recursive: true });
-  const raw = createWriteStream(`.cache/test/${layer.name}.tap`);
+  const raw = createWriteStream('', { fd: openSync(`.cache/test/${layer.name}.tap`, 'w') });
   const args = ['--reporter=tap', `--jobs=${layer.jobs}`, `--timeout=${layer.timeoutSeconds}`];
   const tap = spawn(process.execPath, ['node_modules/.bin/tap', ...args, ...files], {
     stdio: ['inherit', 'pipe', 'inherit'],
@@ -64,12 +73,33 @@ async function runLayer({ layer, files }: Work, print: (line: string) => void): 
   return counter;
 }
 
+/** Says in one line what of an earlier run, by another user, is in the way. */
+function takeCache(works: readonly Work[]): string | undefined {
+  try {
+    mkdirSync('.cache/test', { recursive: true });
+    mkdirSync('.tap', { recursive: true });
+    for (const { layer } of works) closeSync(openSync(`.cache/test/${layer.name}.tap`, 'a'));
+    for (const folder of ['.tap', '.tap/test-results', '.tap/processinfo'])
+      if (existsSync(folder)) accessSync(folder, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return `the results of an earlier run are somebody else's (${why}). Type: sudo chown -R "$(id -u):$(id -g)" .cache .tap`;
+  }
+}
+
 async function main(words: readonly string[]): Promise<void> {
   process.chdir(new URL('..', import.meta.url).pathname);
   const works = plan(words);
   if (typeof works === 'string') {
     process.stderr.write(`${works}\n`);
     process.exitCode = 2;
+    return;
+  }
+  const unwritable = takeCache(works);
+  if (unwritable !== undefined) {
+    process.stderr.write(`${unwritable}\n`);
+    process.exitCode = 1;
     return;
   }
   const print = (line: string): void => {
@@ -88,6 +118,7 @@ async function main(words: readonly string[]): Promise<void> {
     failed += counter.failed;
     failures.push(...counter.failures);
   }
+  for (const folder of ['.cache', '.tap']) giveBack(folder);
   if (failures.length > 0) print(`\nFailed (raw output in .cache/test/):\n${failures.join('\n')}\n`);
   print(`${passed} passed, ${failed} failed`);
   process.exitCode = failed > 0 || passed === 0 ? 1 : 0;

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inCheckout, SetupError } from './checkout.js';
+import { giveBack } from './owner.js';
 
 /**
  * Candidates in order. UEFI: snponly.efi uses the firmware's own driver and only the card that booted, which more machines survive than
@@ -76,6 +77,7 @@ export function loadersStep(places = {}) {
           );
         }
       }
+      if (places.targetDir === undefined) giveBack('tftproot');
     },
   };
 }

@@ -7,6 +7,8 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SetupError } from './checkout.js';
 
+const OWNERSHIP = 'If it belongs to somebody else, give it back: sudo chown -R "$(id -u):$(id -g)" .cache';
+
 /**
  * Runs `work` while this process holds the lock on `file`.
  * @template T
@@ -30,7 +32,13 @@ export async function withLock(file, onWait, work) {
  * @returns {Promise<() => void>}
  */
 function acquire(file, onWait) {
-  mkdirSync(dirname(file), { recursive: true });
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+  } catch (error) {
+    throw new SetupError(
+      `cannot make ${dirname(file)} (${error instanceof Error ? error.message : error}): ${OWNERSHIP}`,
+    );
+  }
   return new Promise((done, fail) => {
     // `cat` ends with our end of the pipe, and the lock with `cat`.
     const child = spawn('flock', [file, 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -49,7 +57,7 @@ function acquire(file, onWait) {
     });
     child.on('close', (code) => {
       clearTimeout(timer);
-      fail(new SetupError(`cannot lock ${file} (status ${code}): ${errors.trim()}`));
+      fail(new SetupError(`cannot lock ${file} (status ${code}): ${errors.trim()}. ${OWNERSHIP}`));
     });
   });
 }

@@ -5,28 +5,32 @@
 import { createHash } from 'node:crypto';
 import {
   existsSync,
-  lchownSync,
-  lstatSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { inCheckout, PINNED_NODE, pinnedNodeIsThere, ROOT, SetupError } from './checkout.js';
+import { inCheckout, NODE_PACKAGE, PINNED_NODE, pinnedNodeIsThere, ROOT, SetupError } from './checkout.js';
+import { giveBack } from './owner.js';
 import { run, tail } from './run.js';
 
 const MODULES = inCheckout('node_modules');
 const STAMP = join(MODULES, '.ironwake-setup');
 /** npm writes it last: what it has installed. */
 const INSTALLED = join(MODULES, '.package-lock.json');
-const BIN_LINK = join(MODULES, '.bin', 'ironwake');
-const BIN_TARGET = '../../scripts/ironwake.js';
+/**
+ * What must lie in node_modules/.bin: `npx ironwake` takes it from there (without it npm would fetch a package of that name), and the
+ * systemd unit and `npx node` the pinned Node. npm 11 links an optional package's commands, the npm 9.2 of Debian does not.
+ * @type {ReadonlyArray<readonly [string, string]>}
+ */
+const LINKS = [
+  [join(MODULES, '.bin', 'ironwake'), '../../scripts/ironwake.js'],
+  [join(MODULES, '.bin', 'node'), `../${NODE_PACKAGE}/bin/node`],
+];
 
 /** @typedef {{ version?: string, integrity?: string, dev?: boolean, optional?: boolean, link?: boolean }} LockEntry */
 
@@ -73,21 +77,22 @@ function installedAsLocked(withDev) {
   );
 }
 
-function linkIsRight() {
+/** @param {readonly [string, string]} link */
+function linkIsRight([link, target]) {
   try {
-    return readlinkSync(BIN_LINK) === BIN_TARGET;
+    return readlinkSync(link) === target;
   } catch {
     return false;
   }
 }
 
-/** `npx ironwake` takes what lies in node_modules/.bin; without the link npm would fetch a package of that name. */
-function makeLink() {
-  const temporary = `${BIN_LINK}.${process.pid}`;
+/** @param {readonly [string, string]} link */
+function makeLink([link, target]) {
+  const temporary = `${link}.${process.pid}`;
   mkdirSync(join(MODULES, '.bin'), { recursive: true });
   rmSync(temporary, { force: true });
-  symlinkSync(BIN_TARGET, temporary);
-  renameSync(temporary, BIN_LINK);
+  symlinkSync(target, temporary);
+  renameSync(temporary, link);
 }
 
 /** The stamp says which layer was installed, so that `serve` does not look at what only tests need. */
@@ -106,28 +111,49 @@ function writeStamp(withDev) {
   renameSync(`${STAMP}.${process.pid}`, STAMP);
 }
 
-/**
- * Everything that root wrote into a checkout of somebody else becomes that person's again, or their next `npm test` fails.
- * @param {string} path
- */
-function giveBack(path) {
-  const owner = statSync(ROOT);
-  if (process.getuid?.() !== 0 || owner.uid === 0) return;
-  /** @param {string} entry */
-  const walk = (entry) => {
-    const stat = lstatSync(entry);
-    lchownSync(entry, owner.uid, owner.gid);
-    if (stat.isDirectory()) for (const name of readdirSync(entry)) walk(join(entry, name));
-  };
-  walk(path);
-}
-
 /** The npm that runs us (npm 9 or 11, whatever the system has), else the one in PATH. */
 function npmCommand() {
   const path = process.env.npm_execpath;
   if (path !== undefined && basename(path) === 'npm-cli.js' && existsSync(path))
     return { program: process.execPath, args: [path] };
   return { program: 'npm', args: [] };
+}
+
+/**
+ * `npm ci` empties node_modules first, and a daemon may be running out of it: where its packages are as the lockfile says and only those of
+ * tests are missing, they are added instead.
+ * @param {boolean} withDev
+ * @returns {'ci' | 'install'}
+ */
+const commandFor = (withDev) => (withDev && installedAsLocked(false) ? 'install' : 'ci');
+
+/**
+ * @param {'ci' | 'install'} command
+ * @param {boolean} withDev
+ */
+async function npmInstall(command, withDev) {
+  const { program, args } = npmCommand();
+  // Versions and hashes are pinned, so what the cache has needs no request.
+  // Quiet about engines and audits: the packages run on the pinned Node, not on the one that npm runs on.
+  const flags = [
+    command,
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    '--no-update-notifier',
+    '--loglevel=error',
+    withDev ? '--include=dev' : '--omit=dev',
+    ...(command === 'install' ? ['--no-save'] : []),
+  ];
+  const { status, output } = await run(program, [...args, ...flags], {
+    cwd: ROOT,
+    env: { ...process.env, npm_config_dry_run: 'false' },
+  });
+  if (status !== 0)
+    throw new SetupError(
+      `npm ${command} failed (status ${status}): check the network, then repeat the command.\n  ${tail(output)}`,
+    );
 }
 
 /**
@@ -142,7 +168,7 @@ export function npmStep(layer) {
       const stamp = stampSays();
       const enough = stamp.layer === 'test' || stamp.layer === layer;
       const stamped = enough && stamp.fingerprint === fingerprint() && pinnedNodeIsThere();
-      const done = (stamped || installedAsLocked(withDev)) && linkIsRight();
+      const done = (stamped || installedAsLocked(withDev)) && LINKS.every(linkIsRight);
       const count = Object.entries(lockEntries(inCheckout('package-lock.json'))).filter(
         ([path, entry]) => path !== '' && (withDev || !entry.dev) && !entry.optional,
       ).length;
@@ -150,41 +176,25 @@ export function npmStep(layer) {
         done: done && stamped,
         needs: installedAsLocked(withDev)
           ? `note that the ${count} packages of package-lock.json are installed already (no network)`
-          : `npm ci --ignore-scripts: ${count} packages as package-lock.json says, into node_modules (no root, nothing is compiled)`,
+          : `npm ${commandFor(withDev)} --ignore-scripts: ${count} packages as package-lock.json says, into node_modules (no root, nothing is compiled)`,
         items: [],
       };
     },
     async apply(say) {
       if (!installedAsLocked(withDev)) {
-        say('installing with npm ci, this takes a minute');
-        const { program, args } = npmCommand();
-        // Versions and hashes are pinned, so what the cache has needs no request.
-        // Quiet about engines and audits: the packages run on the pinned Node, not on the one that npm runs on.
-        const flags = [
-          'ci',
-          '--ignore-scripts',
-          '--prefer-offline',
-          '--no-audit',
-          '--no-fund',
-          '--no-update-notifier',
-          '--loglevel=error',
-        ];
-        const { status, output } = await run(program, [...args, ...flags, ...(withDev ? [] : ['--omit=dev'])], {
-          cwd: ROOT,
-          env: { ...process.env, npm_config_dry_run: 'false' },
-        });
-        if (status !== 0)
-          throw new SetupError(
-            `npm ci failed (status ${status}): check the network, then repeat the command.\n  ${tail(output)}`,
-          );
+        const command = commandFor(withDev);
+        say(`installing with npm ${command}, this takes a minute`);
+        await npmInstall(command, withDev);
+        // Should adding not have led to what the lockfile says: from scratch.
+        if (command === 'install' && !installedAsLocked(withDev)) await npmInstall('ci', withDev);
         if (!pinnedNodeIsThere())
           throw new SetupError(
             `npm did not install ${PINNED_NODE}: this machine (${process.platform}-${process.arch}) is neither linux-x64 nor linux-arm64, or optional packages are omitted (npm config get omit)`,
           );
       }
-      makeLink();
+      LINKS.filter((link) => !linkIsRight(link)).forEach(makeLink);
       writeStamp(withDev);
-      giveBack(MODULES);
+      giveBack('node_modules');
     },
   };
 }
@@ -222,7 +232,7 @@ export function tapStep() {
       if (status !== 0) throw new SetupError(`tap build failed (status ${status}):\n  ${tail(output)}`);
       mkdirSync(inCheckout('.tap'), { recursive: true });
       writeFileSync(TAP_STAMP, fingerprintOfTap());
-      giveBack(inCheckout('.tap'));
+      giveBack('.tap');
     },
   };
 }

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { inCheckout, PINNED_NODE } from './checkout.js';
 
 /** A small young generation saves 20 MB and costs nothing that a boot server notices. */
@@ -26,7 +26,7 @@ export function pinnedEnv() {
   const cache = process.env.NODE_COMPILE_CACHE ?? compileCache();
   return {
     ...process.env,
-    PATH: `${inCheckout('node_modules', '.bin')}:${process.env.PATH ?? '/usr/bin:/bin'}`,
+    PATH: `${dirname(PINNED_NODE)}:${inCheckout('node_modules', '.bin')}:${process.env.PATH ?? '/usr/bin:/bin'}`,
     ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),
   };
 }

@@ -7,6 +7,7 @@ import { debianStep } from './debian.js';
 import { loadersStep } from './loaders.js';
 import { withLock } from './lock.js';
 import { npmStep, tapStep } from './npm.js';
+import { giveBack } from './owner.js';
 
 /**
  * @typedef {{ name: string, purpose: string, present: boolean }} Item
@@ -46,6 +47,8 @@ export async function setUp(layer) {
     inCheckout('.cache', 'setup.lock'),
     () => print(`set-up: another set-up of ${ROOT} is running, waiting for it`),
     async () => {
+      // Root made the lock, and its folder; the owner's next set-up must be able to take it.
+      giveBack('.cache');
       for (const step of steps) {
         if ((await step.check()).done) continue;
         const startedAt = Date.now();
