@@ -84,7 +84,7 @@ export interface PruneRule {
 
 export interface EventRepository {
   append(events: readonly NewEvent[]): Promise<void>;
-  /** Oldest first. */
+  /** With `afterId` the next ones after it, without it the newest ones; oldest first both times. The same for `ofMac`. */
   ofNode(
     nodeId: string,
     options?: { readonly afterId?: number; readonly limit?: number },

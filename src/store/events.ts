@@ -8,14 +8,23 @@ import type { EventTable, Tables } from './tables.ts';
 /** A page that nobody asked a size for: more than any installation tells, less than a reply that hurts. */
 const DEFAULT_LIMIT = 10_000;
 
+interface Page {
+  readonly afterId?: number;
+  readonly limit?: number;
+}
+
 export function eventRepository(db: Kysely<Tables>, site: string): EventRepository {
-  const page = (options: { readonly afterId?: number; readonly limit?: number } = {}) =>
-    db
-      .selectFrom('event')
-      .selectAll()
-      .where('id', '>', options.afterId ?? 0)
-      .orderBy('id')
-      .limit(options.limit ?? DEFAULT_LIMIT);
+  /** Oldest first: the page after an id, else the newest rows. */
+  const page = async (
+    where: Partial<Pick<EventTable, 'node_id' | 'mac'>>,
+    { afterId, limit = DEFAULT_LIMIT }: Page = {},
+  ) => {
+    let query = db.selectFrom('event').selectAll().limit(limit);
+    if (where.node_id !== undefined) query = query.where('node_id', '=', where.node_id);
+    if (where.mac !== undefined) query = query.where('mac', '=', where.mac);
+    if (afterId !== undefined) return (await query.where('id', '>', afterId).orderBy('id').execute()).map(fromRow);
+    return (await query.orderBy('id', 'desc').execute()).reverse().map(fromRow);
+  };
   return {
     append: (events) =>
       atomically(db, async (trx) => {
@@ -34,23 +43,9 @@ export function eventRepository(db: Kysely<Tables>, site: string): EventReposito
             .execute();
         }
       }),
-    async ofNode(nodeId, options) {
-      return (await page(options).where('node_id', '=', nodeId).execute()).map(fromRow);
-    },
-    async ofMac(mac, options) {
-      return (await page(options).where('mac', '=', mac).execute()).map(fromRow);
-    },
-    /** The newest `limit` events of a node, oldest first. */
-    async newestOf(nodeId, limit) {
-      const rows = await db
-        .selectFrom('event')
-        .selectAll()
-        .where('node_id', '=', nodeId)
-        .orderBy('id', 'desc')
-        .limit(limit)
-        .execute();
-      return rows.reverse().map(fromRow);
-    },
+    ofNode: (nodeId, options) => page({ node_id: nodeId }, options),
+    ofMac: (mac, options) => page({ mac }, options),
+    newestOf: (nodeId, limit) => page({ node_id: nodeId }, { limit }),
     async lastId() {
       const row = await db.selectFrom('event').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
       return row?.id ?? 0;
@@ -65,9 +60,7 @@ export function eventRepository(db: Kysely<Tables>, site: string): EventReposito
       const result = await db.deleteFrom('event').where('id', '<=', upTo).executeTakeFirst();
       return Number(result.numDeletedRows);
     },
-    async since(afterId, limit) {
-      return (await page({ afterId, limit }).execute()).map(fromRow);
-    },
+    since: (afterId, limit) => page({}, { afterId, limit }),
   };
 }
 

@@ -36,8 +36,8 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
     },
     events: {
       append: (r) => r.append([anEvent()]),
-      ofNode: (r) => r.ofNode('node-1'),
-      ofMac: (r) => r.ofMac(MAC1),
+      ofNode: async (r) => [await r.ofNode('node-1'), await r.ofNode('node-1', { afterId: 1, limit: 10 })],
+      ofMac: async (r) => [await r.ofMac(MAC1), await r.ofMac(MAC1, { afterId: 1, limit: 10 })],
       newestOf: (r) => r.newestOf('node-1', 10),
       since: (r) => r.since(0, 10),
       lastId: (r) => r.lastId(),

@@ -150,7 +150,26 @@ test('events: by node, by MAC, the feed; they outlive their node', async (t) => 
   t.strictSame(all[2], { ...anEvent({ nodeId: undefined, runId: undefined, data: { n: 3 } }), id: all[2]?.id });
   t.strictSame(numbers(await store.events.since(all[1]?.id ?? 0, 1)), [3]);
   t.strictSame(numbers(await store.events.ofNode('node-1', { afterId: all[0]?.id ?? 0 })), [2]);
-  t.strictSame(numbers(await store.events.ofMac(MAC1, { limit: 1 })), [1]);
+  t.strictSame(numbers(await store.events.ofMac(MAC1, { afterId: 0, limit: 1 })), [1]);
+});
+
+test('a long timeline: without a cursor its newest rows, with one the rows after it, oldest first both times', async (t) => {
+  const store = await memory();
+  t.teardown(() => store.close());
+  await store.nodes.insert(aNode());
+  await store.events.append(Array.from({ length: 600 }, (_, n) => anEvent({ data: { n } })));
+  const all = await store.events.since(0, 1000);
+  const numbers = (events: readonly { data: Readonly<Record<string, unknown>> }[]) => events.map((e) => e.data.n);
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+  for (const read of [
+    (page: { afterId?: number; limit?: number }) => store.events.ofNode('node-1', page),
+    (page: { afterId?: number; limit?: number }) => store.events.ofMac(MAC1, page),
+  ]) {
+    t.strictSame(numbers(await read({ limit: 500 })), range(100, 600));
+    t.strictSame(numbers(await read({ afterId: 0, limit: 500 })), range(0, 500));
+    t.strictSame(numbers(await read({ afterId: all[299]?.id ?? 0, limit: 500 })), range(300, 600));
+    t.strictSame(numbers(await read({})), range(0, 600));
+  }
 });
 
 test('discovered machines are counted, and what one packet did not say is kept', async (t) => {
