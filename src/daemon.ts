@@ -16,9 +16,11 @@ import { listen } from './http/listeners.ts';
 import { createTransfers } from './http/transfers.ts';
 import { createChanges } from './journey/changes.ts';
 import { createDiscovered } from './journey/discovered.ts';
-import type { Journey, Keys } from './journey/journey.ts';
+import { identityOf, type Journey, type Keys } from './journey/journey.ts';
+import { createLimits } from './journey/limits.ts';
 import { decideDhcp, loaderFetched } from './journey/netboot.ts';
 import type { Store } from './journey/ports.ts';
+import { startRotation } from './journey/rotation.ts';
 import { startSweep } from './journey/sweep.ts';
 import { createThrottle } from './journey/throttle.ts';
 import { createLog, type Log } from './log.ts';
@@ -35,7 +37,7 @@ import { createSshProber } from './ssh/prober.ts';
 import { openStore } from './store/store.ts';
 import { startTftp, type TftpServer } from './tftp/server.ts';
 import { hashApiToken, makeApiToken } from './trust/api-token.ts';
-import { loadCertificate } from './trust/certificate.ts';
+import { openCertificates } from './trust/certificate-keeper.ts';
 import { type InstanceKey, loadInstanceKey } from './trust/instance-key.ts';
 import { createPrivateFile, writePrivateFile } from './trust/private-file.ts';
 import { seal, unsealText } from './trust/sealing.ts';
@@ -86,7 +88,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     });
     await rememberInstance(store, instance, config.dataDir);
     const addresses = served.map((found) => config.addresses[found.name] ?? segmentOf(found, NO_PORTS).address);
-    const certificate = await loadCertificate({
+    const certificates = await openCertificates({
       directory: config.dataDir,
       hostNames: [hostname(), 'localhost'],
       addresses: [...addresses, '127.0.0.1'],
@@ -113,7 +115,8 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       clock,
       log,
       keys: keysOf(instance),
-      identity: { fingerprint: certificate.fingerprint, pins: [certificate.publicKeyPin] },
+      identity: identityOf({ certificates }),
+      certificates,
       images: catalogue,
       profiles,
       neighbours: kernelNeighbours,
@@ -124,6 +127,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       discovered: createDiscovered(store, clock, log, config.limits.discoveredCapacity),
       changes: createChanges(),
       throttle: createThrottle(clock),
+      limits: createLimits(clock),
     };
     closers.push(() => journey.discovered.flush());
 
@@ -139,7 +143,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     });
     const plain = await listen(apps.plain, addresses, config.ports.http);
     closers.push(() => plain.destroy());
-    const secure = await listen(apps.secure, [...addresses, '127.0.0.1'], config.ports.https, certificate);
+    const secure = await listen(apps.secure, [...addresses, '127.0.0.1'], config.ports.https, certificates.current);
     closers.push(() => secure.destroy());
     segments = served.map((found, index) =>
       withAddress(segmentOf(found, { http: plain.port, https: secure.port }), addresses[index]),
@@ -181,10 +185,18 @@ export async function startDaemon(config: Config): Promise<Daemon> {
 
     const url = `https://127.0.0.1:${secure.port}`;
     const serverFile = join(config.dataDir, 'server.json');
-    await writePrivateFile(
-      serverFile,
-      `${JSON.stringify({ url, fingerprint: certificate.fingerprint, pid: process.pid })}\n`,
-    );
+    const tellWhere = () =>
+      writePrivateFile(
+        serverFile,
+        `${JSON.stringify({ url, fingerprint: certificates.current.fingerprint, pid: process.pid })}\n`,
+      );
+    await tellWhere();
+    certificates.onAdopted((adopted) => {
+      secure.present(adopted);
+      tellWhere().catch((error: unknown) => log.error({ err: messageOf(error) }, 'server.json could not be written'));
+    });
+    const rotation = startRotation(journey);
+    closers.push(() => rotation.stop());
     closers.push(() => rm(serverFile, { force: true }));
     log.info({ url, segments: segments.map((segment) => `${segment.interfaceName} ${segment.address}`) }, 'serving');
 
@@ -213,7 +225,9 @@ export async function startDaemon(config: Config): Promise<Daemon> {
         tftp: bootFiles.addresses[0]?.port ?? config.ports.tftp,
       },
       url,
-      fingerprint: certificate.fingerprint,
+      get fingerprint() {
+        return certificates.current.fingerprint;
+      },
       adminTokenFile,
       stop: () => {
         stopping ??= stop();

@@ -4,7 +4,15 @@
  */
 
 /** What kind of failure it is; HTTP status and exit status follow from it and from nothing else. */
-export type ErrorKind = 'invalid' | 'unauthorised' | 'refused' | 'not-found' | 'conflict' | 'unavailable' | 'internal';
+export type ErrorKind =
+  | 'invalid'
+  | 'unauthorised'
+  | 'refused'
+  | 'not-found'
+  | 'conflict'
+  | 'unavailable'
+  | 'limited'
+  | 'internal';
 
 const HTTP_STATUS: Readonly<Record<ErrorKind, number>> = {
   invalid: 400,
@@ -12,6 +20,7 @@ const HTTP_STATUS: Readonly<Record<ErrorKind, number>> = {
   refused: 403,
   'not-found': 404,
   conflict: 409,
+  limited: 429,
   unavailable: 503,
   internal: 500,
 };

@@ -8,6 +8,7 @@ import { withSecrets } from './journey/secrets.ts';
 import { buildPlan } from './postinstall/plan.ts';
 import type { ProfileFinding } from './profiles/finding.ts';
 import type { ProfileChecks } from './profiles/library.ts';
+import { isMap } from './profiles/merge.ts';
 import type { ResolvedProfile } from './profiles/resolve.ts';
 
 /**
@@ -37,6 +38,8 @@ function checkAnswer(
 /** Builds the plan as an armed run would. Values of secrets are not needed for that, so a stand-in takes their place. */
 function checkPlan(profile: ResolvedProfile, release: string | undefined): ProfileFinding[] {
   const product = profile.product ?? 'pve';
+  const clear = clearPassword(profile);
+  if (clear !== undefined) return [clear];
   try {
     buildPlan({
       postInstall: withSecrets(profile.postInstall, () => 'stand-in-for-a-secret'),
@@ -49,4 +52,17 @@ function checkPlan(profile: ResolvedProfile, release: string | undefined): Profi
     const { code, message, remedy, field = 'postInstall' } = error;
     return [{ code, severity: 'error', path: field.split('.'), message, remedy }];
   }
+}
+
+/** A password in a file that people copy, mail and commit is none. */
+function clearPassword({ postInstall }: ResolvedProfile): ProfileFinding | undefined {
+  const account = isMap(postInstall) ? postInstall['admin-user'] : undefined;
+  if (!isMap(account) || typeof account.password !== 'string') return undefined;
+  return {
+    code: 'profile.clear-password',
+    severity: 'error',
+    path: ['postInstall', 'admin-user', 'password'],
+    message: 'a password stands here in clear text',
+    remedy: 'Set it with ironwake secret set NAME, and write password: {secret: NAME}.',
+  };
 }

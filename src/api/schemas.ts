@@ -84,6 +84,9 @@ export const RunView = Type.Object(
         { ...closed, description: 'The image on its way to the machine.' },
       ),
     ),
+    withheld: Type.Optional(
+      Type.Array(Type.String(), { description: 'Modules of the plan that wait for the confirmation code.' }),
+    ),
     fingerprints: Type.Array(Type.String(), { description: "The node's SSH host keys, SHA256:..., once reported." }),
   },
   closed,
@@ -228,6 +231,115 @@ export const SecretView = Type.Object({ name: Type.String(), updatedAt: time('Wh
 export type SecretView = Static<typeof SecretView>;
 export const SecretList = listOf(SecretView);
 export const SecretParams = Type.Object({ name: Name }, closed);
+
+export const RoleName = Type.Union([Type.Literal('viewer'), Type.Literal('operator'), Type.Literal('admin')]);
+export type RoleName = Static<typeof RoleName>;
+
+export const TokenInput = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 100 }),
+    role: RoleName,
+    expiresDays: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 3660, description: 'Else it lives until revoked.' }),
+    ),
+  },
+  closed,
+);
+export type TokenInput = Static<typeof TokenInput>;
+
+export const RotateInput = Type.Object(
+  {
+    overlapMinutes: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 10_080, default: 0, description: 'How long the old one still works.' }),
+    ),
+  },
+  closed,
+);
+export type RotateInput = Static<typeof RotateInput>;
+
+const tokenFields = {
+  id: Type.String(),
+  name: Type.String(),
+  role: RoleName,
+  createdAt: time('When it was made.'),
+  expiresAt: maybe(time('From when on it is refused.')),
+};
+export const TokenView = Type.Object(tokenFields, closed);
+export type TokenView = Static<typeof TokenView>;
+export const TokenList = listOf(TokenView);
+/** The only answer that ever holds the token itself. */
+export const IssuedTokenView = Type.Object({ ...tokenFields, token: Type.String() }, closed);
+export type IssuedTokenView = Static<typeof IssuedTokenView>;
+export const TokenParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) }, closed);
+
+export const AuditQuery = Type.Object(
+  {
+    before: Type.Optional(Type.Integer({ minimum: 1, description: 'Only what is older than this id.' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  },
+  closed,
+);
+export const AuditView = Type.Object(
+  {
+    id: Type.Integer(),
+    at: time('When it was done.'),
+    actor: Type.String({ description: 'Name of the token.' }),
+    from: Type.String({ description: 'Address of the connection.' }),
+    action: Type.String(),
+    target: Type.String(),
+    data: Type.Record(Type.String(), Type.Unknown(), { description: 'What was before and what is after; no secrets.' }),
+  },
+  closed,
+);
+export type AuditView = Static<typeof AuditView>;
+export const AuditList = listOf(AuditView);
+
+export const ConfirmInput = Type.Object(
+  { code: Type.String({ minLength: 1, maxLength: 40, description: "As the node's own screen shows it." }) },
+  closed,
+);
+export type ConfirmInput = Static<typeof ConfirmInput>;
+
+/** The credential of a node's newest run; the credential itself is known to the node alone. */
+export const CredentialView = Type.Object(
+  {
+    runId: Type.String(),
+    valid: Type.Boolean(),
+    issuedAt: maybe(time('When the node proved its host key.')),
+    revokedAt: maybe(time('When one was revoked last.')),
+    hostKey: maybe(Type.String({ description: 'SHA256:... of the host key that was proved.' })),
+    address: maybe(Type.String()),
+  },
+  closed,
+);
+export type CredentialView = Static<typeof CredentialView>;
+
+const certificateFields = {
+  fingerprint: Type.String({ description: 'SHA-256 of the certificate, AA:BB:...' }),
+  publicKeyPin: Type.String({ description: "For curl's --pinnedpubkey sha256//PIN." }),
+  expiresAt: time('When it ends.'),
+};
+export const CertificateView = Type.Object(
+  {
+    ...certificateFields,
+    next: maybe(
+      Type.Object(certificateFields, {
+        ...closed,
+        description: 'Prepared; its pin is given out beside the present one.',
+      }),
+    ),
+    waitsFor: Type.Array(Type.String(), { description: 'Nodes whose runs still depend on the present one.' }),
+    broken: Type.Optional(Type.Array(Type.String(), { description: 'Nodes whose runs a change at once has broken.' })),
+  },
+  closed,
+);
+export type CertificateView = Static<typeof CertificateView>;
+
+export const CertificateInput = Type.Object(
+  { now: Type.Optional(Type.Boolean({ description: 'Do not wait for the runs that depend on the present one.' })) },
+  closed,
+);
+export type CertificateInput = Static<typeof CertificateInput>;
 
 export const ExplanationView = Type.Object(
   {

@@ -52,6 +52,7 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
   404: 'not-found',
   409: 'conflict',
   413: 'invalid',
+  429: 'limited',
   503: 'unavailable',
 };
 
@@ -79,6 +80,18 @@ export async function send(server: ServerAddress, request: ApiRequest): Promise<
   const status = response.statusCode ?? 0;
   if (status >= 200 && status < 300) return text === '' ? undefined : parseJson(text, base);
   throw problemError(status, text, base);
+}
+
+/**
+ * The body of the reply as it comes, for what is too long or too slow to be awaited: a backup, the live stream. Silence for `timeoutMs` ends it.
+ * @throws what `send` throws
+ */
+export async function openStream(server: ServerAddress, request: ApiRequest): Promise<IncomingMessage> {
+  const base = parseUrl(server.url);
+  const response = await exchange(base, server, request);
+  const status = response.statusCode ?? 0;
+  if (status >= 200 && status < 300) return response;
+  throw problemError(status, await readAll(response, base), base);
 }
 
 function parseUrl(text: string): URL {

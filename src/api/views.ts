@@ -54,7 +54,16 @@ export function nodeDetails(node: Node): NodeDetails {
 
 /** Nothing of the answer, of sealed values, hashes, credentials or nonces leaves by this door: fields are named one by one. */
 export function runView(run: Run, { fingerprintOf }: RunContext): RunView {
-  const { imageBytes, imageTotalBytes, hostKeys, boundAddress, profileName, stalledSince } = run.data;
+  const {
+    imageBytes,
+    imageTotalBytes,
+    hostKeys,
+    boundAddress,
+    profileName,
+    stalledSince,
+    withheld = [],
+    confirmedAt,
+  } = run.data;
   const keys = [hostKeys?.ed25519, hostKeys?.ecdsa, hostKeys?.rsa].filter((key) => key !== undefined);
   return {
     id: run.id,
@@ -71,6 +80,7 @@ export function runView(run: Run, { fingerprintOf }: RunContext): RunView {
     stalledSince: isoOrNull(stalledSince),
     address: boundAddress ?? null,
     progress: imageTotalBytes === undefined ? null : { sentBytes: imageBytes ?? 0, totalBytes: imageTotalBytes },
+    ...(withheld.length > 0 && confirmedAt === undefined && { withheld: [...withheld] }),
     fingerprints: keys.map(fingerprintOf),
   };
 }

@@ -39,13 +39,14 @@ import { hostKeyFingerprint } from '../journey/access.ts';
 import { armNode, cancelRun, trustRun } from '../journey/arm.ts';
 import { explain } from '../journey/explain.ts';
 import type { Journey } from '../journey/journey.ts';
-import type { MediaRecord, Role } from '../journey/ports.ts';
+import type { MediaRecord } from '../journey/ports.ts';
 import { addNode, discoveredMachines, findNode, removeNode } from '../journey/registry.ts';
 import { putSecret, removeSecret } from '../journey/secrets.ts';
 import { statusOf } from '../journey/status.ts';
 import { rootPasswordOf, viewNode } from '../journey/view.ts';
 import { parseMac } from '../net/mac.ts';
-import { type Actor, actorOf } from './identity.ts';
+import type { Run } from '../runs/run.ts';
+import { guardOf } from './identity.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 
 /** Imports an image; media's catalogue. */
@@ -78,28 +79,7 @@ export function registerAdmin(
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
   const { store } = journey;
 
-  /** Checked before the body is read, so that a stranger cannot make us read gigabytes. */
-  const needs = (role: Role) => ({
-    onRequest: async (request: FastifyRequest) => {
-      actors.set(request, await actorOf(journey, request, role));
-    },
-  });
-  const actors = new WeakMap<FastifyRequest, Actor>();
-  const nameOf = (request: FastifyRequest): string => actors.get(request)?.name ?? '?';
-  const audit = (
-    request: FastifyRequest,
-    action: string,
-    target: string,
-    data: Readonly<Record<string, unknown>> = {},
-  ) =>
-    store.audit.append({
-      at: journey.clock.now(),
-      actor: nameOf(request),
-      from: actors.get(request)?.from ?? '?',
-      action,
-      target,
-      data,
-    });
+  const { needs, nameOf, audit } = guardOf(journey);
   const shown = async (reference: string) => {
     const { node, run, timeline } = await viewNode(journey, await findNode(journey, reference));
     return nodeView(node, run, timeline, CONTEXT);
@@ -139,7 +119,10 @@ export function registerAdmin(
       const { mac, macs = [], fqdn, profile, tags, values } = request.body;
       const allMacs = mac === undefined ? macs : [mac, ...macs];
       const node = await addNode(journey, { macs: allMacs, fqdn, profile, tags, values });
-      await audit(request, 'node.added', node.fqdn, { macs: node.macs, profile });
+      await audit(request, 'node.added', node.fqdn, {
+        before: null,
+        after: { macs: node.macs, profile, tags: node.tags },
+      });
       return reply.code(201).header('Location', `/api/v1/nodes/${node.id}`).send(nodeDetails(node));
     },
   );
@@ -153,7 +136,10 @@ export function registerAdmin(
   app.delete('/api/v1/nodes/:id', { ...needs('operator'), schema: { params: NodeParams } }, async (request, reply) => {
     const node = await findNode(journey, request.params.id);
     await removeNode(journey, node);
-    await audit(request, 'node.removed', node.fqdn);
+    await audit(request, 'node.removed', node.fqdn, {
+      before: { macs: node.macs, profile: node.profile, tags: node.tags },
+      after: null,
+    });
     return reply.code(204).send();
   });
 
@@ -195,7 +181,7 @@ export function registerAdmin(
     async (request, reply) => {
       const node = await findNode(journey, request.params.id);
       const run = await armNode(journey, node, { ...request.body, by: nameOf(request) });
-      await audit(request, 'run.armed', node.fqdn, { run: run.id, media: run.mediaId });
+      await audit(request, 'run.armed', node.fqdn, { before: null, after: { run: run.id, media: run.mediaId } });
       return reply.code(201).send(await shown(node.id));
     },
   );
@@ -209,8 +195,14 @@ export function registerAdmin(
       { ...needs('operator'), schema: { params: NodeParams, response: { 200: NodeView } } },
       async (request) => {
         const node = await findNode(journey, request.params.id);
+        const before = await store.runs.activeOf(node.id);
         await decide(journey, node, nameOf(request));
-        await audit(request, `run.${action}`, node.fqdn);
+        const after = before === undefined ? undefined : await store.runs.byId(before.id);
+        await audit(request, `run.${action}`, node.fqdn, {
+          run: before?.id,
+          before: stateOf(before),
+          after: stateOf(after),
+        });
         return shown(node.id);
       },
     );
@@ -241,12 +233,18 @@ export function registerAdmin(
     async (request, reply) => {
       const record = await catalogue.add(importOf(request));
       if ((await store.media.byId(record.id)) === undefined) await store.media.insert(record);
-      await audit(request, 'media.added', record.name, { id: record.id });
+      await audit(request, 'media.added', record.name, { before: null, after: { id: record.id } });
       return reply.code(201).send(mediaView((await store.media.byId(record.id)) ?? record));
     },
   );
 
   // --- secrets ---
+
+  /** All that is told of a secret: since when it has its value. */
+  const secretAge = async (name: string): Promise<{ readonly setAt: string } | null> => {
+    const found = (await store.secrets.list()).find((secret) => secret.name === name);
+    return found === undefined ? null : { setAt: new Date(found.updatedAt).toISOString() };
+  };
 
   app.get('/api/v1/secrets', { ...needs('operator'), schema: { response: { 200: SecretList } } }, async () => ({
     items: (await store.secrets.list()).map(({ name, updatedAt }) => ({
@@ -259,8 +257,10 @@ export function registerAdmin(
     '/api/v1/secrets/:name',
     { ...needs('admin'), schema: { params: SecretParams, body: SecretInput } },
     async (request, reply) => {
-      await putSecret(journey, request.params.name, request.body.value);
-      await audit(request, 'secret.set', request.params.name);
+      const { name } = request.params;
+      const before = await secretAge(name);
+      await putSecret(journey, name, request.body.value);
+      await audit(request, 'secret.set', name, { before, after: await secretAge(name) });
       return reply.code(204).send();
     },
   );
@@ -269,8 +269,10 @@ export function registerAdmin(
     '/api/v1/secrets/:name',
     { ...needs('admin'), schema: { params: SecretParams } },
     async (request, reply) => {
-      await removeSecret(journey, request.params.name);
-      await audit(request, 'secret.removed', request.params.name);
+      const { name } = request.params;
+      const before = await secretAge(name);
+      await removeSecret(journey, name);
+      await audit(request, 'secret.removed', name, { before, after: null });
       return reply.code(204).send();
     },
   );
@@ -294,6 +296,10 @@ export function registerAdmin(
   app.get('/api/v1/discovered', { ...needs('viewer'), schema: { response: { 200: DiscoveredList } } }, async () => ({
     items: (await discoveredMachines(journey)).map(discoveredView),
   }));
+}
+
+function stateOf(run: Run | undefined): { readonly state: string; readonly contested: boolean } | null {
+  return run === undefined ? null : { state: run.state, contested: run.contested };
 }
 
 function importOf(request: FastifyRequest): Parameters<ImageImport['add']>[0] {

@@ -13,7 +13,9 @@ import { registerInstaller } from './installer.ts';
 import { registerNode } from './node.ts';
 import { sendLine, sendProblem, toIronwakeError } from './problem.ts';
 import { registerProfiles } from './profiles.ts';
+import { limitRefusals } from './refusal-limit.ts';
 import type { Transfers } from './transfers.ts';
+import { registerTrust } from './trust.ts';
 
 export interface AppParts extends AdminRoutes {
   readonly journey: Journey;
@@ -33,6 +35,7 @@ export async function createApps(parts: AppParts): Promise<Apps> {
     const known = toIronwakeError(error, parts.log);
     await sendLine(reply, known.status, known.line);
   });
+  limitRefusals(plain, parts.journey);
   registerBoot(plain, parts);
 
   const secure = createApp(parts.log);
@@ -42,9 +45,11 @@ export async function createApps(parts: AppParts): Promise<Apps> {
       ? sendProblem(known, request, reply)
       : sendLine(reply, known.status, known.line));
   });
+  limitRefusals(secure, parts.journey);
   await secure.register(async (scope) => registerInstaller(scope, parts.journey));
   await secure.register(async (scope) => registerNode(scope, parts.journey));
   await secure.register(async (scope) => registerAdmin(scope, parts));
+  await secure.register(async (scope) => registerTrust(scope, parts));
   await secure.register(async (scope) => registerProfiles(scope, parts.journey));
   await secure.register(async (scope) => registerAnswers(scope, parts.journey));
 

@@ -13,6 +13,42 @@ export interface Actor {
 /** @throws IronwakeError `api.unauthorised`, `api.forbidden` */
 export async function actorOf(journey: Journey, request: FastifyRequest, needed: Role): Promise<Actor> {
   const presented = /^Bearer (\S{1,200})$/.exec(request.headers.authorization ?? '')?.[1];
-  const { name, role } = await authenticate(journey, presented, needed);
-  return { name, role, from: request.socket.remoteAddress ?? '?' };
+  const from = request.socket.remoteAddress ?? '?';
+  const { name, role } = await authenticate(journey, presented, needed, from);
+  return { name, role, from };
+}
+
+/** What the routes of the API need around them: who asks, and a place where every change is written down. */
+export interface Guard {
+  /** Checked before the body is read, so that a stranger cannot make us read gigabytes. */
+  needs(role: Role): { readonly onRequest: (request: FastifyRequest) => Promise<void> };
+  nameOf(request: FastifyRequest): string;
+  /** One line of the audit log; `data` says what was before and after, and never a secret. */
+  audit(
+    request: FastifyRequest,
+    action: string,
+    target: string,
+    data?: Readonly<Record<string, unknown>>,
+  ): Promise<void>;
+}
+
+export function guardOf(journey: Journey): Guard {
+  const actors = new WeakMap<FastifyRequest, Actor>();
+  return {
+    needs: (role) => ({
+      onRequest: async (request) => {
+        actors.set(request, await actorOf(journey, request, role));
+      },
+    }),
+    nameOf: (request) => actors.get(request)?.name ?? '?',
+    audit: (request, action, target, data = {}) =>
+      journey.store.audit.append({
+        at: journey.clock.now(),
+        actor: actors.get(request)?.name ?? '?',
+        from: actors.get(request)?.from ?? '?',
+        action,
+        target,
+        data,
+      }),
+  };
 }

@@ -1,6 +1,6 @@
 /** The listening sockets of an app: one per address, so that other networks of this host are not served by accident. */
 import { createServer as createPlain, type Server } from 'node:http';
-import { createServer as createTls } from 'node:https';
+import { createServer as createTls, Server as TlsServer } from 'node:https';
 import type { FastifyInstance } from 'fastify';
 import { bindError } from '../net/port-holder.ts';
 
@@ -14,9 +14,11 @@ export interface Listeners {
   readonly port: number;
   /** An interface got another address: listens there with the same port, and no longer on the old one. */
   move(before: string, after: string): Promise<void>;
+  /** New connections meet this certificate; those that are open stay as they are. */
+  present(identity: Identity): void;
   /** Takes no new connections and lets those that are in the middle of a request finish. */
   close(): Promise<void>;
-  /** Ends what is left, at once. */
+  /** Stops listening and ends what is left, at once. May be called twice, and after `close`. */
   destroy(): void;
 }
 
@@ -31,13 +33,14 @@ export async function listen(
   identity?: Identity,
 ): Promise<Listeners> {
   const servers = new Map<string, Server>();
+  let presented = identity;
   let chosen = port;
 
   async function open(address: string): Promise<void> {
     const server =
-      identity === undefined
+      presented === undefined
         ? createPlain(app.routing)
-        : createTls({ cert: identity.certPem, key: identity.keyPem }, app.routing);
+        : createTls({ cert: presented.certPem, key: presented.keyPem }, app.routing);
     // An installer image may take longer to upload than Node's default of five minutes for a whole request.
     server.requestTimeout = 0;
     server.headersTimeout = 20_000;
@@ -45,10 +48,17 @@ export async function listen(
     servers.set(address, server);
   }
 
+  function destroy(): void {
+    for (const server of servers.values()) {
+      server.close();
+      server.closeAllConnections();
+    }
+  }
+
   try {
     for (const address of new Set(addresses)) await open(address);
   } catch (error) {
-    for (const server of servers.values()) server.close();
+    destroy();
     throw error;
   }
   return {
@@ -59,6 +69,11 @@ export async function listen(
       servers.delete(before);
       old?.close();
       if (!servers.has(after)) await open(after);
+    },
+    present(next) {
+      presented = next;
+      for (const server of servers.values())
+        if (server instanceof TlsServer) server.setSecureContext({ cert: next.certPem, key: next.keyPem });
     },
     async close() {
       await Promise.all(
@@ -71,9 +86,7 @@ export async function listen(
         ),
       );
     },
-    destroy() {
-      for (const server of servers.values()) server.closeAllConnections();
-    },
+    destroy,
   };
 }
 

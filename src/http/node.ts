@@ -2,6 +2,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
+  askRelease,
   challenge,
   fetchPlan,
   finishPlan,
@@ -66,7 +67,8 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
     const credential = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
     const holder = credential === undefined ? undefined : await nodeOf(journey, credential);
     if (holder === undefined) {
-      await sendLine(reply, 403, (await refuse(journey, 'bad-credential', what, from.address)).text);
+      // 401 tells the node, and nobody else who has to know, that it must prove its host key again.
+      await sendLine(reply, 401, (await refuse(journey, 'bad-credential', what, from.address)).text);
       return undefined;
     }
     if (isLocal(from) && (await sourceOf(journey, from, holder.node)) === undefined) {
@@ -86,6 +88,13 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
     const plan = await fetchPlan(journey, caller(request), holder);
     if (plan.kind === 'refused') return sendLine(reply, 403, plan.text);
     return reply.type('text/x-shellscript; charset=utf-8').header('Cache-Control', 'no-store').send(plan.script);
+  });
+
+  app.get('/node/v1/release', { exposeHeadRoute: false }, async (request, reply) => {
+    const holder = await authenticated(request, reply, 'the rest of the plan');
+    if (holder === undefined) return reply;
+    const answer = await askRelease(journey, caller(request), holder);
+    return answer.kind === 'refused' ? sendLine(reply, 403, answer.text) : reply.send({ release: answer.release });
   });
 
   app.get('/node/v1/probe-key', { exposeHeadRoute: false }, async (request, reply) => {

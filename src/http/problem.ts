@@ -20,6 +20,7 @@ const TITLES: Readonly<Record<number, string>> = {
   404: 'Not found',
   409: 'This conflicts with what is there',
   413: 'Too large',
+  429: 'Too many attempts',
   503: 'Not available now',
 };
 

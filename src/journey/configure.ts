@@ -6,6 +6,7 @@ import { createHmac } from 'node:crypto';
 import { isIpv4 } from '../net/ipv4.ts';
 import { bundlePlan } from '../postinstall/bundle.ts';
 import { buildPlan } from '../postinstall/plan.ts';
+import { withholdSecrets } from '../postinstall/release.ts';
 import type { StepReport } from '../runs/run.ts';
 import { hashApiToken } from '../trust/api-token.ts';
 import { sameSecret } from '../trust/compare.ts';
@@ -118,27 +119,47 @@ export async function nodeOf(journey: Journey, credential: string): Promise<Toke
 
 export type PlanReply = { readonly kind: 'plan'; readonly script: string } | Refusal;
 
-/** The plan of this node as one script. Fetched again after a reboot it is the same. */
+/**
+ * The plan of this node as one script. Fetched again after a reboot it is the same. Where the profile wants a person to confirm the node,
+ * it is without the modules that carry secrets until then.
+ */
 export async function fetchPlan(journey: Journey, caller: Caller, holder: TokenHolder): Promise<PlanReply> {
   const { run } = holder;
   const media = await journey.store.media.byId(run.mediaId);
-  const plan = buildPlan({
-    postInstall: withSecrets(profileOf(run).postInstall, await secretsOf(journey)),
+  const { postInstall, install } = profileOf(run);
+  const whole = buildPlan({
+    postInstall: withSecrets(postInstall, await secretsOf(journey)),
     product: media?.product ?? 'pve',
     release: media?.release ?? '',
   });
+  const confirmed = install.release !== 'confirm' || run.data.confirmedAt !== undefined;
+  const { plan, withheld } = confirmed ? { plan: whole, withheld: [] } : withholdSecrets(whole, postInstall);
   const probe = makeProbeKey(journey.keys.randomBytes);
   const seen = await observe(journey, run.id, {
     kind: 'plan-fetched',
     modules: plan.modules.map(({ module }) => module.name),
+    withheld,
+    get pins() {
+      return journey.identity.pins;
+    },
     probePublicKey: probe.publicLine,
     sealedProbeKey: journey.keys.seal(`probe-key ${run.id}`, probe.privateKey),
   });
   if (seen.kind === 'refused') return refuse(journey, seen.reason, 'the plan', caller.address, holder);
+  const pins = seen.run.data.knownPins ?? journey.identity.pins;
   return {
     kind: 'plan',
-    script: bundlePlan(plan, { baseUrl: caller.segment.httpsUrl, pins: journey.identity.pins, runId: run.id }),
+    script: bundlePlan(plan, { baseUrl: caller.segment.httpsUrl, pins, runId: run.id, withheld }),
   };
+}
+
+export type ReleaseReply = { readonly kind: 'release'; readonly release: 'now' | 'wait' } | Refusal;
+
+/** The node has done what it was given and asks whether it may fetch the rest. */
+export async function askRelease(journey: Journey, caller: Caller, holder: TokenHolder): Promise<ReleaseReply> {
+  const seen = await observe(journey, holder.run.id, { kind: 'code-awaited' });
+  if (seen.kind === 'refused') return refuse(journey, seen.reason, 'the rest of the plan', caller.address, holder);
+  return { kind: 'release', release: seen.run.data.confirmedAt === undefined ? 'wait' : 'now' };
 }
 
 /** The public half of this run's probe key, for the SSH module to let it in for the time of the probe. */

@@ -145,11 +145,19 @@ export async function fetchHook(journey: Journey, caller: Caller, token: string)
   if (holder === undefined) return refuse(journey, 'bad-token', what, caller.address);
   const source = await sourceOf(journey, caller, holder.node);
   if (source === undefined) return contestAndRefuse(journey, holder, what, caller.address);
-  const seen = await observe(journey, holder.run.id, { kind: 'hook-fetched', source });
+  const seen = await observe(journey, holder.run.id, {
+    kind: 'hook-fetched',
+    source,
+    get pins() {
+      return journey.identity.pins;
+    },
+  });
   if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
+  // Asked for twice it says the same, whatever was rotated in between: the pins are part of the confirmation code.
+  const pins = seen.run.data.toldPins ?? journey.identity.pins;
   return {
     kind: 'hook',
-    script: renderFirstBoot({ baseUrl: caller.segment.httpsUrl, pins: journey.identity.pins, runId: holder.run.id }),
+    script: renderFirstBoot({ baseUrl: caller.segment.httpsUrl, pins, runId: holder.run.id }),
   };
 }
 

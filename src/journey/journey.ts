@@ -12,9 +12,11 @@ import type { ProfileProblem } from '../profiles/library.ts';
 import type { LoadedTag } from '../profiles/load.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
 import type { Budgets } from '../runs/budgets.ts';
+import type { CertificateKeeper } from '../trust/certificate-keeper.ts';
 import type { InstanceKey } from '../trust/instance-key.ts';
 import type { Changes } from './changes.ts';
 import type { DiscoveredMachines } from './discovered.ts';
+import type { Limits } from './limits.ts';
 import type { ImageSources, SshProber, Store } from './ports.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -44,6 +46,19 @@ export interface ServerIdentity {
   readonly pins: readonly string[];
 }
 
+/** What is given out of the keeper's certificates. */
+export function identityOf({ certificates }: { readonly certificates: CertificateKeeper }): ServerIdentity {
+  return {
+    get fingerprint() {
+      return certificates.current.fingerprint;
+    },
+    get pins() {
+      const { current, next } = certificates;
+      return next === undefined ? [current.publicKeyPin] : [current.publicKeyPin, next.publicKeyPin];
+    },
+  };
+}
+
 export interface JourneySettings {
   readonly site: string;
   /** How findings about answers weigh. */
@@ -55,7 +70,9 @@ export interface Journey {
   readonly clock: Clock;
   readonly log: Log;
   readonly keys: Keys;
+  /** As it is at this moment: read it anew for every use. */
   readonly identity: ServerIdentity;
+  readonly certificates: CertificateKeeper;
   readonly images: ImageSources;
   readonly profiles: Profiles;
   readonly neighbours: Neighbours;
@@ -66,4 +83,5 @@ export interface Journey {
   readonly discovered: DiscoveredMachines;
   readonly changes: Changes;
   readonly throttle: Throttle;
+  readonly limits: Limits;
 }

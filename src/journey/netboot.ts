@@ -162,9 +162,22 @@ export async function bootImage(
       progress: undefined,
     };
   }
-  const wrapped = await wrappedInitrd(journey, run, media, caller.segment);
-  const seen = await observe(journey, run.id, { kind: 'image-requested', source, totalBytes: wrapped.sizeBytes });
+  const fingerprint = run.data.installerFingerprint ?? journey.identity.fingerprint;
+  let wrapped = await wrappedInitrd(journey, run, media, caller.segment, fingerprint);
+  const { sizeBytes: totalBytes } = wrapped;
+  const seen = await observe(journey, run.id, {
+    kind: 'image-requested',
+    source,
+    totalBytes,
+    // Read within the transaction: the certificate changes within one too (rotation.ts).
+    get fingerprint() {
+      return journey.identity.fingerprint;
+    },
+  });
   if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
+  // Another request of this machine was first, or the certificate changed in between: the run has one image only.
+  const settled = seen.run.data.installerFingerprint ?? fingerprint;
+  if (settled !== fingerprint) wrapped = await wrappedInitrd(journey, run, media, caller.segment, settled);
   return {
     kind: 'source',
     source: wrapped,
@@ -186,10 +199,16 @@ export async function contestAndRefuse(
 }
 
 /** The image as this run sees it: with the mode file that leads its installer to this run's answer. */
-function wrappedInitrd(journey: Journey, run: Run, media: MediaRecord, segment: Segment): Promise<ByteSource> {
+function wrappedInitrd(
+  journey: Journey,
+  run: Run,
+  media: MediaRecord,
+  segment: Segment,
+  fingerprint: string,
+): Promise<ByteSource> {
   const token = tokenOf(journey, run, 'answer');
   const modeFile = renderModeFile(
-    { url: `${segment.httpsUrl}/installer/${token}/answer`, certFingerprint: journey.identity.fingerprint },
+    { url: `${segment.httpsUrl}/installer/${token}/answer`, certFingerprint: fingerprint },
     { token, dialect: dialectFor(media.release, media.product) },
   );
   return journey.images.wrappedInitrd(media, [

@@ -136,7 +136,12 @@ export interface ApiToken {
 export interface TokenRepository {
   insert(token: ApiToken): Promise<void>;
   byHash(hash: string): Promise<ApiToken | undefined>;
+  /** Oldest first, expired ones too. */
   list(): Promise<readonly ApiToken[]>;
+  /** @returns whether there was one */
+  remove(id: string): Promise<boolean>;
+  /** @returns whether there is one */
+  expire(id: string, at: number): Promise<boolean>;
 }
 
 export interface AuditEntry {
@@ -149,9 +154,15 @@ export interface AuditEntry {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** `id` rises with time. */
+export interface AuditRecord extends AuditEntry {
+  readonly id: number;
+}
+
 export interface AuditRepository {
   append(entry: AuditEntry): Promise<void>;
-  list(limit: number): Promise<readonly AuditEntry[]>;
+  /** Newest first; with `before` those that are older than this id. */
+  list(limit: number, before?: number): Promise<readonly AuditRecord[]>;
 }
 
 /** A number that a node holds: an IPv4 address as an unsigned number, or the value of a counter. */
@@ -208,6 +219,12 @@ export interface Repositories {
 export interface Store extends Repositories {
   /** Everything that `work` does through its argument happens or nothing of it. */
   transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>;
+  /** Writes something and waits until the disk has it. @throws IronwakeError what keeps the store from being written */
+  probe(): Promise<void>;
+  /** Reads everything once, in the background. @throws IronwakeError `store.corrupt` */
+  check(): Promise<void>;
+  /** What the database takes on the disk. */
+  sizeBytes(): number;
   close(): Promise<void>;
 }
 
@@ -219,12 +236,6 @@ export interface SshProber {
    */
   probe(target: {
     readonly address: Ipv4;
-  /** Writes something and waits until the disk has it. @throws IronwakeError what keeps the store from being written */
-  probe(): Promise<void>;
-  /** Reads everything once, in the background. @throws IronwakeError `store.corrupt` */
-  check(): Promise<void>;
-  /** What the database takes on the disk. */
-  sizeBytes(): number;
     readonly user: string;
     readonly hostKeys: readonly string[];
     /** OpenSSH private key, PEM. */

@@ -13,6 +13,8 @@ export interface BundleContext {
   /** Base64 SHA-256 of the server keys (SubjectPublicKeyInfo) that the node may trust: the present and the next. */
   readonly pins: readonly string[];
   readonly runId: string;
+  /** Names of modules that are not in the plan until a person has confirmed the node. */
+  readonly withheld?: readonly string[];
 }
 
 /** Where everything of ours lies on a node. */
@@ -52,7 +54,10 @@ export function bundlePlan(plan: Plan, context: BundleContext): string {
       'report.pl': shellFile('report.pl'),
       'runner.sh': shellFile('runner.sh'),
     }),
-    ...files('plan.new', { order: lines(plan.modules.map(({ module }) => module.name)) }),
+    ...files('plan.new', {
+      order: lines(plan.modules.map(({ module }) => module.name)),
+      withheld: lines(context.withheld ?? []),
+    }),
     ...plan.modules.flatMap((planned) => unpackModule(planned)),
     // The rollback of a change that nobody confirmed needs the module's files: they change places only as a whole.
     'rm -rf plan.old',

@@ -57,7 +57,19 @@ const CATALOGUE = {
     remedy: () =>
       'Look at the machine. If it was you: ironwake node trust NAME. If not: ironwake node cancel NAME, find the stranger, then install again.',
   },
+  'run.clock-jumped': {
+    severity: 'warning',
+    text: (d) =>
+      `the clock of this server was set ${Number(d.byMs) < 0 ? 'back' : 'forward'} by ${formatDuration(Math.abs(Number(d.byMs)))}; the deadline moved along`,
+    cause: () => 'time synchronisation, a person, or this server slept',
+    remedy: () => 'If it happens again: look at the time synchronisation of this server (timedatectl).',
+  },
   'run.trusted': { severity: 'warning', text: (d) => `${text(d, 'by')} looked and trusts this run again` },
+  'run.certificate-changed': {
+    severity: 'alarm',
+    text: () => "the server's certificate was changed at once: what this installation was told to trust is gone",
+    remedy: () => 'Cancel it and install again: ironwake node cancel NAME, ironwake node install NAME.',
+  },
   'run.ready': good((d) => `ready: installed, hardened and verified in ${formatDuration(d.durationMs)}`),
 
   'boot.firmware-asked': info(
@@ -127,6 +139,29 @@ const CATALOGUE = {
       `a first-boot request from ${text(d, 'address')} could not prove the node's host key: ${text(d, 'reason')}`,
     cause: () => 'a stranger who knows the run, or a node whose host keys were made anew after the installation',
     remedy: () => 'If the host keys were regenerated, install the node again; else find the stranger.',
+  },
+  'node.credential-revoked': {
+    severity: 'warning',
+    text: (d) => `${text(d, 'by')} revoked the credential of the node; it has to prove its host key again`,
+  },
+  'plan.withheld': {
+    severity: 'warning',
+    text: (d) => `${DETAIL.list(d.modules)} wait for the confirmation code, because secrets are in them`,
+    remedy: () => "Read the code on the machine's screen (or serial console), then: ironwake run confirm NAME CODE.",
+  },
+  'plan.waiting-for-code': {
+    severity: 'warning',
+    text: () => 'everything else is done: the node shows its code and waits for a person',
+    remedy: () => "Read the code on the machine's screen (or serial console), then: ironwake run confirm NAME CODE.",
+  },
+  'run.confirmed': good((d) => `${text(d, 'by')} confirmed the node by its code (host key ${text(d, 'fingerprint')})`),
+  'run.wrong-code': {
+    severity: 'alarm',
+    text: (d) =>
+      `${text(d, 'by')} entered a code that is not this node's; ${text(d, 'left')} more attempts before a pause`,
+    cause: () => "a slip, or the machine at whose screen you stand is not the one that asks for this node's secrets",
+    remedy: () =>
+      'Read the code again. If it is typed right and refused, cancel the run and find out who else answers as this node.',
   },
   'plan.fetched': info((d) => `the node fetched its plan: ${DETAIL.list(d.modules)}`),
   'plan.step': {

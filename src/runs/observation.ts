@@ -20,7 +20,13 @@ export type Observation =
   | { readonly kind: 'script-served'; readonly source: Source }
   | { readonly kind: 'kernel-requested'; readonly source: Source }
   /** The first byte of the wrapped initrd is about to go out: binds the run to this source. */
-  | { readonly kind: 'image-requested'; readonly source: Source; readonly totalBytes: number }
+  | {
+      readonly kind: 'image-requested';
+      readonly source: Source;
+      readonly totalBytes: number;
+      /** Of the certificate that the mode file in this image demands. */
+      readonly fingerprint?: string | undefined;
+    }
   | { readonly kind: 'image-progress'; readonly bytes: number }
   | { readonly kind: 'image-delivered'; readonly bytes: number; readonly durationMs: number }
   | { readonly kind: 'image-cut'; readonly bytes: number; readonly because: 'client' | 'shutdown' }
@@ -34,7 +40,8 @@ export type Observation =
       readonly release: string;
     }
   | { readonly kind: 'answer-invalid'; readonly message: string; readonly remedy: string }
-  | { readonly kind: 'hook-fetched'; readonly source: Source }
+  /** `pins`: what the node is told with it, unless it was told before. */
+  | { readonly kind: 'hook-fetched'; readonly source: Source; readonly pins?: readonly string[] | undefined }
   | {
       readonly kind: 'webhook';
       readonly source: Source;
@@ -58,6 +65,9 @@ export type Observation =
   | {
       readonly kind: 'plan-fetched';
       readonly modules: readonly string[];
+      /** Modules that are not in it because they carry secrets, or come after one that does, and nobody has confirmed the node. */
+      readonly withheld?: readonly string[] | undefined;
+      readonly pins?: readonly string[] | undefined;
       readonly probePublicKey: string;
       readonly sealedProbeKey: string;
     }
@@ -65,8 +75,15 @@ export type Observation =
   | { readonly kind: 'probe'; readonly result: 'ok' | 'failed'; readonly detail: string }
   | { readonly kind: 'plan-finished'; readonly result: 'ok' | 'failed' }
   | { readonly kind: 'contest'; readonly reason: ContestReason; readonly address: Ipv4 }
+  /** The node has done what it was given and asks whether the rest is released. */
+  | { readonly kind: 'code-awaited' }
+  /** A person entered a confirmation code. */
+  | { readonly kind: 'code-entered'; readonly right: boolean; readonly by: string }
+  | { readonly kind: 'credential-revoked'; readonly by: string }
   | { readonly kind: 'trust'; readonly by: string }
   | { readonly kind: 'cancel'; readonly by: string }
+  /** The clock of this server was set, forward or (negative) back: deadlines move along, for the machine has no more and no less time. */
+  | { readonly kind: 'clock-jumped'; readonly byMs: number }
   /** The deadline of the present state has passed. */
   | { readonly kind: 'deadline' };
 

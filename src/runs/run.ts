@@ -104,6 +104,25 @@ export interface RunData {
   readonly nodeAddress?: Ipv4 | undefined;
   /** SHA-256 of the node credential that was issued, hex. */
   readonly credentialHash?: string | undefined;
+  /** The host key that the node proved: `SHA256:...`. */
+  readonly provedFingerprint?: string | undefined;
+  readonly credentialIssuedAt?: number | undefined;
+  /** When an administrator revoked the credential that was valid until then; a new one may have been issued since. */
+  readonly credentialRevokedAt?: number | undefined;
+  /** SHA-256 of the certificate that this run's installer was told to demand. */
+  readonly installerFingerprint?: string | undefined;
+  /** The key pins that the node was told by its installer, in this order: part of the confirmation code. */
+  readonly toldPins?: readonly string[] | undefined;
+  /** The key pins that the node holds now: a plan brings newer ones. */
+  readonly knownPins?: readonly string[] | undefined;
+  /** Modules that wait until a person has confirmed the node; empty or absent when none does. */
+  readonly withheld?: readonly string[] | undefined;
+  /** Since when the node has nothing left to do but to wait for that. */
+  readonly waitingForCodeSince?: number | undefined;
+  readonly confirmedAt?: number | undefined;
+  /** Wrong codes that were entered since the last right one or the last pause. */
+  readonly codeFailures?: number | undefined;
+  readonly codeFailedAt?: number | undefined;
   /** Probe key of this run: public half in OpenSSH form, private half sealed. */
   readonly probePublicKey?: string | undefined;
   readonly sealedProbeKey?: string | undefined;

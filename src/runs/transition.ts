@@ -24,7 +24,17 @@ export type RefusalReason =
   | 'another-source'
   | 'second-claim'
   | 'out-of-order'
-  | 'other-webhook';
+  | 'other-webhook'
+  | 'nothing-withheld'
+  | 'too-many-codes'
+  | 'wrong-code'
+  | 'no-credential';
+
+/** So many wrong confirmation codes, then a pause. */
+export const CODE_ATTEMPTS = 5;
+export const CODE_PAUSE_MS = 10 * 60_000;
+/** How long a node may wait for a person: a night and a day. */
+const CODE_BUDGET_MS = 24 * 3_600_000;
 
 export type Transition =
   | { readonly kind: 'accepted'; readonly run: Run; readonly events: readonly RunEvent[] }
@@ -102,6 +112,7 @@ class Step {
   apply(seen: Observation): Transition {
     const run = this.#run;
     const { state } = run;
+    if (seen.kind === 'credential-revoked') return this.#credentialRevoked(seen.by);
     if (ENDED_STATES.has(state)) return this.#afterEnd(seen);
     switch (seen.kind) {
       case 'cancel':
@@ -114,6 +125,8 @@ class Step {
         return this.#trust(seen.by);
       case 'deadline':
         return this.#deadline();
+      case 'clock-jumped':
+        return this.#clockJumped(seen.byMs);
       default:
         break;
     }
@@ -132,7 +145,7 @@ class Step {
         if (state !== 'booting' && state !== 'loading') return this.#refuse('not-in-this-state');
         return this.#enter('loading', {}, [event('boot.kernel-sent', { address: seen.source.address })]);
       case 'image-requested':
-        return this.#imageRequested(seen.source, seen.totalBytes);
+        return this.#imageRequested(seen);
       case 'image-progress':
         if (state !== 'loading') return this.#nothing();
         return this.#accept(this.with({ imageBytes: seen.bytes }, { deadlineAt: this.deadlineOf('loading') }), []);
@@ -167,14 +180,12 @@ class Step {
           'answer-invalid',
         );
       case 'hook-fetched':
-        return this.#hookFetched(seen.source);
+        return this.#hookFetched(seen);
       case 'webhook':
         return this.#webhook(seen);
       case 'node-proved':
         if (state !== 'installed' && state !== 'configuring') return this.#refuse('not-in-this-state');
-        return this.#enter('configuring', { credentialHash: seen.credentialHash, nodeAddress: seen.source.address }, [
-          event('node.proved', { keyType: seen.keyType, fingerprint: seen.fingerprint }),
-        ]);
+        return this.#nodeProved(seen);
       case 'plan-fetched':
         return this.#planFetched(seen);
       case 'step-reported':
@@ -184,6 +195,10 @@ class Step {
         return this.#accept(run, [event('plan.probe', { result: seen.result, detail: seen.detail })]);
       case 'plan-finished':
         return this.#planFinished(seen.result);
+      case 'code-awaited':
+        return this.#codeAwaited();
+      case 'code-entered':
+        return this.#codeEntered(seen.right, seen.by);
     }
   }
 
@@ -208,7 +223,7 @@ class Step {
     return this.#enter('booting', UNBOUND, [event('boot.restarted', { from: state }), served]);
   }
 
-  #imageRequested(source: Source, totalBytes: number): Transition {
+  #imageRequested({ source, totalBytes, fingerprint }: Extract<Observation, { kind: 'image-requested' }>): Transition {
     const { state, data } = this.#run;
     if (state !== 'booting' && state !== 'loading') return this.#refuse('not-in-this-state');
     if (data.boundAddress === undefined) {
@@ -222,6 +237,7 @@ class Step {
           binding,
           imageBytes: 0,
           imageTotalBytes: totalBytes,
+          installerFingerprint: fingerprint,
         },
         [event('boot.image-started', { total: totalBytes, address: source.address, binding: BINDING_WORDS[binding] })],
       );
@@ -250,13 +266,14 @@ class Step {
     ]);
   }
 
-  #hookFetched(source: Source): Transition {
+  #hookFetched({ source, pins }: Extract<Observation, { kind: 'hook-fetched' }>): Transition {
     const { state } = this.#run;
     if (isBefore(state, 'claimed')) return this.#contest('out-of-order', source);
     if (!this.#isBoundTo(source)) return this.#contest('another-source', source);
     if (state === 'installing') return this.#nothing();
     if (state !== 'claimed') return this.#refuse('not-in-this-state');
-    return this.#enter('installing', { hookFetchedAt: this.#now }, [event('installer.hook-fetched')]);
+    const told = { hookFetchedAt: this.#now, toldPins: pins, knownPins: pins };
+    return this.#enter('installing', told, [event('installer.hook-fetched')]);
   }
 
   #webhook(seen: Extract<Observation, { kind: 'webhook' }>): Transition {
@@ -277,21 +294,92 @@ class Step {
     );
   }
 
-  #planFetched(seen: Extract<Observation, { kind: 'plan-fetched' }>): Transition {
-    if (this.#run.state !== 'configuring') return this.#refuse('not-in-this-state');
-    // Fetched again after a reboot of the node: the probe key of the run stays the same.
-    if (this.#run.data.probePublicKey !== undefined) return this.#nothing();
-    const { modules, probePublicKey, sealedProbeKey } = seen;
-    return this.#accept(this.with({ planModules: modules, probePublicKey, sealedProbeKey }), [
-      event('plan.fetched', { modules }),
+  #nodeProved(seen: Extract<Observation, { kind: 'node-proved' }>): Transition {
+    const { keyType, fingerprint, credentialHash, source } = seen;
+    const proved = {
+      credentialHash,
+      credentialIssuedAt: this.#now,
+      provedFingerprint: fingerprint,
+      nodeAddress: source.address,
+      // The code that was confirmed stood for one host key, and for no other.
+      ...(fingerprint === this.#run.data.provedFingerprint ? {} : { confirmedAt: undefined }),
+    };
+    return this.#enter('configuring', proved, [event('node.proved', { keyType, fingerprint })]);
+  }
+
+  /** In every state: a credential of a run that has ended may still repeat its reports. */
+  #credentialRevoked(by: string): Transition {
+    if (this.#run.data.credentialHash === undefined) return this.#refuse('no-credential');
+    return this.#accept(this.with({ credentialHash: undefined, credentialRevokedAt: this.#now }), [
+      event('node.credential-revoked', { by }),
     ]);
+  }
+
+  #planFetched(seen: Extract<Observation, { kind: 'plan-fetched' }>): Transition {
+    const { data, state } = this.#run;
+    if (state !== 'configuring') return this.#refuse('not-in-this-state');
+    const { modules, withheld = [], pins, probePublicKey, sealedProbeKey } = seen;
+    // Decided from the run as the caller saw it: meanwhile another host key may have been proved.
+    if (withheld.length === 0 && (data.withheld ?? []).length > 0 && data.confirmedAt === undefined)
+      return this.#refuse('not-in-this-state');
+    const again = data.probePublicKey !== undefined;
+    const same = again && (data.withheld ?? []).join() === withheld.join();
+    // Fetched again after a reboot of the node: the probe key of the run stays the same.
+    if (same && (pins ?? []).join() === (data.knownPins ?? []).join()) return this.#nothing();
+    const keys = again ? {} : { probePublicKey, sealedProbeKey };
+    const fetched = this.with({ planModules: modules, withheld, knownPins: pins, ...keys });
+    if (same) return this.#accept(fetched, []);
+    return this.#accept(fetched, [
+      event('plan.fetched', { modules }),
+      ...(withheld.length === 0 ? [] : [event('plan.withheld', { modules: withheld })]),
+    ]);
+  }
+
+  #codeAwaited(): Transition {
+    const { state, data } = this.#run;
+    if (state !== 'configuring') return this.#refuse('not-in-this-state');
+    if (data.waitingForCodeSince !== undefined || data.confirmedAt !== undefined) return this.#nothing();
+    return this.#accept(
+      this.with(
+        { waitingForCodeSince: this.#now, stalledSince: undefined },
+        { deadlineAt: this.#now + CODE_BUDGET_MS },
+      ),
+      [event('plan.waiting-for-code', { modules: data.withheld ?? [] })],
+    );
+  }
+
+  #codeEntered(right: boolean, by: string): Transition {
+    const { state, data } = this.#run;
+    if (state !== 'configuring') return this.#refuse('not-in-this-state');
+    if (data.confirmedAt !== undefined || (data.withheld ?? []).length === 0) return this.#refuse('nothing-withheld');
+    const paused = this.#now - (data.codeFailedAt ?? 0) >= CODE_PAUSE_MS;
+    const failures = paused ? 0 : (data.codeFailures ?? 0);
+    if (failures >= CODE_ATTEMPTS) return this.#refuse('too-many-codes');
+    if (!right) {
+      return {
+        kind: 'refused',
+        reason: 'wrong-code',
+        run: this.with({ codeFailures: failures + 1, codeFailedAt: this.#now }),
+        events: [event('run.wrong-code', { by, left: CODE_ATTEMPTS - failures - 1 })],
+      };
+    }
+    return this.#accept(
+      this.with(
+        { confirmedAt: this.#now, codeFailures: undefined, codeFailedAt: undefined, waitingForCodeSince: undefined },
+        { deadlineAt: this.deadlineOf('configuring') },
+      ),
+      [event('run.confirmed', { by, fingerprint: data.provedFingerprint })],
+    );
   }
 
   #stepReported(report: Extract<Observation, { kind: 'step-reported' }>['report']): Transition {
     if (this.#run.state !== 'configuring') return this.#refuse('not-in-this-state');
     if (report.seq <= (this.#run.data.lastReportSeq ?? 0)) return this.#nothing();
     const { module, step, result, durationMs, detail } = report;
-    return this.#accept(this.with({ lastReportSeq: report.seq }, { deadlineAt: this.deadlineOf('configuring') }), [
+    // Reports that were held up may still come while the node waits for a person: that time is another one.
+    const waits = this.#run.data.waitingForCodeSince !== undefined;
+    const fields = waits ? {} : { deadlineAt: this.deadlineOf('configuring') };
+    return this.#accept(this.with({ lastReportSeq: report.seq }, fields), [
       event(result === 'failed' ? 'plan.step-failed' : 'plan.step', { module, step, result, durationMs, detail }),
     ]);
   }
@@ -321,6 +409,8 @@ class Step {
     if (deadlineAt === undefined || deadlineAt > this.#now) return this.#nothing();
     const claimed = !isBefore(state, 'claimed');
     if (!claimed && this.#now >= data.expiresAt) return this.#end('expired', [event('run.expired')]);
+    if (data.waitingForCodeSince !== undefined)
+      return this.#end('failed', [event('run.failed', { failure: 'not-confirmed' })], 'not-confirmed');
     if (data.stalledSince !== undefined)
       return this.#end('failed', [event('run.failed', { failure: 'silent' })], 'silent');
     return this.#accept(
@@ -329,6 +419,22 @@ class Step {
         { deadlineAt: claimed ? this.#now + this.#budgets.giveUp : data.expiresAt },
       ),
       [event('run.stalled', { state, silentMs: this.#now - stateSince })],
+    );
+  }
+
+  /** What was written after the clock was set has the new time already: no deadline becomes longer than a fresh one. */
+  #clockJumped(byMs: number): Transition {
+    const { state, deadlineAt, data } = this.#run;
+    if (deadlineAt === undefined) return this.#nothing();
+    const expiresAt = data.expiresAt + byMs;
+    const shifted = new Step(this.with({ expiresAt }), this.#now, this.#budgets);
+    // A stall and a wait for a person have deadlines of their own.
+    const ordinary = data.stalledSince === undefined && data.waitingForCodeSince === undefined;
+    const fresh = ordinary ? shifted.deadlineOf(state) : undefined;
+    const moved = deadlineAt + byMs;
+    return this.#accept(
+      this.with({ expiresAt }, { deadlineAt: fresh === undefined || byMs < 0 ? moved : Math.min(moved, fresh) }),
+      [event('run.clock-jumped', { byMs })],
     );
   }
 
@@ -350,6 +456,7 @@ class Step {
         seen.result === (state === 'ready' ? 'ok' : 'failed') &&
         data.planModules !== undefined) ||
       seen.kind === 'deadline' ||
+      seen.kind === 'clock-jumped' ||
       seen.kind === 'firmware-asked' ||
       seen.kind === 'installer-seen' ||
       seen.kind === 'loader-fetched' ||
@@ -436,6 +543,7 @@ const UNBOUND: Partial<RunData> = {
   imageBytes: undefined,
   imageTotalBytes: undefined,
   imageDeliveredAt: undefined,
+  installerFingerprint: undefined,
 };
 
 const BINDING_WORDS = {

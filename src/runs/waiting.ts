@@ -33,6 +33,15 @@ export function waitingOf(run: Run): Waiting | undefined {
       do: 'Look at the machine; then ironwake node trust NAME, or ironwake node cancel NAME.',
     };
   }
+  const { withheld = [], confirmedAt, waitingForCodeSince } = run.data;
+  if (run.state === 'configuring' && withheld.length > 0 && confirmedAt === undefined) {
+    const meanwhile = waitingForCodeSince === undefined ? ' (the rest of the plan goes on meanwhile)' : '';
+    return {
+      for: `the confirmation code of the node${meanwhile}`,
+      until: run.deadlineAt,
+      do: "Read it on the machine's screen or serial console; then ironwake run confirm NAME CODE.",
+    };
+  }
   const wait = WAITS[run.state] ?? { for: 'the next step', do: 'Nothing.' };
   const stall = run.data.stalledSince === undefined ? undefined : STALLS[run.state];
   const { imageBytes, imageTotalBytes, imageDeliveredAt } = run.data;

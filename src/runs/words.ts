@@ -93,6 +93,10 @@ const REFUSALS: Readonly<Record<string, string>> = {
   'other-webhook': 'a different report was stored before',
   'other-machine': 'the system information does not hold a MAC of this node',
   'bad-signature': 'the signature was not made by the host key of this node',
+  'nothing-withheld': 'nothing waits for a confirmation code',
+  'too-many-codes': 'too many wrong confirmation codes',
+  'wrong-code': "the confirmation code is not this node's",
+  'no-credential': 'the node has no credential',
   'bad-credential': 'the node credential is not valid',
 };
 
@@ -100,6 +104,7 @@ const FAILURES: Readonly<Record<string, string>> = {
   'plan-failed': 'a step of the first-boot plan failed',
   'answer-invalid': 'no valid answer could be made from profile and node values',
   silent: 'the machine was silent for too long',
+  'not-confirmed': 'nobody confirmed the node by its code in time',
 };
 
 function lookUp(table: Readonly<Record<string, string>>, value: unknown): string {

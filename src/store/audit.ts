@@ -18,9 +18,12 @@ export function auditRepository(db: Kysely<Tables>): AuditRepository {
         .execute();
     },
     /** Newest first. */
-    async list(limit) {
-      const rows = await db.selectFrom('audit').selectAll().orderBy('id', 'desc').limit(limit).execute();
+    async list(limit, before) {
+      let query = db.selectFrom('audit').selectAll().orderBy('id', 'desc').limit(limit);
+      if (before !== undefined) query = query.where('id', '<', before);
+      const rows = await query.execute();
       return rows.map((row) => ({
+        id: row.id,
         at: row.at,
         actor: row.actor,
         from: row.came_from,

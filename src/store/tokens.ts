@@ -21,6 +21,14 @@ export function tokenRepository(db: Kysely<Tables>): TokenRepository {
       const row = await db.selectFrom('api_token').selectAll().where('hash', '=', hash).executeTakeFirst();
       return row === undefined ? undefined : fromRow(row);
     },
+    async remove(id) {
+      const result = await db.deleteFrom('api_token').where('id', '=', id).executeTakeFirst();
+      return result.numDeletedRows > 0n;
+    },
+    async expire(id, at) {
+      const result = await db.updateTable('api_token').set({ expires_at: at }).where('id', '=', id).executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
     /** Oldest first: UUIDv7 rises with time. */
     async list() {
       return (await db.selectFrom('api_token').selectAll().orderBy('id').execute()).map(fromRow);

@@ -9,6 +9,8 @@ import { createPrivateFile, readPrivateFile } from './private-file.ts';
 
 /** Private key and certificate in one file, so that they never belong to different pairs. */
 export const CERTIFICATE_FILE = 'tls.pem';
+/** The one that follows it, while it waits. */
+export const NEXT_CERTIFICATE_FILE = 'tls-next.pem';
 
 /** A pinned certificate that ends would cut every node off on one day; rotation, not expiry, is what replaces it. */
 const VALID_YEARS = 10;
@@ -39,13 +41,26 @@ export interface CertificateOptions {
  * The certificate of the data directory, made now if there is none.
  * @throws IronwakeError `certificate.malformed`, `file.not-private`, `file.unreadable`, `file.unwritable`
  */
-export async function loadCertificate(options: CertificateOptions): Promise<ServerCertificate> {
-  const path = join(options.directory, CERTIFICATE_FILE);
-  const present = await readPrivateFile(path);
-  if (present !== undefined) return parse(present, path, options);
+export async function loadCertificate(
+  options: CertificateOptions,
+  file: string = CERTIFICATE_FILE,
+): Promise<ServerCertificate> {
+  const path = join(options.directory, file);
+  const present = await readCertificate(options, file);
+  if (present !== undefined) return present;
   await createPrivateFile(path, await generate(options));
   // Read back in any case: another process may have been faster.
   return parse((await readPrivateFile(path)) ?? '', path, options);
+}
+
+/** The certificate in that file of the data directory, if there is one. @throws what `loadCertificate` throws */
+export async function readCertificate(
+  options: CertificateOptions,
+  file: string = CERTIFICATE_FILE,
+): Promise<ServerCertificate | undefined> {
+  const path = join(options.directory, file);
+  const present = await readPrivateFile(path);
+  return present === undefined ? undefined : parse(present, path, options);
 }
 
 /** SHA-256 of a certificate in DER, `AA:BB:..` in upper case. */

@@ -59,6 +59,18 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
   }
 }
 
+/** Makes a rename in this directory outlive a power cut. @throws IronwakeError `file.unwritable` */
+export async function syncDirectory(directory: string): Promise<void> {
+  await translated(directory, async () => {
+    const handle = await open(directory, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
 async function writeTemporary(path: string, content: string | Uint8Array): Promise<string> {
   sequence += 1;
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${sequence}`);

@@ -149,7 +149,7 @@ t.test('from the first DISCOVER to ready', async (t) => {
   const proved = await call(`${node}/credential`, { json: { run, nonce, signature: await key.sign(nonce) } });
   t.equal(proved.status, 200, proved.text);
   const token = JSON.parse(proved.text).credential;
-  t.equal((await call(`${node}/plan`, { token: `${token}x` })).status, 403);
+  t.equal((await call(`${node}/plan`, { token: `${token}x` })).status, 401, 'it has to prove its key');
   t.equal((await call(`${node}/plan`, { token, from: STRANGER_AT })).status, 403, 'a stolen credential elsewhere');
   const plan = await call(`${node}/plan`, { token });
   t.equal(plan.status, 200);
@@ -266,7 +266,7 @@ t.test('one refusing sentence for all', async (t) => {
   const { parts } = await armed(t);
   const { httpUrl, httpsUrl } = parts.segment;
   const made = 'A'.repeat(22);
-  const rows: ReadonlyArray<readonly [string, string, string | undefined, string?]> = [
+  const rows: ReadonlyArray<readonly [string, string, string | undefined, string?, number?]> = [
     ['unknown machine', `${httpUrl}/boot/script/02-00-00-00-00-09`, undefined],
     ['made-up image token', `${httpUrl}/boot/${made}.${'A'.repeat(43)}/initrd.img`, undefined],
     ['no token at all', `${httpUrl}/boot/x/linux26`, undefined],
@@ -274,14 +274,14 @@ t.test('one refusing sentence for all', async (t) => {
     ['made-up hook token', `${httpsUrl}/installer/${made}/first-boot`, undefined],
     ['made-up webhook token', `${httpsUrl}/installer/${made}/webhook`, '{}'],
     ['unknown run', `${httpsUrl}/node/v1/challenge`, JSON.stringify({ run: '0'.repeat(36) }), 'json'],
-    ['no credential', `${httpsUrl}/node/v1/plan`, undefined],
+    ['no credential', `${httpsUrl}/node/v1/plan`, undefined, 'text', 401],
   ];
-  for (const [name, url, body, json] of rows) {
+  for (const [name, url, body, json, status = 403] of rows) {
     const reply = await parts.call(url, {
       ...(body === undefined ? {} : { body }),
-      ...(json === undefined ? {} : { headers: { 'Content-Type': 'application/json' } }),
+      ...(json !== 'json' ? {} : { headers: { 'Content-Type': 'application/json' } }),
     });
-    t.equal(reply.status, 403, name);
+    t.equal(reply.status, status, name);
     t.match(
       reply.text,
       /^Refused\. Whoever looks after this boot server finds the reason under reference [a-z0-9]{8}\.\n$/,

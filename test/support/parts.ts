@@ -15,7 +15,8 @@ import { listen } from '../../src/http/listeners.ts';
 import { createTransfers } from '../../src/http/transfers.ts';
 import { createChanges } from '../../src/journey/changes.ts';
 import { createDiscovered } from '../../src/journey/discovered.ts';
-import type { Journey } from '../../src/journey/journey.ts';
+import { identityOf, type Journey } from '../../src/journey/journey.ts';
+import { createLimits } from '../../src/journey/limits.ts';
 import type { MediaRecord, OverlayFile, Role } from '../../src/journey/ports.ts';
 import { createThrottle } from '../../src/journey/throttle.ts';
 import { silentLog } from '../../src/log.ts';
@@ -28,7 +29,7 @@ import { ProfileRegistry } from '../../src/profiles/registry.ts';
 import { DEFAULT_BUDGETS } from '../../src/runs/budgets.ts';
 import { openStore } from '../../src/store/store.ts';
 import { hashApiToken } from '../../src/trust/api-token.ts';
-import { loadCertificate } from '../../src/trust/certificate.ts';
+import { openCertificates } from '../../src/trust/certificate-keeper.ts';
 import { instanceKey } from '../../src/trust/instance-key.ts';
 import { seal, unsealText } from '../../src/trust/sealing.ts';
 
@@ -87,7 +88,7 @@ export async function startParts() {
   const clock = new ManualClock();
   const store = await openStore({ path: ':memory:', log: silentLog, now: () => clock.now() });
   const instance = instanceKey(randomBytes(32));
-  const certificate = await loadCertificate({
+  const certificates = await openCertificates({
     directory,
     hostNames: ['localhost'],
     addresses: ['127.0.0.1'],
@@ -112,7 +113,8 @@ export async function startParts() {
       seal: (purpose, plain) => seal(instance, purpose, plain, randomBytes),
       unseal: (purpose, sealed) => unsealText(instance, purpose, sealed),
     },
-    identity: { fingerprint: certificate.fingerprint, pins: [certificate.publicKeyPin] },
+    identity: identityOf({ certificates }),
+    certificates,
     images: {
       file: async () => bytesSource(Buffer.from('KERNEL')),
       wrappedInitrd: async (_media, files) => {
@@ -134,6 +136,7 @@ export async function startParts() {
     discovered: createDiscovered(store, clock, silentLog, 100),
     changes: createChanges(),
     throttle: createThrottle(clock),
+    limits: createLimits(clock),
   };
   await store.media.insert(MEDIA);
   const artefacts = createArtefacts(directory);
@@ -147,7 +150,8 @@ export async function startParts() {
     startedAt: clock.now(),
   });
   const plain = await listen(apps.plain, ['127.0.0.1'], 0);
-  const secure = await listen(apps.secure, ['127.0.0.1'], 0, certificate);
+  const secure = await listen(apps.secure, ['127.0.0.1'], 0, certificates.current);
+  certificates.onAdopted((adopted) => secure.present(adopted));
   segments = [
     {
       interfaceName: 'lo',

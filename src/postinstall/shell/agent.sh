@@ -51,6 +51,15 @@ if [ ! -s "$key" ]; then
 fi
 http_configure
 
+# The confirmation code: host key, the server keys that the installer brought (a plan may bring newer ones later), run. The daemon makes the
+# same (src/trust/confirmation-code.ts); a person compares them when the profile wants that.
+if [ ! -s "$iw_home/code" ]; then
+  fingerprint=$(ssh-keygen -l -E sha256 -f "$key" | cut -d' ' -f2)
+  printf 'ironwake confirmation\n%s\n%s\n%s\n' "$fingerprint" "$(setting pins)" "$(setting run)" | sha256sum |
+    cut -c1-12 | tr 0-9a-f bcdfghjkmnpqrstv | sed 's/..../&-/g; s/-$//' > "$iw_home/code.new"
+  mv -f "$iw_home/code.new" "$iw_home/code"
+fi
+
 until [ -e "$iw_home/plan.sh" ]; do
   [ -s "$iw_home/credential" ] || get_credential
   if ! insist 60 GET /node/v1/plan "$work/plan"; then
@@ -67,4 +76,6 @@ until [ -e "$iw_home/plan.sh" ]; do
   fi
 done
 
+# Revoked while the plan ran: the runner ended, and a new one is asked for with the host key.
+[ -s "$iw_home/credential" ] || get_credential
 bash "$iw_home/plan.sh" 8>&-

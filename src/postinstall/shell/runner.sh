@@ -71,8 +71,58 @@ deliver() {
           most=1
         fi
         ;;
+      401)
+        renew=1
+        return 1
+        ;;
       *) return 1 ;;
     esac
+  done
+}
+
+# A credential that is no longer taken was revoked: the agent, which systemd starts again, proves the host key anew and comes back here.
+renew=''
+prove_again() {
+  printf 'the credential is no longer taken, this node proves itself again\n' >&2
+  rm -f "$iw_home/credential"
+  exit 1
+}
+
+# show_code: the confirmation code, for whoever stands at the screen or reads the serial console. A console without a device may block.
+show_code() {
+  local console
+  for console in /dev/tty1 /dev/ttyS0; do
+    [ -w "$console" ] || continue
+    # shellcheck disable=SC2016
+    timeout 5 sh -c 'printf "\r\n*** Ironwake: this node waits to be confirmed. Its code: %s\r\n    On the server: ironwake run confirm %s %s\r\n" "$2" "$3" "$2" > "$1"' \
+      sh "$console" "$(cat "$iw_home/code")" "$(uname -n)" 2> /dev/null 8>&- || true
+  done
+}
+
+# wait_for_code: until a person has confirmed this node, then the whole plan in place of this one. What has finished stays finished.
+wait_for_code() {
+  local end=$((SECONDS + 90000)) shown='' pause
+  while [ "$SECONDS" -le "$end" ]; do
+    if [ -z "$shown" ] || [ $((SECONDS - shown)) -ge 60 ]; then
+      show_code
+      shown=$SECONDS
+    fi
+    pause=5
+    deliver || true
+    if request GET /node/v1/release "$iw_home/work/answer"; then
+      if [ "$(json_text "$iw_home/work/answer" release)" = now ] && request GET /node/v1/plan "$iw_home/work/plan" &&
+        [ "$(tail -n 1 "$iw_home/work/plan")" = '# end of plan' ]; then
+        mv -f "$iw_home/work/plan" "$iw_home/plan.sh"
+        restart_timers
+        trap - EXIT
+        exec 8>&-
+        exec bash "$iw_home/plan.sh"
+      fi
+    elif [ "$http_status" != 000 ]; then
+      pause=60
+    fi
+    [ "$http_status" != 401 ] || prove_again
+    sleep "$pause"
   done
 }
 
@@ -231,17 +281,27 @@ http_configure
 for flag in "$iw_home"/rollback.d/*; do
   if [ -e "$flag" ]; then bash "$iw_home/lib/rollback.sh" "${flag##*/}" 'the plan was interrupted before the change was confirmed' 8>&-; fi
 done
-while read -r module; do run_module "$module"; done < "$plan/order"
+if [ -s "$plan/withheld" ]; then show_code; fi
+while read -r module; do
+  run_module "$module"
+  [ -z "$renew" ] || prove_again
+done < "$plan/order"
 
 outcome=ok
 while read -r module; do
   [ "$(cat "$iw_home/state/$module/status")" = finished ] || outcome=failed
 done < "$plan/order"
 
+if [ -s "$plan/withheld" ]; then
+  if [ "$outcome" = ok ]; then wait_for_code; fi
+  outcome=failed
+fi
+
 # Ten minutes without a daemon are nothing; after a day nobody waits for the reports any more. What was not sent stays on the disk.
 end=$((SECONDS + 86400))
 pause=1
 until deliver || [ "$SECONDS" -gt "$end" ]; do
+  [ -z "$renew" ] || prove_again
   sleep "$pause"
   pause=$((pause * 2))
   [ "$pause" -le 30 ] || pause=30
@@ -249,6 +309,7 @@ done
 printf '{"run":"%s","result":"%s"}' "$(setting run)" "$outcome" > "$iw_home/work/finished"
 until insist 60 POST /node/v1/finished "$iw_home/work/answer" "$iw_home/work/finished"; do
   case $http_status in
+    401) prove_again ;;
     # The run has ended without us: there is nobody left to tell.
     404 | 409 | 410) break ;;
   esac

@@ -103,8 +103,12 @@ const SEEN = {
   probe: { kind: 'probe', result: 'ok', detail: '' },
   'plan-finished': { kind: 'plan-finished', result: 'ok' },
   contest: { kind: 'contest', reason: 'another-source', address: STRANGER.address },
+  'code-awaited': { kind: 'code-awaited' },
+  'code-entered': { kind: 'code-entered', right: true, by: 'admin' },
+  'credential-revoked': { kind: 'credential-revoked', by: 'admin' },
   trust: { kind: 'trust', by: 'admin' },
   cancel: { kind: 'cancel', by: 'admin' },
+  'clock-jumped': { kind: 'clock-jumped', byMs: 3_600_000 },
   deadline: { kind: 'deadline' },
 } as const satisfies { [K in Observation['kind']]: Extract<Observation, { kind: K }> };
 

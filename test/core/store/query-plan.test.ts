@@ -67,6 +67,8 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
     tokens: {
       insert: (r) => r.insert({ id: 't', name: 'n', role: 'admin', hash: 'h', createdAt: 1, expiresAt: undefined }),
       byHash: (r) => r.byHash('h'),
+      remove: (r) => r.remove('t'),
+      expire: (r) => r.expire('t', 2),
       list: (r) => r.list(),
     },
     audit: {

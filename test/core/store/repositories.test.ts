@@ -232,7 +232,11 @@ test('images, secrets, tokens, audit, settings', async (t) => {
   const entry = { at: 1, actor: 'setup', from: '10.0.0.1', action: 'node.add', target: 'n', data: { a: 1 } };
   await store.audit.append(entry);
   await store.audit.append({ ...entry, at: 2 });
-  t.strictSame(await store.audit.list(10), [{ ...entry, at: 2 }, entry]);
+  t.strictSame(await store.audit.list(10), [
+    { ...entry, id: 2, at: 2 },
+    { ...entry, id: 1 },
+  ]);
+  t.strictSame(await store.audit.list(10, 2), [{ ...entry, id: 1 }]);
 
   await store.settings.put('k', '1');
   await store.settings.put('k', '2');

@@ -34,7 +34,16 @@ if ! id -nG "$name" | tr ' ' '\n' | grep -qx sudo; then
   usermod --append --groups sudo "$name"
   changed "group sudo for $name"
 fi
-if [ "$(passwd --status "$name" | cut -d' ' -f2)" != L ]; then
+if [ -e files/password ]; then
+  # By files and pipes only: arguments are for everybody to see.
+  if ! getent shadow "$name" | perl ./same-password.pl files/password; then
+    if [ ! -e "$IRONWAKE_STATE/created" ] && [ ! -e "$IRONWAKE_STATE/shadow" ]; then
+      (umask 077 && getent shadow "$name" | cut -d: -f1,2 > "$IRONWAKE_STATE/shadow")
+    fi
+    { printf '%s:' "$name" && cat files/password; } | chpasswd
+    changed "password of $name"
+  fi
+elif [ "$(passwd --status "$name" | cut -d' ' -f2)" != L ]; then
   usermod --lock "$name"
   changed "password of $name locked"
 fi

@@ -19,6 +19,15 @@ const Parameters = Type.Object(
       maxItems: 50,
       description: 'Public keys that may log in, each one line as in an id_ed25519.pub.',
     }),
+    password: Type.Optional(
+      Type.String({
+        minLength: 8,
+        maxLength: 200,
+        pattern: '^[^\\u0000-\\u001f\\u007f]*$',
+        description:
+          'Password for the console and the web interface, by reference: {secret: NAME}. Without it the account has none. SSH takes keys only either way.',
+      }),
+    ),
     pveRole: Type.String({
       default: 'Administrator',
       pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,63}$',
@@ -36,7 +45,7 @@ export const adminUser = defineModule({
   // sudo may have to be installed.
   after: ['repositories'],
   timeLimitSeconds: 900,
-  programs: ['add-keys.sh'],
+  programs: ['add-keys.sh', 'same-password.pl'],
   folder: new URL('.', import.meta.url),
   prepare: (params) => ({
     parameters: {
@@ -45,6 +54,9 @@ export const adminUser = defineModule({
       keys: params.keys.map((key) => `${key}\n`).join(''),
       'pve-role': params.pveRole,
     },
-    files: [{ name: 'sudoers', content: renderFile(new URL('.', import.meta.url), 'sudoers', { name: params.name }) }],
+    files: [
+      { name: 'sudoers', content: renderFile(new URL('.', import.meta.url), 'sudoers', { name: params.name }) },
+      ...(params.password === undefined ? [] : [{ name: 'password', content: `${params.password}\n`, secret: true }]),
+    ],
   }),
 });

@@ -3,6 +3,11 @@
 . "$IRONWAKE_LIB/module.sh"
 
 restore /etc/sudoers.d/50-ironwake
+if [ -e "$IRONWAKE_STATE/shadow" ]; then
+  # As the account had it before.
+  chpasswd --encrypted < "$IRONWAKE_STATE/shadow"
+  rm -f "$IRONWAKE_STATE/shadow"
+fi
 if [ -e "$IRONWAKE_STATE/created" ]; then
   # Only an account that this module made; one that was there before keeps its keys.
   name=$(parameter name)

@@ -6,7 +6,11 @@ name=$(parameter name)
 id -u "$name" > /dev/null 2>&1 || fail "there is no account $name"
 
 expect "group sudo of $name" yes "$(id -nG "$name" | tr ' ' '\n' | grep -qx sudo && echo yes || echo no)"
-expect "password of $name" L "$(passwd --status "$name" | cut -d' ' -f2)"
+if [ -e files/password ]; then
+  expect "password of $name" right "$(getent shadow "$name" | perl ./same-password.pl files/password && echo right || echo wrong)"
+else
+  expect "password of $name" L "$(passwd --status "$name" | cut -d' ' -f2)"
+fi
 home=$(getent passwd "$name" | cut -d: -f6)
 while read -r key; do
   print=$(ssh-keygen -l -f /dev/stdin <<< "$key" | cut -d' ' -f2)

@@ -1,0 +1,202 @@
+/** TLS: the part of the administrator's API that decides who is trusted: tokens, audit log, confirmation codes, node credentials, certificate. */
+import type { FastifyInstance } from 'fastify';
+import {
+  AuditList,
+  AuditQuery,
+  CertificateInput,
+  CertificateView,
+  ConfirmInput,
+  CredentialView,
+  IssuedTokenView,
+  NodeParams,
+  NodeView,
+  RotateInput,
+  TokenInput,
+  TokenList,
+  TokenParams,
+} from '../api/schemas.ts';
+import { nodeView } from '../api/views.ts';
+import { IronwakeError } from '../errors.ts';
+import { hostKeyFingerprint } from '../journey/access.ts';
+import { addToken, type IssuedToken, removeToken, rotateToken } from '../journey/api-tokens.ts';
+import { type CredentialPicture, confirmNode, credentialOf, revokeCredential } from '../journey/confirm.ts';
+import type { Journey } from '../journey/journey.ts';
+import type { ApiToken } from '../journey/ports.ts';
+import { findNode } from '../journey/registry.ts';
+import { dependentsOf, rotateCertificate } from '../journey/rotation.ts';
+import { viewNode } from '../journey/view.ts';
+import { guardOf } from './identity.ts';
+import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
+
+const iso = (at: number): string => new Date(at).toISOString();
+const isoOrNull = (at: number | undefined): string | null => (at === undefined ? null : iso(at));
+
+export function registerTrust(plugin: FastifyInstance, { journey }: { readonly journey: Journey }): void {
+  const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
+  const { store } = journey;
+  const { needs, nameOf, audit } = guardOf(journey);
+
+  // --- tokens ---
+
+  app.get('/api/v1/tokens', { ...needs('admin'), schema: { response: { 200: TokenList } } }, async () => ({
+    items: (await store.tokens.list()).map(tokenView),
+  }));
+
+  app.post(
+    '/api/v1/tokens',
+    { ...needs('admin'), schema: { body: TokenInput, response: { 201: IssuedTokenView } } },
+    async (request, reply) => {
+      const issued = await addToken(journey, request.body);
+      await audit(request, 'token.added', issued.token.name, { before: null, after: rights(issued.token) });
+      return reply.code(201).header('Cache-Control', 'no-store').send(issuedView(issued));
+    },
+  );
+
+  app.post(
+    '/api/v1/tokens/:id/rotate',
+    { ...needs('admin'), schema: { params: TokenParams, body: RotateInput, response: { 201: IssuedTokenView } } },
+    async (request, reply) => {
+      const { overlapMinutes = 0 } = request.body;
+      const issued = await rotateToken(journey, request.params.id, overlapMinutes);
+      await audit(request, 'token.rotated', issued.token.name, {
+        before: rights(issued.before),
+        after: rights(issued.token),
+        overlapMinutes,
+      });
+      return reply.code(201).header('Cache-Control', 'no-store').send(issuedView(issued));
+    },
+  );
+
+  app.delete('/api/v1/tokens/:id', { ...needs('admin'), schema: { params: TokenParams } }, async (request, reply) => {
+    for (const token of await removeToken(journey, request.params.id))
+      await audit(request, 'token.revoked', token.name, { before: rights(token), after: null });
+    return reply.code(204).send();
+  });
+
+  // --- what was changed ---
+
+  app.get(
+    '/api/v1/audit',
+    { ...needs('admin'), schema: { querystring: AuditQuery, response: { 200: AuditList } } },
+    async (request) => {
+      const { limit = 100, before } = request.query;
+      const entries = await store.audit.list(limit, before);
+      return { items: entries.map(({ at, data, ...entry }) => ({ ...entry, at: iso(at), data: { ...data } })) };
+    },
+  );
+
+  // --- nodes ---
+
+  app.post(
+    '/api/v1/nodes/:id/confirm',
+    { ...needs('operator'), schema: { params: NodeParams, body: ConfirmInput, response: { 200: NodeView } } },
+    async (request) => {
+      const node = await findNode(journey, request.params.id);
+      try {
+        const run = await confirmNode(journey, node, request.body.code, nameOf(request));
+        const { withheld, provedFingerprint } = run.data;
+        await audit(request, 'run.confirmed', node.fqdn, {
+          before: { released: false },
+          after: { released: true },
+          run: run.id,
+          modules: withheld,
+          hostKey: provedFingerprint,
+        });
+      } catch (error) {
+        if (error instanceof IronwakeError)
+          await audit(request, 'run.confirm-refused', node.fqdn, { reason: error.code });
+        throw error;
+      }
+      const { run, timeline } = await viewNode(journey, node);
+      return nodeView(node, run, timeline, { fingerprintOf: hostKeyFingerprint });
+    },
+  );
+
+  app.get(
+    '/api/v1/nodes/:id/credential',
+    { ...needs('viewer'), schema: { params: NodeParams, response: { 200: CredentialView } } },
+    async (request) => {
+      const node = await findNode(journey, request.params.id);
+      const picture = await credentialOf(journey, node);
+      if (picture !== undefined) return credentialView(picture);
+      throw new IronwakeError({
+        kind: 'not-found',
+        code: 'node.no-credential',
+        message: `${node.fqdn} has got no credential yet`,
+        remedy: 'It gets one on its first boot, when it proves its host key.',
+      });
+    },
+  );
+
+  app.delete(
+    '/api/v1/nodes/:id/credential',
+    { ...needs('operator'), schema: { params: NodeParams, response: { 200: CredentialView } } },
+    async (request) => {
+      const node = await findNode(journey, request.params.id);
+      const picture = await revokeCredential(journey, node, nameOf(request));
+      await audit(request, 'credential.revoked', node.fqdn, {
+        before: { valid: true, issuedAt: isoOrNull(picture.issuedAt) },
+        after: { valid: false },
+      });
+      return credentialView(picture);
+    },
+  );
+
+  // --- the daemon's own certificate ---
+
+  const certificate = async () => {
+    const { current, next } = journey.certificates;
+    return {
+      ...certificateFacts(current),
+      next: next === undefined ? null : certificateFacts(next),
+      waitsFor: [...(await dependentsOf(journey))],
+    };
+  };
+
+  app.get('/api/v1/certificate', { ...needs('viewer'), schema: { response: { 200: CertificateView } } }, certificate);
+
+  app.post(
+    '/api/v1/certificate/rotate',
+    { ...needs('admin'), schema: { body: CertificateInput, response: { 200: CertificateView } } },
+    async (request) => {
+      const before = journey.identity.fingerprint;
+      const { switched, dependents } = await rotateCertificate(journey, request.body.now === true);
+      await audit(request, switched ? 'certificate.rotated' : 'certificate.prepared', 'certificate', {
+        before,
+        after: journey.identity.fingerprint,
+        next: journey.certificates.next?.fingerprint ?? null,
+        ...(switched ? { broken: dependents } : { waitsFor: dependents }),
+      });
+      return { ...(await certificate()), ...(switched && { broken: [...dependents] }) };
+    },
+  );
+}
+
+function tokenView({ id, name, role, createdAt, expiresAt }: ApiToken) {
+  return { id, name, role, createdAt: iso(createdAt), expiresAt: isoOrNull(expiresAt) };
+}
+
+function issuedView({ token, text }: IssuedToken) {
+  return { ...tokenView(token), token: text };
+}
+
+/** What the audit log says of a token. */
+function rights({ id, role, expiresAt }: ApiToken) {
+  return { id, role, expiresAt: isoOrNull(expiresAt) };
+}
+
+function credentialView({ runId, valid, issuedAt, revokedAt, hostKey, address }: CredentialPicture) {
+  return {
+    runId,
+    valid,
+    issuedAt: isoOrNull(issuedAt),
+    revokedAt: isoOrNull(revokedAt),
+    hostKey: hostKey ?? null,
+    address: address ?? null,
+  };
+}
+
+function certificateFacts(certificate: Journey['certificates']['current']) {
+  const { fingerprint, publicKeyPin, expiresAt } = certificate;
+  return { fingerprint, publicKeyPin, expiresAt: iso(expiresAt) };
+}
