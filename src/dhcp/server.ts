@@ -217,6 +217,7 @@ export class DhcpServer {
         address,
         port: this.#ports.dhcp,
         kernel: this.#kernel,
+        alone: true,
         handlers: handlers(
           67,
           () => broadcast,

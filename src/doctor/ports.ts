@@ -126,7 +126,9 @@ async function tryPort(own: OwnPort, segment: Segment, kernel: Kernel | undefine
   try {
     if (own.protocol === 'tcp') await tryListen(address, own.port);
     else if (own.broadcast)
-      await (await openBroadcastPort({ interfaceName, address, port: own.port, handlers, kernel })).close();
+      await (
+        await openBroadcastPort({ interfaceName, address, port: own.port, handlers, kernel, alone: true })
+      ).close();
     else await (await openUdpPort({ address, port: own.port, handlers })).close();
     return undefined;
   } catch (error) {

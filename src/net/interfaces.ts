@@ -67,6 +67,12 @@ export async function readHost(): Promise<HostNetwork> {
   };
 }
 
+/** The kernel's number of an interface; undefined when it is not there. */
+export async function indexOfInterface(name: string): Promise<number | undefined> {
+  const text = await attribute(name, 'ifindex');
+  return text === undefined ? undefined : Number(text);
+}
+
 async function attribute(name: string, file: string): Promise<string | undefined> {
   return readFile(`/sys/class/net/${name}/${file}`, 'utf8').then(
     (text) => text.trim(),

@@ -1,10 +1,11 @@
 /** Who holds a port: what the kernel tells in /proc, so that EADDRINUSE becomes one line that an administrator can act on. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { IronwakeError, systemCode } from '../errors.ts';
 
 export interface PortHolder {
   readonly pid: number;
-  /** The process's own short name (comm), at most 15 characters. */
+  /** What an administrator calls it: `dnsmasq`, `ironwake serve`, `node app.js`. */
   readonly name: string;
 }
 
@@ -37,15 +38,41 @@ export async function useOfPort(protocol: 'udp' | 'tcp', port: number): Promise<
   const wanted = new Set(
     tables.flatMap((table) => inodesOf(table, protocol, port)).map((inode) => `socket:[${inode}]`),
   );
+  return { sockets: wanted.size, holders: await holdersOf(wanted) };
+}
+
+/** The processes, without this one, that have one of these sockets (`socket:[INODE]`) open. */
+async function holdersOf(sockets: ReadonlySet<string>): Promise<readonly PortHolder[]> {
   const holders: PortHolder[] = [];
-  if (wanted.size === 0) return { sockets: 0, holders };
+  if (sockets.size === 0) return holders;
   for (const entry of await readdir('/proc')) {
     const pid = Number(entry);
-    if (!Number.isInteger(pid) || pid === process.pid || !(await hasOneOf(pid, wanted))) continue;
-    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '?');
-    holders.push({ pid, name: name.trim() });
+    if (!Number.isInteger(pid) || pid === process.pid || !(await hasOneOf(pid, sockets))) continue;
+    const [comm, commandLine] = await Promise.all(
+      ['comm', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')),
+    );
+    holders.push({ pid, name: nameOfProcess(comm ?? '', commandLine ?? '') });
   }
-  return { sockets: wanted.size, holders };
+  return holders;
+}
+
+const OWN_ENTRIES = ['src/cli/main.ts', 'scripts/ironwake.js'];
+
+/**
+ * @param comm of /proc/PID/comm. Of a Node process it is the name of a thread, `MainThread`
+ * @param commandLine of /proc/PID/cmdline: arguments that end with NUL
+ */
+export function nameOfProcess(comm: string, commandLine: string): string {
+  const short = comm.trim();
+  const [program = '', ...rest] = commandLine.split('\0').filter((argument) => argument !== '');
+  if (short in REMEDIES || program === '') return short === '' ? '?' : short;
+  const name = basename(program);
+  if (!/^node(js|-?\d+)?$/.test(name)) return name;
+  const at = rest.findIndex((argument) => !argument.startsWith('-'));
+  const script = rest[at];
+  if (script === undefined || !/\.[cm]?[jt]s$/.test(script)) return name;
+  if (OWN_ENTRIES.some((entry) => script.endsWith(entry))) return `ironwake ${rest[at + 1] ?? ''}`.trimEnd();
+  return `${name} ${basename(script)}`;
 }
 
 async function hasOneOf(pid: number, sockets: ReadonlySet<string>): Promise<boolean> {
@@ -78,10 +105,10 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 /** What to do about the program that holds a port. */
 export function remedyAgainst(holder: PortHolder): string {
-  const own = holder.name.startsWith('node') || holder.name === 'ironwake';
+  const own = holder.name.startsWith('ironwake');
   return (
     REMEDIES[holder.name] ??
-    `Stop it (kill ${holder.pid})${own ? ', it may be another Ironwake,' : ''} or choose another port.`
+    `Stop it (kill ${holder.pid})${own ? ': it is another Ironwake,' : ''} or choose another ${own ? 'interface or ' : ''}port.`
   );
 }
 
@@ -97,19 +124,7 @@ export async function bindError(
   cause: unknown,
 ): Promise<IronwakeError> {
   const code = systemCode(cause);
-  if (code === 'EADDRINUSE') {
-    const holder = await holderOfPort(protocol, port);
-    return new IronwakeError({
-      kind: 'conflict',
-      code: 'net.port-in-use',
-      message: `${where} is taken${holder === undefined ? ' by another process' : ` by ${holder.name} (pid ${holder.pid})`}`,
-      remedy:
-        holder === undefined
-          ? `Find it with: sudo ss -lnp${protocol === 'udp' ? 'u' : 't'} 'sport = :${port}', and stop it or choose another port.`
-          : remedyAgainst(holder),
-      cause,
-    });
-  }
+  if (code === 'EADDRINUSE') return portInUse(protocol, port, where, undefined, cause);
   if (code === 'EACCES' || code === 'EPERM')
     return new IronwakeError({
       kind: 'refused',
@@ -123,6 +138,31 @@ export async function bindError(
     code: 'net.bind-failed',
     message: `${where} cannot be bound (${code ?? 'unknown error'})`,
     remedy: 'Check that the interface is up and still has its address: ip address.',
+    cause,
+  });
+}
+
+/**
+ * @param inode of the socket that is in the way, where it is known; else any on this port is taken for it
+ * @returns IronwakeError `net.port-in-use`, naming the holder
+ */
+export async function portInUse(
+  protocol: 'udp' | 'tcp',
+  port: number,
+  where: string,
+  inode?: string,
+  cause?: unknown,
+): Promise<IronwakeError> {
+  const holder =
+    inode === undefined ? await holderOfPort(protocol, port) : (await holdersOf(new Set([`socket:[${inode}]`])))[0];
+  return new IronwakeError({
+    kind: 'conflict',
+    code: 'net.port-in-use',
+    message: `${where} is taken by ${holder === undefined ? 'another process' : `${holder.name} (pid ${holder.pid})`}`,
+    remedy:
+      holder === undefined
+        ? `Find it with: sudo ss -lnp${protocol === 'udp' ? 'u' : 't'} 'sport = :${port}', and stop it or choose another port.`
+        : remedyAgainst(holder),
     cause,
   });
 }

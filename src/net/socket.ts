@@ -4,9 +4,12 @@
  * native call of this room stands in `loadKernel`.
  */
 import { createSocket, type Socket } from 'node:dgram';
+import { fstatSync } from 'node:fs';
 import { IronwakeError } from '../errors.ts';
+import { indexOfInterface } from './interfaces.ts';
 import { type Ipv4, ipv4ToBytes } from './ipv4.ts';
-import { bindError } from './port-holder.ts';
+import { bindError, portInUse } from './port-holder.ts';
+import { readUdpSockets, type UdpSocket, udpSocketsRequest } from './socket-diag.ts';
 
 /** The few calls that Node lacks. */
 export interface Kernel {
@@ -15,6 +18,8 @@ export interface Kernel {
    * @throws Error with `code` (`ENODEV`, `EADDRINUSE`, `EACCES`, ...) and `syscall`
    */
   udpSocketOnDevice(device: string, address: Ipv4, port: number, receiveBufferBytes: number): number;
+  /** All IPv4 UDP sockets of this network namespace on a port, other processes' too; undefined where the kernel does not tell. */
+  udpSockets(port: number): readonly UdpSocket[] | undefined;
 }
 
 export interface UdpMessage {
@@ -46,7 +51,11 @@ const LIMITED_BROADCAST = '255.255.255.255' as Ipv4;
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 const AF_INET = 2;
+const AF_NETLINK = 16;
+const NETLINK_SOCK_DIAG = 4;
+const MSG_DONTWAIT = 0x40;
 const SOCK_DGRAM = 2;
+const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
@@ -70,6 +79,8 @@ async function importKernel(): Promise<Kernel> {
   const setsockopt = libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)');
   const bind = libc.func('int bind(int fd, const void *address, uint32_t length)');
   const close = libc.func('int close(int fd)');
+  const send = libc.func('int64_t send(int fd, const void *bytes, size_t length, int flags)');
+  const recv = libc.func('int64_t recv(int fd, void *bytes, size_t length, int flags)');
   const names = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
   const check = (result: number, syscall: string): number => {
     if (result >= 0) return result;
@@ -105,6 +116,26 @@ async function importKernel(): Promise<Kernel> {
         throw error;
       }
     },
+    udpSockets(port) {
+      const fd: number = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+      if (fd < 0) return undefined;
+      try {
+        const request = udpSocketsRequest(port);
+        // To the kernel: no address is needed. It has answered before this returns, part by part as they are read.
+        if (Number(send(fd, request, request.length, 0)) !== request.length) return undefined;
+        const found: UdpSocket[] = [];
+        const answer = Buffer.alloc(64 * 1024);
+        for (;;) {
+          const length = Number(recv(fd, answer, answer.length, MSG_DONTWAIT));
+          const part = length > 0 ? readUdpSockets(answer.subarray(0, length)) : undefined;
+          if (part === undefined) return undefined;
+          found.push(...part.sockets);
+          if (part.last) return found;
+        }
+      } finally {
+        close(fd);
+      }
+    },
   };
 }
 
@@ -116,6 +147,11 @@ export interface BroadcastPortOptions {
   readonly handlers: UdpHandlers;
   /** From `loadKernel`; undefined takes the way without koffi. */
   readonly kernel: Kernel | undefined;
+  /**
+   * Refuse to stand beside another socket for the broadcasts of this interface: two of us would both answer every machine. SO_REUSEADDR, which is there for the
+   * DHCP servers that listen on all addresses, lets it in. Not seen without koffi.
+   */
+  readonly alone?: boolean;
 }
 
 /**
@@ -165,7 +201,31 @@ export async function openBroadcastPort(options: BroadcastPortOptions): Promise<
       });
     throw await bindError('udp', port, where, cause);
   }
-  return portOver(await bound({ fd }, handlers, where), true);
+  const broadcast = portOver(await bound({ fd }, handlers, where), true);
+  // After the bind, so that of two that start at the same time none goes on unseen.
+  const rival = options.alone === true ? await rivalOf(fd, interfaceName, broadcast.port, kernel) : undefined;
+  if (rival === undefined) return broadcast;
+  await broadcast.close();
+  throw await portInUse('udp', port, where, String(rival.inode));
+}
+
+/** Another socket that hears the same broadcasts. */
+async function rivalOf(
+  fd: number,
+  interfaceName: string,
+  port: number,
+  kernel: Kernel,
+): Promise<UdpSocket | undefined> {
+  const own = fstatSync(fd).ino;
+  const index = await indexOfInterface(interfaceName);
+  return kernel
+    .udpSockets(port)
+    ?.find(
+      (socket) =>
+        socket.address === LIMITED_BROADCAST &&
+        socket.inode !== own &&
+        (socket.interfaceIndex === 0 || socket.interfaceIndex === index),
+    );
 }
 
 /**
