@@ -138,6 +138,10 @@ export class TftpServer {
     dropped: 0,
   };
   #closed = false;
+  /** Takes requests; the transfers that are under way do not need it. */
+  #taking = true;
+  /** Told when the last place is left. */
+  #onIdle: () => void = () => {};
 
   /** Use `startTftp`. */
   constructor(options: TftpOptions & { readonly openSocket: OpenTransferSocket }, listeners: readonly Listener[]) {
@@ -170,8 +174,8 @@ export class TftpServer {
     if (old !== undefined) await new Promise<void>((resolve) => old.socket.close(() => resolve()));
     const port = this.#options.port;
     const listener = await listen(after, port);
-    if (this.#closed) listener.socket.close();
-    else this.#add(listener);
+    if (this.#taking) this.#add(listener);
+    else listener.socket.close();
   }
 
   /** Where requests are taken, in the order of the segments. */
@@ -186,18 +190,37 @@ export class TftpServer {
     return { ...this.#counters, active: this.#places.size };
   }
 
+  /**
+   * Takes no more requests: the port is closed, which firmware notices at once. What is being transferred goes on, each in a socket of
+   * its own. @returns when the last of them has ended; `close` ends them
+   */
+  async drain(): Promise<void> {
+    await this.#stopTaking();
+    if (this.#places.size > 0)
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+  }
+
+  async #stopTaking(): Promise<void> {
+    this.#taking = false;
+    await Promise.all(
+      this.#listeners.splice(0).map(({ socket }) => new Promise<void>((resolve) => socket.close(() => resolve()))),
+    );
+  }
+
   /** Takes no more requests, tells running clients and closes every socket. Done at once: nothing is waited for but the sockets. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const closing = this.#listeners.map(({ socket }) => new Promise<void>((resolve) => socket.close(() => resolve())));
+    const closing = this.#stopTaking();
     for (const [id, place] of [...this.#places]) this.#cancel(id, place, 'the server is shutting down');
     this.#frames.clear();
-    await Promise.all(closing);
+    await closing;
   }
 
   #onDatagram(listener: Listener, bytes: Buffer, from: RemoteInfo): void {
-    if (this.#closed) return;
+    if (!this.#taking) return;
     const address = fromPeerAddress(from.address);
     const decoded = decodePacket(bytes);
     // Nothing is answered to what is no request: two servers would keep each other busy, and a forged sender would be hit.
@@ -382,6 +405,7 @@ export class TftpServer {
   #leave(id: string, place: Place): void {
     if (this.#places.get(id) !== place) return;
     this.#places.delete(id);
+    if (this.#places.size === 0) this.#onIdle();
     const left = (this.#perClient.get(place.client.address) ?? 1) - 1;
     if (left > 0) this.#perClient.set(place.client.address, left);
     else this.#perClient.delete(place.client.address);
@@ -403,7 +427,7 @@ export class TftpServer {
 
   #sendError(listener: Listener, from: RemoteInfo, code: number, message: string): void {
     // The segment may have been replaced while its file was looked up.
-    if (this.#closed || !this.#listeners.includes(listener)) return;
+    if (!this.#listeners.includes(listener)) return;
     listener.socket.send(encodePacket({ kind: 'error', code, message }), from.port, from.address, () => {
       // Lost like any packet: the client asks again.
     });
