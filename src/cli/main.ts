@@ -8,6 +8,7 @@ const io: Io = {
   input: process.stdin,
   inputIsTerminal: process.stdin.isTTY === true,
   errIsTerminal: process.stderr.isTTY === true,
+  outIsTerminal: process.stdout.isTTY === true,
   env: process.env,
   cwd: process.cwd(),
   now: () => Date.now(),
@@ -17,4 +18,5 @@ const io: Io = {
 // `ironwake node list | head -1` closes the pipe: that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
-process.exitCode = await runCli(process.argv.slice(2), io);
+// An explicit end: a socket that somebody forgot must not keep a daemon that could not start. Standard output is written synchronously on Linux.
+process.exit(await runCli(process.argv.slice(2), io));
