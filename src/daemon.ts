@@ -1,16 +1,17 @@
 /** The composition root: makes every part, hands each what it needs, starts and stops them in order. Wiring only. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { access, constants, mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { parseSeverities } from './answers/severities.ts';
 import { createArtefacts } from './artefacts/artefacts.ts';
 import { banner } from './banner.ts';
 import { systemClock } from './clock.ts';
-import type { Config } from './config/load.ts';
+import { type Config, defaultAnswersDir, SHIPPED_ANSWERS } from './config/load.ts';
+import { makeDataDirectory, seedAnswers, shareWithInvoker } from './data-directory.ts';
 import { DhcpServer } from './dhcp/server.ts';
-import { IronwakeError, messageOf, systemCode } from './errors.ts';
+import { IronwakeError, messageOf } from './errors.ts';
 import { createApps } from './http/apps.ts';
 import { listen } from './http/listeners.ts';
 import { createTransfers } from './http/transfers.ts';
@@ -76,6 +77,8 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   // Everything that can be wrong without touching anything is found first.
   const host = await readHost();
   const served = chooseInterfaces(config.interfaces, host);
+  // The database and its companions take their mode from this.
+  process.umask(0o077);
   await makeDataDirectory(config.dataDir);
 
   const store = await openStore({ path: join(config.dataDir, 'ironwake.db'), log, site: config.site });
@@ -97,6 +100,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     const adminTokenFile = await makeAdminToken(store, config.dataDir, clock.now());
     const severities = parseSeverities(config.findings, 'findings');
     const checks = checksOfProfiles(undefined, severities);
+    if (config.answersDir === defaultAnswersDir(process.env)) await seedAnswers(config.answersDir, SHIPPED_ANSWERS);
     const profiles = await ProfileRegistry.open({ directory: config.answersDir, clock, checks });
     closers.push(() => profiles.close());
     logProfiles(profiles, log);
@@ -185,11 +189,13 @@ export async function startDaemon(config: Config): Promise<Daemon> {
 
     const url = `https://127.0.0.1:${secure.port}`;
     const serverFile = join(config.dataDir, 'server.json');
-    const tellWhere = () =>
-      writePrivateFile(
+    const tellWhere = async () => {
+      await writePrivateFile(
         serverFile,
         `${JSON.stringify({ url, fingerprint: certificates.current.fingerprint, pid: process.pid })}\n`,
       );
+      await shareWithInvoker(config.dataDir, process.env);
+    };
     await tellWhere();
     certificates.onAdopted((adopted) => {
       secure.present(adopted);
@@ -285,22 +291,6 @@ function startBootFiles(
     clock: journey.clock,
     limits: { transfers: config.limits.tftpTransfers, windowsize: config.limits.tftpWindowsize },
   });
-}
-
-async function makeDataDirectory(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await access(directory, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new IronwakeError({
-      kind: 'unavailable',
-      code: 'daemon.data-directory',
-      field: '--data-dir',
-      message: `the data directory ${directory} cannot be written (${systemCode(error) ?? messageOf(error)})`,
-      remedy: 'Give the user of the daemon the right to write there, or name another directory with --data-dir.',
-      cause: error,
-    });
-  }
 }
 
 /** Notices that the key file was exchanged for another one: every sealed secret would be lost, one by one and late. */

@@ -3,7 +3,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { parseSeverities } from '../answers/severities.ts';
 import { createClient } from '../api/client.ts';
 import { systemClock } from '../clock.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadLocalConfig } from '../config/local.ts';
 import { examine } from '../doctor/doctor.ts';
 import { type Finding, worst } from '../doctor/finding.ts';
 import { checksOfProfiles } from '../profile-checks.ts';
@@ -23,7 +23,7 @@ export async function runDoctor(command: DoctorCommand): Promise<number> {
   const { io, json = false } = command;
   const { env, cwd } = io;
   const { config: configFile, dataDir } = command;
-  const config = loadConfig({ flags: { dataDir, config: configFile }, env, cwd });
+  const config = loadLocalConfig({ flags: { dataDir, config: configFile }, env, cwd });
   if (!json && io.errIsTerminal) io.err('Asking this host and its networks; that takes some seconds.\n');
   const findings = await examine({
     config,

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Client, createClient } from '../api/client.ts';
 import type { ServerAddress } from '../api/transport.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadLocalConfig } from '../config/local.ts';
 import { IronwakeError, messageOf, systemCode } from '../errors.ts';
 import type { Io } from './terminal.ts';
 
@@ -30,7 +30,7 @@ export async function serverOf(io: Io, options: Readonly<Record<string, unknown>
   const tokenFile = text('tokenFile', 'IRONWAKE_TOKEN_FILE');
   const given = tokenFile === undefined ? env.IRONWAKE_TOKEN : undefined;
   // The daemon's own settings say where it keeps its data; a command with --server and a token needs none of them.
-  const dataDir = () => loadConfig({ flags: { dataDir: options.dataDir, config: options.config }, env, cwd }).dataDir;
+  const dataDir = () => loadLocalConfig({ flags: { dataDir: options.dataDir, config: options.config }, env, cwd }).dataDir;
   const local = url === undefined ? await readServerFile(dataDir()) : undefined;
   const token =
     given ?? (await readToken(tokenFile === undefined ? join(dataDir(), 'admin-token') : resolve(cwd, tokenFile)));

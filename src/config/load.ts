@@ -37,6 +37,22 @@ const OTHER_VARIABLES: ReadonlySet<string> = new Set([
 /** The checkout (or installed directory) that this file is part of. */
 const HOME = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Outside of systemd. */
+export const DEFAULT_DATA_DIR = join(HOME, 'data');
+
+/** The profiles that come with Ironwake. */
+export const SHIPPED_ANSWERS = join(HOME, 'answers');
+
+/** Where the answers are when nobody says it; only this directory is made at the first start. */
+export function defaultAnswersDir(env: ConfigSources['env']): string {
+  return join(stateOf(env) ?? HOME, 'answers');
+}
+
+/** systemd makes it and says where it is (StateDirectory=); the checkout is read-only there. */
+function stateOf(env: ConfigSources['env']): string | undefined {
+  return env.STATE_DIRECTORY?.split(':')[0];
+}
+
 /** commander's name of a long option: `data-dir` -> `dataDir`. */
 export function flagName(flag: string): string {
   return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -104,13 +120,11 @@ function configFileOf(flags: ConfigSources['flags'], env: ConfigSources['env'], 
 }
 
 function defaultOf(setting: Setting, env: ConfigSources['env']): unknown {
-  // systemd makes it and says where it is (StateDirectory=); the checkout is read-only there.
-  const state = env.STATE_DIRECTORY?.split(':')[0];
   switch (setting.key) {
     case 'dataDir':
-      return state ?? join(HOME, 'data');
+      return stateOf(env) ?? DEFAULT_DATA_DIR;
     case 'answersDir':
-      return join(state ?? HOME, 'answers');
+      return defaultAnswersDir(env);
     case 'tftprootDir':
       return join(HOME, 'tftproot');
     default:
