@@ -2,12 +2,15 @@
 export interface Clock {
   /** Now, in epoch milliseconds. */
   now(): number;
+  /** Milliseconds that have passed since some moment, whatever happens to the time of day: for lengths, and to notice that the clock was set. */
+  monotonic(): number;
   /** Calls back once after `delayMs`; the returned function cancels. Never keeps the process alive by itself. */
   after(delayMs: number, callback: () => void): () => void;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     timer.unref();
@@ -18,7 +21,9 @@ export const systemClock: Clock = {
 /** A clock for tests: stands still until it is advanced, and then fires what is due in order. */
 export class ManualClock implements Clock {
   #now: number;
+  #passed = 0;
   #sequence = 0;
+  /** Timers count passed time, as the kernel's do: setting the clock fires none. */
   readonly #timers = new Map<number, { readonly at: number; readonly callback: () => void }>();
 
   constructor(startMs = 1_800_000_000_000) {
@@ -29,15 +34,24 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  monotonic(): number {
+    return this.#passed;
+  }
+
   after(delayMs: number, callback: () => void): () => void {
     const id = ++this.#sequence;
-    this.#timers.set(id, { at: this.#now + Math.max(0, delayMs), callback });
+    this.#timers.set(id, { at: this.#passed + Math.max(0, delayMs), callback });
     return () => this.#timers.delete(id);
+  }
+
+  /** Somebody sets the clock: the time of day is another one, no time has passed. */
+  jump(ms: number): void {
+    this.#now += ms;
   }
 
   /** Moves time forward by `ms`, firing every timer that falls due on the way, earliest first. */
   advance(ms: number): void {
-    const target = this.#now + ms;
+    const target = this.#passed + ms;
     for (;;) {
       let next: { id: number; at: number; callback: () => void } | undefined;
       for (const [id, timer] of this.#timers) {
@@ -45,9 +59,14 @@ export class ManualClock implements Clock {
       }
       if (next === undefined) break;
       this.#timers.delete(next.id);
-      this.#now = next.at;
+      this.#pass(next.at - this.#passed);
       next.callback();
     }
-    this.#now = target;
+    this.#pass(target - this.#passed);
+  }
+
+  #pass(ms: number): void {
+    this.#now += ms;
+    this.#passed += ms;
   }
 }

@@ -6,21 +6,27 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { parseSeverities } from './answers/severities.ts';
 import { createArtefacts } from './artefacts/artefacts.ts';
+import { createBackups } from './backups.ts';
 import { banner } from './banner.ts';
 import { systemClock } from './clock.ts';
 import { type Config, defaultAnswersDir, SHIPPED_ANSWERS } from './config/load.ts';
 import { makeDataDirectory, seedAnswers, shareWithInvoker } from './data-directory.ts';
+import type { DhcpCounters } from './dhcp/counters.ts';
 import { DhcpServer } from './dhcp/server.ts';
 import { IronwakeError, messageOf } from './errors.ts';
 import { createApps } from './http/apps.ts';
+import { createReadiness } from './http/health.ts';
 import { listen } from './http/listeners.ts';
+import type { PacketCounts } from './http/metrics.ts';
 import { createTransfers } from './http/transfers.ts';
 import { createChanges } from './journey/changes.ts';
 import { createDiscovered } from './journey/discovered.ts';
 import { identityOf, type Journey, type Keys } from './journey/journey.ts';
 import { createLimits } from './journey/limits.ts';
+import { createMetrics } from './journey/metrics.ts';
 import { decideDhcp, loaderFetched } from './journey/netboot.ts';
 import type { Store } from './journey/ports.ts';
+import { startRetention } from './journey/retention.ts';
 import { startRotation } from './journey/rotation.ts';
 import { startSweep } from './journey/sweep.ts';
 import { createThrottle } from './journey/throttle.ts';
@@ -35,7 +41,10 @@ import { logProfiles } from './profile-log.ts';
 import { ProfileRegistry } from './profiles/registry.ts';
 import type { Budgets } from './runs/budgets.ts';
 import { createSshProber } from './ssh/prober.ts';
+import { DATABASE_FILE } from './store/backup.ts';
+import { lockDataDirectory } from './store/lock.ts';
 import { openStore } from './store/store.ts';
+import type { TftpCounters } from './tftp/observation.ts';
 import { startTftp, type TftpServer } from './tftp/server.ts';
 import { hashApiToken, makeApiToken } from './trust/api-token.ts';
 import { openCertificates } from './trust/certificate-keeper.ts';
@@ -81,8 +90,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   process.umask(0o077);
   await makeDataDirectory(config.dataDir);
 
-  const store = await openStore({ path: join(config.dataDir, 'ironwake.db'), log, site: config.site });
-  const closers: Array<() => Promise<void> | void> = [() => store.close()];
+  const closers: Closer[] = [lockDataDirectory(config.dataDir)];
   try {
     const instance = await loadInstanceKey({
       directory: config.dataDir,
@@ -98,6 +106,8 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       now: clock.now(),
     });
     const adminTokenFile = await makeAdminToken(store, config.dataDir, clock.now());
+    const store = await openStore({ path: join(config.dataDir, DATABASE_FILE), log, site: config.site });
+    closers.push(() => store.close());
     const severities = parseSeverities(config.findings, 'findings');
     const checks = checksOfProfiles(undefined, severities);
     if (config.answersDir === defaultAnswersDir(process.env)) await seedAnswers(config.answersDir, SHIPPED_ANSWERS);
@@ -146,11 +156,15 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       startedAt: clock.now(),
     });
     const plain = await listen(apps.plain, addresses, config.ports.http);
+      metrics: createMetrics(),
     closers.push(() => plain.destroy());
     const secure = await listen(apps.secure, [...addresses, '127.0.0.1'], config.ports.https, certificates.current);
     closers.push(() => secure.destroy());
     segments = served.map((found, index) =>
       withAddress(segmentOf(found, { http: plain.port, https: secure.port }), addresses[index]),
+    /** What is not there yet, or no longer: `/readyz` says so. */
+    const missing = new Set(['dhcp', 'tftp', 'starting']);
+    let packets: () => PacketCounts = () => ({ dhcp: {}, tftp: {}, tftpActive: 0 });
     );
 
     let tftp: TftpServer | undefined;
@@ -159,6 +173,9 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     const move = async (before: Segment, after: Segment): Promise<void> => {
       segments = segments.map((old) => (old.interfaceName === before.interfaceName ? after : old));
       try {
+      readiness: createReadiness({ probe: () => store.probe(), missing: () => [...missing], clock, log }),
+      backups: createBackups(config.dataDir, VERSION, clock.now),
+      packets: () => packets(),
         await plain.move(before.address, after.address);
         await secure.move(before.address, after.address);
         await tftp?.replaceSegment(before, after);
@@ -195,11 +212,21 @@ export async function startDaemon(config: Config): Promise<Daemon> {
         `${JSON.stringify({ url, fingerprint: certificates.current.fingerprint, pid: process.pid })}\n`,
       );
       await shareWithInvoker(config.dataDir, process.env);
+    missing.delete('dhcp');
     };
     await tellWhere();
     certificates.onAdopted((adopted) => {
+    missing.delete('tftp');
+    packets = () => packetCounts(dhcp.counters, bootFiles.counters);
       secure.present(adopted);
       tellWhere().catch((error: unknown) => log.error({ err: messageOf(error) }, 'server.json could not be written'));
+    });
+    const retention = startRetention(journey, config.retention);
+    closers.push(() => retention.stop());
+    // A large database is not waited for: what is wrong with it is said when it is found.
+    store.check().catch((error: unknown) => {
+      missing.add('database');
+      log.error({ err: messageOf(error) }, 'the database is damaged: restore it from a backup (ironwake restore FILE)');
     });
     const rotation = startRotation(journey);
     closers.push(() => rotation.stop());
@@ -219,11 +246,16 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       ]);
       await Promise.race([drained, sleep(STOP_LIMIT_MS)]);
       for (const close of closers.reverse()) {
+    missing.delete('starting');
         await Promise.resolve(close()).catch((error: unknown) => log.warn({ err: messageOf(error) }, 'while stopping'));
       }
       log.info('stopped');
     };
     return {
+      missing.add('stopping');
+      // The network falls silent first: a machine that is switched on now goes to its disk. A node whose probe is given up asks again.
+      const dhcpClosed = dhcp.close();
+      probing.abort();
       segments,
       ports: {
         dhcp: dhcp.boundPorts[0]?.dhcp ?? config.ports.dhcp,
@@ -297,6 +329,7 @@ function startBootFiles(
 async function rememberInstance(store: Store, instance: InstanceKey, directory: string): Promise<void> {
   const known = await store.settings.get('instance-key-id');
   if (known === undefined) return store.settings.put('instance-key-id', instance.id);
+      journey.metrics.served('tftp', seen.bytes);
   if (known === instance.id) return;
   throw new IronwakeError({
     kind: 'unavailable',
@@ -312,6 +345,14 @@ async function makeAdminToken(store: Store, directory: string, now: number): Pro
   if ((await store.tokens.list()).length > 0) return file;
   const token = makeApiToken(randomBytes);
   await rm(file, { force: true });
+/** Verdict -> packets; what is malformed in several ways is one verdict. */
+function packetCounts(dhcp: DhcpCounters, { active, ...tftp }: TftpCounters): PacketCounts {
+  const { received: _, malformed, ...verdicts } = dhcp;
+  const bad = [...malformed.values()].reduce((sum, count) => sum + count, 0);
+  const { requests: __, notFound, ...rest } = tftp;
+  return { dhcp: { ...verdicts, malformed: bad }, tftp: { ...rest, not_found: notFound }, tftpActive: active };
+}
+
   await createPrivateFile(file, `${token}\n`);
   await store.tokens.insert({
     id: uuidv7(now, randomBytes),

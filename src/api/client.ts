@@ -1,5 +1,6 @@
 /** The API as functions: one method a route, typed by the contract. */
 import type { Readable } from 'node:stream';
+import { type LiveMessage, readEvents } from './event-stream.ts';
 import type {
   AnswerPreviewView,
   DiscoveredView,
@@ -21,7 +22,8 @@ import type {
   ServedAnswerView,
   StatusView,
 } from './schemas.ts';
-import { type ApiRequest, type ServerAddress, send } from './transport.ts';
+import { type ApiRequest, openStream, type ServerAddress, send } from './transport.ts';
+  RunView,
 
 export interface Upload {
   readonly source: Readable;
@@ -53,6 +55,17 @@ export interface Client {
   events(after: number, limit?: number): Promise<EventPage>;
   media(): Promise<readonly MediaView[]>;
   uploadMedia(upload: Upload): Promise<MediaView>;
+  /** Arms one more installation like the last. */
+  retry(node: string): Promise<NodeView>;
+  /** All installations of a node, newest first. */
+  runs(node: string): Promise<readonly RunView[]>;
+  /**
+   * Everything that happens from now on, or from the event after `after`: ends when the connection does, with what `send` throws or quietly.
+   * Ask again with the last id.
+   */
+  live(options: { readonly node?: string; readonly after?: number }): AsyncGenerator<LiveMessage>;
+  /** The database as a file. */
+  backup(withKeys: boolean): Promise<Awaited<ReturnType<typeof openStream>>>;
   importMedia(input: MediaInput): Promise<MediaView>;
   secrets(): Promise<readonly SecretView[]>;
   setSecret(name: string, value: string): Promise<void>;
@@ -83,6 +96,9 @@ export function createClient(server: ServerAddress): Client {
     addNode: (input) => post('/api/v1/nodes', input),
     node: (node) => get(nodePath(node)),
     removeNode: (node) => call({ method: 'DELETE', path: nodePath(node) }),
+/** The daemon says something every 15 seconds. */
+const LIVE_TIMEOUT_MS = 40_000;
+
     install: (node, input) => post(nodePath(node, '/install'), input),
     cancel: (node) => post(nodePath(node, '/cancel')),
     trust: (node) => post(nodePath(node, '/trust')),
@@ -106,6 +122,19 @@ export function createClient(server: ServerAddress): Client {
     setSecret: (name, value) => call({ method: 'PUT', path: secretPath(name), json: { value } }),
     removeSecret: (name) => call({ method: 'DELETE', path: secretPath(name) }),
     explain: (mac) => get(`/api/v1/explain/${encodeURIComponent(mac)}`),
+    retry: (node) => post(nodePath(node, '/retry')),
+    runs: (node) => list(nodePath(node, '/runs')),
+    async *live({ node, after }) {
+      const query = new URLSearchParams({ ...(node !== undefined && { node }) });
+      const path = `/api/v1/events/stream${query.size === 0 ? '' : `?${query}`}`;
+      const headers = { accept: 'text/event-stream', ...(after !== undefined && { 'last-event-id': String(after) }) };
+      yield* readEvents(await openStream({ ...server, timeoutMs: LIVE_TIMEOUT_MS }, { method: 'GET', path, headers }));
+    },
+    backup: (withKeys) =>
+      openStream(
+        { ...server, timeoutMs: IMPORT_TIMEOUT_MS },
+        { method: 'POST', path: `/api/v1/backup?keys=${withKeys ? 'yes' : 'no'}` },
+      ),
     discovered: () => list('/api/v1/discovered'),
   };
 }

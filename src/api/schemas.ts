@@ -128,6 +128,40 @@ export const NodeView = Type.Object(
 );
 export type NodeView = Static<typeof NodeView>;
 
+/** All installations of a node, newest first. */
+export const RunList = listOf(RunView);
+
+/** What the live stream sends beside events: where a node is now, whenever that changes. */
+export const RunFrame = Type.Object(
+  { node: Type.Object({ id: Type.String(), fqdn: Type.String() }, closed), run: RunView, waiting: maybe(WaitingView) },
+  closed,
+);
+export type RunFrame = Static<typeof RunFrame>;
+
+export const StreamQuery = Type.Object(
+  {
+    node: Type.Optional(Type.String({ minLength: 1, maxLength: 300, description: 'Only this node.' })),
+    after: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{1,15}$',
+        description: 'From the event after this id; header Last-Event-ID wins.',
+      }),
+    ),
+  },
+  closed,
+);
+
+export const BackupQuery = Type.Object(
+  {
+    keys: Type.Optional(
+      Type.Union([Type.Literal('yes'), Type.Literal('no')], {
+        description: 'Whether instance key and certificate go into the backup. Default: no.',
+      }),
+    ),
+  },
+  closed,
+);
+
 /** One line of `node list`: the node and its newest run. */
 export const NodeSummary = Type.Object({ node: NodeDetails, run: maybe(RunView) }, closed);
 export type NodeSummary = Static<typeof NodeSummary>;

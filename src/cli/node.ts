@@ -1,13 +1,13 @@
 /** `ironwake node ...` */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { NodeView } from '../api/schemas.ts';
+import type { NodeView, RunView } from '../api/schemas.ts';
 import { invalid, messageOf } from '../errors.ts';
 import { formatDuration } from '../runs/words.ts';
 import { print, type Session } from './session.ts';
 import { facts, table } from './table.ts';
 import { type ExitStatus, printable } from './terminal.ts';
-import { dayAndTime, runWords, timelineLines, waitingLine } from './timeline.ts';
+import { clockTime, dayAndTime, runWords, timelineLines, waitingLine } from './timeline.ts';
 
 type Args = readonly string[];
 type Options = Readonly<Record<string, unknown>>;
@@ -62,6 +62,46 @@ export async function install(session: Session, args: Args, options: Options): P
   }
   print(session, view, () => `armed ${printable(view.node.fqdn)}\n${view.waiting ? waitingLine(view.waiting) : ''}`);
   return 0;
+}
+
+export async function retry(session: Session, args: Args, options: Options): Promise<ExitStatus> {
+  const view = await session.client.retry(args[0] ?? '');
+  if (options.watch === true) {
+    const { follow } = await import('./watch.ts');
+    return follow(session, view.node.id);
+  }
+  print(
+    session,
+    view,
+    () => `armed ${printable(view.node.fqdn)} again\n${view.waiting ? waitingLine(view.waiting) : ''}`,
+  );
+  return 0;
+}
+
+export async function runs(session: Session, args: Args): Promise<ExitStatus> {
+  const [node = ''] = args;
+  const all = await session.client.runs(node);
+  const { io } = session;
+  print(session, all, () =>
+    table(
+      ['ARMED', 'STATE', 'IN STATE', 'UNTIL', 'TOOK', 'RUN'],
+      all.map((run) => [
+        dayAndTime(run.armedAt),
+        runWords(run),
+        run.ended ? '' : inState(run, io.now()),
+        run.deadlineAt === null ? '' : clockTime(run.deadlineAt),
+        run.endedAt === null ? '' : formatDuration(Date.parse(run.endedAt) - Date.parse(run.armedAt)),
+        run.id,
+      ]),
+      `${printable(node)} was never armed. Arm it: ironwake node install ${printable(node)}`,
+    ),
+  );
+  return 0;
+}
+
+/** How long a run has been in its state: `3 min 20 s`. */
+function inState(run: RunView, now: number): string {
+  return formatDuration(Math.max(0, now - Date.parse(run.stateSince)));
 }
 
 function minutes(text: string): number {
@@ -131,7 +171,7 @@ export async function show(session: Session, args: Args, options: Options): Prom
         `${report.detail === '' ? '' : `: ${report.detail}`}\n${indent(report.output)}`,
     );
     return (
-      describe(view) +
+      describe(view, session.io.now()) +
       (output === undefined
         ? ''
         : `\nsteps of the plan:\n${printable(output.join('')) || '  none was reported yet\n'}`) +
@@ -146,12 +186,12 @@ function indent(text: string): string {
 }
 
 /** Everything about a node but its last line. */
-function describe({ node, run, timeline }: NodeView): string {
+function describe({ node, run, timeline }: NodeView, now: number): string {
   return (
     `${printable(node.fqdn)}\n` +
     facts([
       ['state', runWords(run)],
-      ['since', dayAndTime(run?.stateSince ?? node.createdAt)],
+      ['since', since({ node, run }, now)],
       ['MAC', node.macs.join(', ')],
       ['profile', node.profile],
       ['tags', node.tags === undefined || node.tags.length === 0 ? undefined : node.tags.join(', ')],
@@ -161,6 +201,14 @@ function describe({ node, run, timeline }: NodeView): string {
     ]) +
     `\n${timelineLines(timeline)}`
   );
+}
+
+/** `2027-01-15 14:03:59, for 3 min 20 s, until 14:18:59`: time in state and time limit of what is under way. */
+function since({ node, run }: Pick<NodeView, 'node' | 'run'>, now: number): string {
+  const begun = dayAndTime(run?.stateSince ?? node.createdAt);
+  if (run === null || run.ended) return begun;
+  const until = run.deadlineAt === null ? '' : `, until ${clockTime(run.deadlineAt)}`;
+  return `${begun}, for ${inState(run, now)}${until}`;
 }
 
 function ending({ node, run, waiting }: NodeView): string {

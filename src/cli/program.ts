@@ -86,6 +86,13 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   );
   addDoctor(program, io, done);
   return program;
+  remote(program, 'watch [NODE]', 'follow all installations, or one, as they happen', async (session, args) =>
+    (await import('./live.ts')).live(session, args),
+  );
+  remote(program, 'backup <FILE>', 'the database as one file, while the daemon works', async (session, args, options) =>
+    (await import('./backup.ts')).backup(session, args, options),
+  ).option('--keys', 'also instance key, certificate and first token: keep such a file as you keep keys');
+  addRestore(program, io, done);
 }
 
 type Remote = (parent: Command, usage: string, description: string, run: Run) => Command;
@@ -115,6 +122,12 @@ function addNode(program: Command, remote: Remote): void {
   );
   remote(node, 'show <NODE>', 'state, timeline, and what it is waiting for', async (session, args, options) =>
     (await commands()).show(session, args, options),
+  remote(node, 'retry <NODE>', 'arm one more installation like the last', async (session, args, options) =>
+    (await commands()).retry(session, args, options),
+  ).option('--watch', 'follow the timeline until the installation ends');
+  remote(node, 'runs <NODE>', 'all installations of a machine, newest first', async (session, args) =>
+    (await commands()).runs(session, args),
+  );
   ).option('--output', "also what the plan's steps printed");
   remote(node, 'watch <NODE>', 'follow the timeline until the installation ends', async (session, args) =>
     (await import('./watch.ts')).watch(session, args),
@@ -257,3 +270,14 @@ function addDoctor(program: Command, io: Io, done: (status: ExitStatus) => void)
     done((await runDoctor({ ...doctor.opts(), io })) === 0 ? 0 : 1);
   });
 }
+function addRestore(program: Command, io: Io, done: (status: ExitStatus) => void): void {
+  const restore = program
+    .command('restore <FILE>')
+    .description('put a backup into a data directory where no daemon runs')
+    .option('--force', 'move what is there aside')
+    .option('--data-dir <DIR>', "the daemon's data directory")
+    .option('--config <FILE>', "the daemon's configuration file")
+    .option('--json', 'print what was restored as JSON');
+  restore.action(async () => done(await (await import('./backup.ts')).restore(io, restore.args, restore.opts())));
+}
+

@@ -8,6 +8,8 @@ export interface Io {
   readonly input: Readable;
   readonly inputIsTerminal: boolean;
   readonly errIsTerminal: boolean;
+  /** Whether lines may be drawn anew in place. */
+  readonly outIsTerminal?: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   now(): number;

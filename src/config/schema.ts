@@ -133,6 +133,19 @@ export const ConfigSchema = Type.Object(
       description:
         'How findings about answers weigh: a list of CODE=error, CODE=warning or CODE=off (codes: docs/answer-file.md). What the installer refuses stays refused.',
     }),
+    retention: Type.Object(
+      {
+        eventDays: count(365, 36_500, 'Events that are older go.'),
+        events: count(2_000_000, 100_000_000, 'So many events are kept at most; the oldest go first.'),
+        runDays: count(1095, 36_500, 'Installations that ended earlier go; the newest of each node stays.'),
+        runs: count(
+          100_000,
+          10_000_000,
+          'So many ended installations are kept at most; the newest of each node stays.',
+        ),
+      },
+      { additionalProperties: false, description: 'What is kept, so that the data directory does not grow for ever.' },
+    ),
     run: Type.Object(
       {
         expiresMinutes: minutes(60, 'How long an armed installation waits for its machine.', 'expires'),

@@ -8,12 +8,17 @@ import type { Journey } from '../journey/journey.ts';
 import type { Log } from '../log.ts';
 import { type AdminRoutes, registerAdmin } from './admin.ts';
 import { registerAnswers } from './answers.ts';
+import { type BackupMaker, registerBackup } from './backup.ts';
 import { registerBoot } from './boot.ts';
+import { type Readiness, registerHealth } from './health.ts';
 import { registerInstaller } from './installer.ts';
+import { registerLive } from './live.ts';
+import { type PacketCounts, registerMetrics } from './metrics.ts';
 import { registerNode } from './node.ts';
 import { sendLine, sendProblem, toIronwakeError } from './problem.ts';
 import { registerProfiles } from './profiles.ts';
 import { limitRefusals } from './refusal-limit.ts';
+import { registerRuns } from './runs.ts';
 import type { Transfers } from './transfers.ts';
 import { registerTrust } from './trust.ts';
 
@@ -23,6 +28,10 @@ export interface AppParts extends AdminRoutes {
   readonly transfers: Transfers;
   readonly log: Log;
 }
+  readonly readiness: Readiness;
+  readonly backups: BackupMaker;
+  /** What the protocol servers have counted so far. */
+  readonly packets: () => PacketCounts;
 
 export interface Apps {
   readonly plain: FastifyInstance;
@@ -30,21 +39,11 @@ export interface Apps {
 }
 
 export async function createApps(parts: AppParts): Promise<Apps> {
-  const plain = createApp(parts.log);
-  plain.setErrorHandler(async (error: Error, _request, reply) => {
-    const known = toIronwakeError(error, parts.log);
-    await sendLine(reply, known.status, known.line);
-  });
+  const plain = createApp(parts);
   limitRefusals(plain, parts.journey);
   registerBoot(plain, parts);
 
-  const secure = createApp(parts.log);
-  secure.setErrorHandler(async (error: Error, request, reply) => {
-    const known = toIronwakeError(error, parts.log);
-    await (request.url.startsWith('/api/')
-      ? sendProblem(known, request, reply)
-      : sendLine(reply, known.status, known.line));
-  });
+  const secure = createApp(parts);
   limitRefusals(secure, parts.journey);
   await secure.register(async (scope) => registerInstaller(scope, parts.journey));
   await secure.register(async (scope) => registerNode(scope, parts.journey));
@@ -54,10 +53,17 @@ export async function createApps(parts: AppParts): Promise<Apps> {
   await secure.register(async (scope) => registerAnswers(scope, parts.journey));
 
   await Promise.all([plain.ready(), secure.ready()]);
+  await secure.register(async (scope) => registerRuns(scope, parts.journey));
+  await secure.register(async (scope) => registerBackup(scope, parts.journey, parts.backups));
+  await secure.register(async (scope) => {
+    const live = registerLive(scope, parts.journey);
+    registerMetrics(scope, { ...parts, streams: live.count });
+  });
+
   return { plain, secure };
 }
 
-function createApp(log: Log): FastifyInstance {
+function createApp({ log, readiness }: Pick<AppParts, 'log' | 'readiness'>): FastifyInstance {
   const app = fastify({
     logger: false,
     // shim asks for `dir//grubx64.efi`, and firmware does not follow a redirect of that.
@@ -79,7 +85,11 @@ function createApp(log: Log): FastifyInstance {
     else log.debug(line, 'http');
     done();
   });
-  app.get('/readyz', async () => ({ ready: true }));
-  app.setNotFoundHandler((_request, reply) => sendLine(reply, 404, 'There is nothing at this address.'));
+  registerHealth(app, readiness);
+  app.setNotFoundHandler((request, reply) =>
+    isApi(request)
+      ? sendError(nothingHere(), request, reply, log)
+      : sendLine(reply, 404, 'There is nothing at this address.'),
+  );
   return app;
 }

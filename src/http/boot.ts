@@ -27,6 +27,7 @@ export function registerBoot(app: FastifyInstance, { journey, artefacts, transfe
       contentType: loader.name.endsWith('.efi') ? 'application/efi' : 'application/octet-stream',
       etag: loader.etag,
     });
+    journey.metrics.served('http', sentBytes);
     if (complete && request.method === 'GET') await loaderFetched(journey, from, loader.name, 'HTTP', sentBytes);
   });
 
@@ -69,6 +70,7 @@ export function registerBoot(app: FastifyInstance, { journey, artefacts, transfe
         signal: transfer.signal,
         ...(progress === undefined ? {} : { onProgress: (sent: number, start: number) => progress.sent(start + sent) }),
       });
+      journey.metrics.served('http', sentBytes);
       // 304, 412 and 416 carry no bytes of the image: they say nothing about the transfer.
       if (progress === undefined || request.method === 'HEAD' || (status !== 200 && status !== 206)) return;
       // The last byte counts, not how many were asked for in this request: loaders ask for the rest after an interruption.

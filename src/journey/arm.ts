@@ -4,7 +4,7 @@ import type { Node } from '../nodes/node.ts';
 import { buildPlan } from '../postinstall/plan.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
 import type { Observation } from '../runs/observation.ts';
-import type { Run } from '../runs/run.ts';
+import { ENDED_STATES, type Run } from '../runs/run.ts';
 import { hashPassword, randomPassword } from '../trust/password.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import { answerOf } from './install.ts';
@@ -100,6 +100,37 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
   });
   journey.changes.notify();
   return run;
+}
+
+/**
+ * Arms a new installation like the node's last one: the same image, the same time to live; profile and values as they are now.
+ * @throws IronwakeError `run.never` for a node that was never armed, and what `armNode` throws
+ */
+export async function retryNode(journey: Journey, node: Node, by: string): Promise<Run> {
+  const last = await journey.store.runs.latestOf(node.id);
+  if (last === undefined) {
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'run.never',
+      message: `${node.fqdn} has never been armed`,
+      remedy: `Arm it: ironwake node install ${node.fqdn}`,
+    });
+  }
+  refuseActive(node, last);
+  const minutes = Math.round((last.data.expiresAt - last.armedAt) / MINUTE);
+  const expiresMinutes = Math.min(Math.max(1, minutes), 7 * 24 * 60);
+  return armNode(journey, node, { media: last.mediaId, expiresMinutes, by });
+}
+
+/** Said before anything is rendered or drawn from a pool; the store's index holds it against two at once. */
+function refuseActive(node: Node, last: Run): void {
+  if (ENDED_STATES.has(last.state)) return;
+  throw new IronwakeError({
+    kind: 'conflict',
+    code: 'run.active',
+    message: `${node.fqdn} has an installation under way (state ${last.state})`,
+    remedy: `Wait for it to end (ironwake node watch), or stop it first: ironwake node cancel ${node.fqdn}`,
+  });
 }
 
 /**

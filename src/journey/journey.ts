@@ -17,6 +17,7 @@ import type { InstanceKey } from '../trust/instance-key.ts';
 import type { Changes } from './changes.ts';
 import type { DiscoveredMachines } from './discovered.ts';
 import type { Limits } from './limits.ts';
+import type { Metrics } from './metrics.ts';
 import type { ImageSources, SshProber, Store } from './ports.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -83,5 +84,6 @@ export interface Journey {
   readonly discovered: DiscoveredMachines;
   readonly changes: Changes;
   readonly throttle: Throttle;
+  readonly metrics: Metrics;
   readonly limits: Limits;
 }

@@ -34,10 +34,13 @@ export async function observe(
         await repositories.events.append(result.events.map((event) => eventOf(journey, event, node, run)));
       }
       if (result.kind === 'accepted') await alongside?.(repositories, result.run);
-      return { result, changed: result.run.revision !== run.revision };
+      return { result, before: run, changed: result.run.revision !== run.revision };
     });
     if (done === undefined) continue;
-    if (done.changed) journey.changes.notify();
+    if (done.changed) {
+      journey.metrics.moved(done.before, done.result.run, journey.clock.now());
+      journey.changes.notify();
+    }
     for (const event of done.result.events) {
       journey.log.info({ run: runId, ip: event.data.address, event: event.code, ...logged(event) }, 'timeline');
     }

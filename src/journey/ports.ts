@@ -57,6 +57,8 @@ export interface RunRepository {
   nextDeadline(): Promise<number | undefined>;
   /** All runs that have not ended. */
   active(): Promise<readonly Run[]>;
+  /** The same runs, only what tells whether one has changed. */
+  revisions(): Promise<ReadonlyArray<{ readonly id: string; readonly revision: number }>>;
   /** How many runs are in each state that something leaves, and since when the oldest of them is. */
   states(): Promise<readonly RunCount[]>;
   /** Removes ended runs by age and number, but never the newest run of a node. @returns how many, at most `limit` */

@@ -43,6 +43,7 @@ export async function refuse(
   subject?: { readonly node: Node; readonly run?: Run | undefined },
 ): Promise<Refusal> {
   const reference = makeReference(journey);
+  journey.metrics.refused(reason);
   if (address !== undefined && journey.limits.refusals.fail(address))
     journey.log.warn({ ip: address }, 'this address is refused so often that it is shut out for a minute');
   journey.log.warn({ ip: address, run: subject?.run?.id, reason, reference }, `refused ${what}`);

@@ -89,6 +89,9 @@ export function runRepository(db: Kysely<Tables>, site: string): RunRepository {
       const rows = await select().where(ACTIVE).orderBy('armed_at').orderBy('id').execute();
       return rows.flatMap((row) => fromRow(row) ?? []);
     },
+    async revisions() {
+      return db.selectFrom('run').select(['id', 'revision']).where(ACTIVE).orderBy('armed_at').orderBy('id').execute();
+    },
     async states() {
       const rows = await db
         .selectFrom('run')

@@ -9,14 +9,17 @@ import { request as tlsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createArtefacts } from '../../src/artefacts/artefacts.ts';
+import { createBackups } from '../../src/backups.ts';
 import { ManualClock } from '../../src/clock.ts';
 import { createApps } from '../../src/http/apps.ts';
+import { createReadiness } from '../../src/http/health.ts';
 import { listen } from '../../src/http/listeners.ts';
 import { createTransfers } from '../../src/http/transfers.ts';
 import { createChanges } from '../../src/journey/changes.ts';
 import { createDiscovered } from '../../src/journey/discovered.ts';
 import { identityOf, type Journey } from '../../src/journey/journey.ts';
 import { createLimits } from '../../src/journey/limits.ts';
+import { createMetrics } from '../../src/journey/metrics.ts';
 import type { MediaRecord, OverlayFile, Role } from '../../src/journey/ports.ts';
 import { createThrottle } from '../../src/journey/throttle.ts';
 import { silentLog } from '../../src/log.ts';
@@ -81,12 +84,22 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export async function startParts() {
+export interface PartsOptions {
+  /** A file instead of a database in memory: what a restart finds. */
+  readonly databasePath?: string;
+  readonly clock?: ManualClock;
+  /** Further profiles by name, as YAML. */
+  readonly profiles?: Readonly<Record<string, string>>;
+  readonly log?: Log;
+}
+
+export async function startParts(options: PartsOptions = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'ironwake-parts-'));
   await writeFile(join(directory, 'default.yaml'), PROFILE);
   await writeFile(join(directory, 'undionly.kpxe'), Buffer.alloc(70_000, 7));
-  const clock = new ManualClock();
-  const store = await openStore({ path: ':memory:', log: silentLog, now: () => clock.now() });
+  const clock = options.clock ?? new ManualClock();
+  const log = options.log ?? silentLog;
+  const store = await openStore({ path: options.databasePath ?? ':memory:', log, now: () => clock.now() });
   const instance = instanceKey(randomBytes(32));
   const certificates = await openCertificates({
     directory,
@@ -137,8 +150,9 @@ export async function startParts() {
     changes: createChanges(),
     throttle: createThrottle(clock),
     limits: createLimits(clock),
+    metrics: createMetrics(),
   };
-  await store.media.insert(MEDIA);
+  if ((await store.media.byId(MEDIA.id)) === undefined) await store.media.insert(MEDIA);
   const artefacts = createArtefacts(directory);
   const apps = await createApps({
     journey,
@@ -149,6 +163,9 @@ export async function startParts() {
     version: '0',
     startedAt: clock.now(),
   });
+    readiness: createReadiness({ probe: () => store.probe(), missing: () => [], clock, log }),
+    backups: createBackups(directory, '0', () => clock.now()),
+    packets: () => ({ dhcp: { answered: 3 }, tftp: { complete: 2 }, tftpActive: 1 }),
   const plain = await listen(apps.plain, ['127.0.0.1'], 0);
   const secure = await listen(apps.secure, ['127.0.0.1'], 0, certificates.current);
   certificates.onAdopted((adopted) => secure.present(adopted));

@@ -53,7 +53,10 @@ test('restored where nothing was: every row is there, and keys travel only when 
   await store.nodes.insert(aNode());
   await store.settings.put('instance-key-id', '0123');
   const copy = join(directory, 'copy.db');
-  await backupDatabase(path, copy, { ...PLAIN, files: [{ name: 'instance.key', content: Buffer.from('7e57-key-7e57') }] });
+  await backupDatabase(path, copy, {
+    ...PLAIN,
+    files: [{ name: 'instance.key', content: Buffer.from('7e57-key-7e57') }],
+  });
   await store.close();
   const fresh = join(directory, 'fresh');
   const { contents, movedAside } = await restoreBackup(copy, fresh, { force: false, now: NOW });

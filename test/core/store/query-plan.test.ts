@@ -29,6 +29,7 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       due: (r) => r.due(1, 10),
       nextDeadline: (r) => r.nextDeadline(),
       active: (r) => r.active(),
+      revisions: (r) => r.revisions(),
       states: (r) => r.states(),
       prune: (r) => r.prune({ before: 1, keep: 10, limit: 10 }),
       saveReport: (r) => r.saveReport('run-1', aReport()),

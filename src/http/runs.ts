@@ -1,0 +1,42 @@
+/** TLS: the installations of a node beside the present one: all of them, and one more like the last. */
+import type { FastifyInstance } from 'fastify';
+import { NodeParams, NodeView, RunList } from '../api/schemas.ts';
+import { nodeView, type RunContext, runView } from '../api/views.ts';
+import { hostKeyFingerprint } from '../journey/access.ts';
+import { retryNode } from '../journey/arm.ts';
+import type { Journey } from '../journey/journey.ts';
+import { findNode } from '../journey/registry.ts';
+import { viewNode } from '../journey/view.ts';
+import { guardOf } from './identity.ts';
+import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
+
+const CONTEXT: RunContext = { fingerprintOf: hostKeyFingerprint };
+/** Newest first; nobody installs a machine more often and reads it all. */
+const RUNS = 200;
+
+export function registerRuns(plugin: FastifyInstance, journey: Journey): void {
+  const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
+  const { needs, nameOf, audit } = guardOf(journey);
+
+  app.get(
+    '/api/v1/nodes/:id/runs',
+    { ...needs('viewer'), schema: { params: NodeParams, response: { 200: RunList } } },
+    async (request) => {
+      const node = await findNode(journey, request.params.id);
+      const runs = await journey.store.runs.listOf(node.id, RUNS);
+      return { items: runs.map((run) => runView(run, CONTEXT)) };
+    },
+  );
+
+  app.post(
+    '/api/v1/nodes/:id/retry',
+    { ...needs('operator'), schema: { params: NodeParams, response: { 201: NodeView } } },
+    async (request, reply) => {
+      const node = await findNode(journey, request.params.id);
+      const run = await retryNode(journey, node, nameOf(request));
+      await audit(request, 'run.armed', node.fqdn, { run: run.id, media: run.mediaId, retry: true });
+      const picture = await viewNode(journey, node);
+      return reply.code(201).send(nodeView(picture.node, picture.run, picture.timeline, CONTEXT));
+    },
+  );
+}

@@ -1,0 +1,144 @@
+/** Deadlines: none is lost by a restart, none comes early because the clock was set, and a busy database only delays them. */
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { ManualClock } from '../../../src/clock.ts';
+import { armNode } from '../../../src/journey/arm.ts';
+import { observe } from '../../../src/journey/observe.ts';
+import { addNode } from '../../../src/journey/registry.ts';
+import { startSweep } from '../../../src/journey/sweep.ts';
+import type { Ipv4 } from '../../../src/net/ipv4.ts';
+import type { Observation } from '../../../src/runs/observation.ts';
+import { NODE_MAC, type Parts, startParts } from '../../support/parts.ts';
+
+const MINUTE = 60_000;
+const NODE = { address: '127.0.0.2' as Ipv4, interfaceName: 'lo', mac: NODE_MAC };
+
+/** What brings a run from armed into each state. */
+const STEPS: ReadonlyArray<readonly [string, Observation | undefined]> = [
+  ['armed', undefined],
+  ['booting', { kind: 'firmware-asked', arch: 'bios', stage: 'PXE', interfaceName: 'lo' }],
+  ['loading', { kind: 'image-requested', source: NODE, totalBytes: 10, fingerprint: 'AA' }],
+  ['live', { kind: 'installer-seen' }],
+  ['claimed', { kind: 'answer-claimed', source: NODE, answer: '', product: 'pve', release: '9.2' }],
+  ['installing', { kind: 'hook-fetched', source: NODE, pins: [] }],
+];
+
+async function armed(parts: Parts) {
+  const node = await addNode(parts.journey, { macs: [NODE_MAC], fqdn: 'pve1.lab.example', profile: 'default' });
+  return armNode(parts.journey, node, { by: 'admin' });
+}
+
+/** The sweep does its work in promises: a few turns of the loop are enough, in memory. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 30; turn += 1) await new Promise(setImmediate);
+}
+
+async function swept(t: Test, parts: Parts) {
+  const sweep = startSweep(parts.journey);
+  t.teardown(() => sweep.stop());
+  await settle();
+  return sweep;
+}
+
+for (const [index, [state]] of STEPS.entries()) {
+  t.test(
+    `a restart in state ${state}: the deadline that passed meanwhile is seen at once, the others in time`,
+    async (t) => {
+      const databasePath = join(t.testdir(), 'ironwake.db');
+      const clock = new ManualClock();
+      const first = await startParts({ databasePath, clock });
+      const { id } = await armed(first);
+      for (const [, observation] of STEPS.slice(1, index + 1)) {
+        if (observation !== undefined) await observe(first.journey, id, observation);
+      }
+      const before = await first.journey.store.runs.byId(id);
+      t.equal(before?.state, state);
+      await first.close();
+
+      const second = await startParts({ databasePath, clock });
+      t.teardown(() => second.close());
+      t.strictSame(await second.journey.store.runs.byId(id), before, 'the run is as it was');
+      const sweep = await swept(t, second);
+      clock.advance((before?.deadlineAt ?? 0) - clock.now() - 1000);
+      await settle();
+      t.strictSame(await second.journey.store.runs.byId(id), before, 'not a second early');
+      await sweep.stop();
+      // The daemon is off when the time is up.
+      clock.advance(5 * MINUTE);
+      await swept(t, second);
+      const after = await second.journey.store.runs.byId(id);
+      if (state === 'armed') t.equal(after?.state, 'expired');
+      else t.type(after?.data.stalledSince, 'number');
+    },
+  );
+}
+
+for (const [name, byMs] of [
+  ['forward by three hours', 180 * MINUTE],
+  ['back by three hours', -180 * MINUTE],
+] as const) {
+  t.test(`the clock is set ${name}: nothing expires early, nothing lives longer`, async (t) => {
+    const clock = new ManualClock();
+    const parts = await startParts({ clock });
+    t.teardown(() => parts.close());
+    const { id, deadlineAt = 0 } = await armed(parts);
+    await swept(t, parts);
+    const left = deadlineAt - clock.now();
+    clock.advance(10 * MINUTE);
+    await settle();
+    clock.jump(byMs);
+    clock.advance(MINUTE);
+    await settle();
+    const moved = await parts.journey.store.runs.byId(id);
+    t.equal(moved?.state, 'armed');
+    t.equal((moved?.deadlineAt ?? 0) - clock.now(), left - 11 * MINUTE, 'the same time is left');
+    const events = await parts.journey.store.events.newestOf(moved?.nodeId ?? '', 10);
+    t.equal(events.at(-1)?.code, 'run.clock-jumped', 'the timeline says so');
+    clock.advance(left - 12 * MINUTE);
+    await settle();
+    t.equal((await parts.journey.store.runs.byId(id))?.state, 'armed', 'still armed before its time');
+    clock.advance(2 * MINUTE);
+    await settle();
+    t.equal((await parts.journey.store.runs.byId(id))?.state, 'expired');
+  });
+}
+
+t.test('a slewed clock is no jump', async (t) => {
+  const clock = new ManualClock();
+  const parts = await startParts({ clock });
+  t.teardown(() => parts.close());
+  const run = await armed(parts);
+  await swept(t, parts);
+  clock.jump(900);
+  clock.advance(MINUTE);
+  await settle();
+  t.equal((await parts.journey.store.runs.byId(run.id))?.revision, run.revision);
+});
+
+t.test('a database that fails for a while delays the sweep and does not end it', async (t) => {
+  const clock = new ManualClock();
+  const parts = await startParts({ clock });
+  t.teardown(() => parts.close());
+  const { id } = await armed(parts);
+  const { runs } = parts.journey.store;
+  let failing = true;
+  const journey = {
+    ...parts.journey,
+    store: {
+      ...parts.journey.store,
+      runs: {
+        ...runs,
+        due: async (now: number, limit: number) => (failing ? Promise.reject(new Error('busy')) : runs.due(now, limit)),
+      },
+    },
+  };
+  const sweep = startSweep(journey);
+  t.teardown(() => sweep.stop());
+  clock.advance(61 * MINUTE);
+  await settle();
+  t.equal((await runs.byId(id))?.state, 'armed');
+  failing = false;
+  clock.advance(MINUTE);
+  await settle();
+  t.equal((await runs.byId(id))?.state, 'expired');
+});
