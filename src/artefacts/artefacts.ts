@@ -16,7 +16,7 @@ export interface LoaderFile {
 }
 
 export interface Artefacts {
-  /** A file directly in tftproot by its plain name (no directories), or undefined. */
+  /** A loader of the table (boot/loaders.ts) that is staged in tftproot, or undefined; other files that lie there are nobody's business. */
   loader(name: string): Promise<LoaderFile | undefined>;
   /** Loaders that the boot decision may offer and that are not staged. */
   missing(): Promise<readonly string[]>;
@@ -24,13 +24,12 @@ export interface Artefacts {
 
 /** The largest file that is held in memory; loaders are 0.1 to 2 MB. */
 const MAX_LOADER_BYTES = 32 * 1024 * 1024;
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/;
 
 export function createArtefacts(root: string): Artefacts {
   const cache = new Map<string, { readonly stamp: string; readonly file: LoaderFile }>();
   return {
     async loader(name) {
-      if (!NAME.test(name)) return undefined;
+      if (!LOADERS.some((loader) => loader.file === name)) return undefined;
       const path = join(root, name);
       try {
         const { size, mtimeMs, ino } = await stat(path);
