@@ -15,12 +15,13 @@ import { registerInstaller } from './installer.ts';
 import { registerLive } from './live.ts';
 import { type PacketCounts, registerMetrics } from './metrics.ts';
 import { registerNode } from './node.ts';
-import { sendLine, sendProblem, toIronwakeError } from './problem.ts';
+import { isApi, nothingHere, sendError, sendLine } from './problem.ts';
 import { registerProfiles } from './profiles.ts';
 import { limitRefusals } from './refusal-limit.ts';
 import { registerRuns } from './runs.ts';
 import type { Transfers } from './transfers.ts';
 import { registerTrust } from './trust.ts';
+import { checkBySchemas } from './validation.ts';
 
 export interface AppParts extends AdminRoutes {
   readonly journey: Journey;
@@ -67,10 +68,13 @@ function createApp({ log, readiness }: Pick<AppParts, 'log' | 'readiness'>): Fas
   const app = fastify({
     logger: false,
     // shim asks for `dir//grubx64.efi`, and firmware does not follow a redirect of that.
-    routerOptions: { ignoreDuplicateSlashes: true, ignoreTrailingSlash: true },
+    // A parameter may be longer than the schemas allow, so that they say so.
+    routerOptions: { ignoreDuplicateSlashes: true, ignoreTrailingSlash: true, maxParamLength: 1000 },
     return503OnClosing: true,
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: true } },
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply, log),
   });
+  checkBySchemas(app);
+  app.setErrorHandler((error: Error, request, reply) => sendError(error, request, reply, log));
   app.addHook('onResponse', (request, reply, done) => {
     // The route's pattern, never the URL: tokens stand in URLs.
     const route = request.routeOptions.url ?? '(no such route)';

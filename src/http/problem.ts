@@ -1,6 +1,6 @@
 /** Errors at the edge: problem+json (RFC 9457) for people and programs, one line of text for machines. Never a stack. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { IronwakeError, messageOf } from '../errors.ts';
+import { IronwakeError } from '../errors.ts';
 import type { Log } from '../log.ts';
 
 export interface ProblemBody {
@@ -36,6 +36,18 @@ export function problemOf(error: IronwakeError): ProblemBody {
   };
 }
 
+/** Field and words for fastify's codes: its own messages repeat what was sent, and tokens stand in addresses. */
+const UNREADABLE: Readonly<Record<string, readonly [field: string, message: string]>> = {
+  FST_ERR_BAD_URL: ['path', 'the address holds a percent sign that no UTF-8 character follows'],
+  FST_ERR_MAX_PARAM_LENGTH: ['path', 'a part of the address is too long'],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['body', 'it is not JSON'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['body', 'it is empty, and its Content-Type says JSON'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['body', 'it is larger than this route takes'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['Content-Length', 'it is not the length of the body'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['Content-Type', 'this route does not take such a body'],
+  FST_ERR_CTP_EMPTY_TYPE: ['Content-Type', 'this route does not take such a body'],
+};
+
 /** Fastify's own refusals (schema, size, content type) in our words; anything unknown is a defect of ours and says only that. */
 export function toIronwakeError(error: FastifyError | Error, log: Log): IronwakeError {
   if (error instanceof IronwakeError) return error;
@@ -61,10 +73,12 @@ export function toIronwakeError(error: FastifyError | Error, log: Log): Ironwake
     });
   }
   if (typeof status === 'number' && status >= 400 && status < 500) {
+    const [field, message] = UNREADABLE['code' in error ? error.code : ''] ?? ['request', 'it cannot be read'];
     return new IronwakeError({
       kind: status === 404 ? 'not-found' : 'invalid',
       code: status === 413 ? 'request.too-large' : 'request.unreadable',
-      message: status === 413 ? 'the body is larger than this route takes' : messageOf(error),
+      field,
+      message,
       remedy: 'Send what docs/api.md describes for this route.',
     });
   }
@@ -75,6 +89,27 @@ export function toIronwakeError(error: FastifyError | Error, log: Log): Ironwake
     message: 'something went wrong in the daemon itself',
     remedy: "The daemon's log has the details; please report it.",
   });
+}
+
+/** Programs and people ask here; everything else is asked by machines. */
+export function isApi(request: FastifyRequest): boolean {
+  return /^\/+api(\/|$)/.test(request.url);
+}
+
+export function nothingHere(): IronwakeError {
+  return new IronwakeError({
+    kind: 'not-found',
+    code: 'request.no-such-route',
+    field: 'path',
+    message: 'there is nothing at this address, or not for this method',
+    remedy: 'See docs/api.md for the routes; the API answers on the TLS port.',
+  });
+}
+
+/** Whatever went wrong, as the asker can read it. */
+export async function sendError(error: Error, request: FastifyRequest, reply: FastifyReply, log: Log): Promise<void> {
+  const known = toIronwakeError(error, log);
+  await (isApi(request) ? sendProblem(known, request, reply) : sendLine(reply, known.status, known.line));
 }
 
 export async function sendProblem(error: IronwakeError, _request: FastifyRequest, reply: FastifyReply): Promise<void> {
