@@ -28,11 +28,11 @@ export interface AppParts extends AdminRoutes {
   readonly artefacts: Artefacts;
   readonly transfers: Transfers;
   readonly log: Log;
-}
   readonly readiness: Readiness;
   readonly backups: BackupMaker;
   /** What the protocol servers have counted so far. */
   readonly packets: () => PacketCounts;
+}
 
 export interface Apps {
   readonly plain: FastifyInstance;
@@ -53,7 +53,6 @@ export async function createApps(parts: AppParts): Promise<Apps> {
   await secure.register(async (scope) => registerProfiles(scope, parts.journey));
   await secure.register(async (scope) => registerAnswers(scope, parts.journey));
 
-  await Promise.all([plain.ready(), secure.ready()]);
   await secure.register(async (scope) => registerRuns(scope, parts.journey));
   await secure.register(async (scope) => registerBackup(scope, parts.journey, parts.backups));
   await secure.register(async (scope) => {
@@ -61,6 +60,7 @@ export async function createApps(parts: AppParts): Promise<Apps> {
     registerMetrics(scope, { ...parts, streams: live.count });
   });
 
+  await Promise.all([plain.ready(), secure.ready()]);
   return { plain, secure };
 }
 
