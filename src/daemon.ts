@@ -195,6 +195,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       log,
       clock,
       ports: { dhcp: config.ports.dhcp, bootServer: config.ports.pxe },
+      relay: config.relay === 'on',
     });
     await dhcp.start();
     closers.push(() => dhcp.close());

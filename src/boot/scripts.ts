@@ -48,8 +48,8 @@ export interface InstallScriptValues {
 /** The script that fetches kernel and wrapped initrd and starts the installer. */
 export const renderInstallScript = compile<InstallScriptValues>('install.ipxe.hbs');
 
-/** The script that goes on to the local disk, saying why. */
-export const renderLocalDiskScript = compile<{ readonly because: string }>('local-disk.ipxe.hbs');
+/** The script that goes on to the local disk, with a reference under which the timeline says why. */
+export const renderLocalDiskScript = compile<{ readonly reference: string }>('local-disk.ipxe.hbs');
 
 /**
  * The kernel's command line for the automated installer (proxmox-auto-install.md 3.3). `initrd=` is needed by old iPXE on UEFI, which passes

@@ -92,6 +92,13 @@ export const ConfigSchema = Type.Object(
       },
       { additionalProperties: false, description: 'Ports; 0 takes any free one (tests).' },
     ),
+    relay: oneOf(['off', 'on'], {
+      default: 'off',
+      flag: 'relay',
+      placeholder: 'on|off',
+      description:
+        'Also listen on the address itself, UDP 67, for packets of DHCP relays. Machines behind a router are then served although their MAC cannot be checked. It takes the renewals of a DHCP server on the same host.',
+    }),
     log: Type.Object(
       {
         level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Artefacts } from '../artefacts/artefacts.ts';
 import type { Journey } from '../journey/journey.ts';
-import { bootImage, bootScript, loaderFetched } from '../journey/netboot.ts';
+import { bootImage, bootScript, type CutReason, loaderFetched } from '../journey/netboot.ts';
 import { parseMac } from '../net/mac.ts';
 import { callerOf } from './caller.ts';
 import { sendLine } from './problem.ts';
@@ -35,7 +35,7 @@ export function registerBoot(app: FastifyInstance, { journey, artefacts, transfe
   app.get('/boot/local-disk', (_request, reply) => sendLine(reply, 404, 'Boot the local disk.'));
 
   app.get<{ Params: { mac: string } }>('/boot/script/:mac', async (request, reply) => {
-    const script = await bootScript(journey, caller(request), parseMac(request.params.mac));
+    const script = await bootScript(journey, caller(request), parseMac(request.params.mac), request.method === 'HEAD');
     if (script.kind === 'refused') return sendLine(reply, 403, script.text);
     const body = Buffer.from(script.text, 'utf8');
     // Capitalised: some loaders compare header names by case.
@@ -57,28 +57,33 @@ export function registerBoot(app: FastifyInstance, { journey, artefacts, transfe
     reply: FastifyReply,
     file: 'linux26' | 'initrd.img',
   ): Promise<void> {
-    const image = await bootImage(journey, caller(request), request.params.token, file);
+    const image = await bootImage(journey, caller(request), request.params.token, file, request.method === 'HEAD');
     if (image.kind === 'refused') return sendLine(reply, 403, image.text);
     reply.hijack();
     const { progress, source, etag } = image;
     const transfer = transfers.begin();
     const startedAt = journey.clock.now();
     try {
-      const { status, startOffset, sentBytes } = await sendSource(request.raw, reply.raw, source, {
+      const { status, startOffset, sentBytes, complete } = await sendSource(request.raw, reply.raw, source, {
         contentType: 'application/octet-stream',
         etag,
-        signal: transfer.signal,
+        signal: progress === undefined ? transfer.signal : AbortSignal.any([transfer.signal, progress.withdrawn]),
         ...(progress === undefined ? {} : { onProgress: (sent: number, start: number) => progress.sent(start + sent) }),
       });
       journey.metrics.served('http', sentBytes);
       // 304, 412 and 416 carry no bytes of the image: they say nothing about the transfer.
-      if (progress === undefined || request.method === 'HEAD' || (status !== 200 && status !== 206)) return;
+      if (progress === undefined || (status !== 200 && status !== 206)) return;
       // The last byte counts, not how many were asked for in this request: loaders ask for the rest after an interruption.
       const reached = startOffset + sentBytes;
       if (reached === source.sizeBytes) await progress.finished(reached, journey.clock.now() - startedAt);
-      else await progress.cut(reached, transfer.signal.aborted ? 'shutdown' : 'client');
+      else if (!complete) await progress.cut(reached, cutReason(transfer.signal, progress.withdrawn));
     } finally {
       transfer.end();
     }
   }
+}
+
+function cutReason(stopped: AbortSignal, withdrawn: AbortSignal): CutReason {
+  if (withdrawn.aborted) return 'withdrawn';
+  return stopped.aborted ? 'shutdown' : 'client';
 }

@@ -13,9 +13,9 @@ import {
   takeReports,
 } from '../journey/configure.ts';
 import type { Journey } from '../journey/journey.ts';
-import { refuse } from '../journey/refusal.ts';
+import { type Refusal, refuse } from '../journey/refusal.ts';
 import type { TokenHolder } from '../journey/tokens.ts';
-import { isLocal, sourceOf } from '../journey/whereabouts.ts';
+import { sourceOf } from '../journey/whereabouts.ts';
 import {
   type Finished,
   FinishedSchema,
@@ -71,7 +71,7 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
       await sendLine(reply, 401, (await refuse(journey, 'bad-credential', what, from.address)).text);
       return undefined;
     }
-    if (isLocal(from) && (await sourceOf(journey, from, holder.node)) === undefined) {
+    if ((await sourceOf(journey, from, holder.node, holder.run, true)) === undefined) {
       await sendLine(reply, 403, (await refuse(journey, 'wrong-mac', what, from.address, holder)).text);
       return undefined;
     }
@@ -79,14 +79,23 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
       await sendLine(reply, 403, (await refuse(journey, 'contested', what, from.address, holder)).text);
       return undefined;
     }
+    const body: unknown = request.body;
+    if (typeof body === 'object' && body !== null && 'run' in body && body.run !== holder.run.id) {
+      await sendLine(reply, 403, (await refuse(journey, 'bad-credential', what, from.address, holder)).text);
+      return undefined;
+    }
     return holder;
   }
+
+  /** A run that is over will never take anything again: the node stops asking at 410. */
+  const sendRefusal = (reply: FastifyReply, refusal: Refusal) =>
+    sendLine(reply, refusal.gone ? 410 : 403, refusal.text);
 
   app.get('/node/v1/plan', { exposeHeadRoute: false }, async (request, reply) => {
     const holder = await authenticated(request, reply, 'the plan');
     if (holder === undefined) return reply;
     const plan = await fetchPlan(journey, caller(request), holder);
-    if (plan.kind === 'refused') return sendLine(reply, 403, plan.text);
+    if (plan.kind === 'refused') return sendRefusal(reply, plan);
     return reply.type('text/x-shellscript; charset=utf-8').header('Cache-Control', 'no-store').send(plan.script);
   });
 
@@ -117,9 +126,7 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
       const holder = await authenticated(request, reply, 'a report');
       if (holder === undefined) return reply;
       const taken = await takeReports(journey, caller(request), holder, request.body.reports);
-      return taken.kind === 'refused'
-        ? sendLine(reply, 403, taken.text)
-        : reply.send({ taken: request.body.reports.length });
+      return taken.kind === 'refused' ? sendRefusal(reply, taken) : reply.send({ taken: request.body.reports.length });
     },
   );
 
@@ -127,6 +134,6 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
     const holder = await authenticated(request, reply, 'the end of the plan');
     if (holder === undefined) return reply;
     const taken = await finishPlan(journey, caller(request), holder, request.body.result);
-    return taken.kind === 'refused' ? sendLine(reply, 403, taken.text) : reply.send({ taken: 1 });
+    return taken.kind === 'refused' ? sendRefusal(reply, taken) : reply.send({ taken: 1 });
   });
 }

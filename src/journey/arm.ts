@@ -35,6 +35,8 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
     nodeProfileOf(journey, repositories, node, 'take'),
   );
   const media = await chooseMedia(journey, profile, options.media);
+  // Opened now: an image whose file is gone is found before a machine waits for it.
+  await journey.images.file(media, media.kernelPath);
   const snapshot = snapshotOf(profile);
   const { product, release } = media;
   buildPlan({ postInstall: withSecrets(snapshot.postInstall, await secretsOf(journey)), product, release });
@@ -229,6 +231,14 @@ async function decide(
     });
   }
   const done = await observe(journey, run.id, observation);
+  if (done.kind === 'refused' && done.reason !== 'not-contested') {
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'run.contested-again',
+      message: `a report that was kept while ${node.fqdn} was contested contests it again`,
+      remedy: `It did not come from the machine of this run: cancel it (npx ironwake node cancel ${node.fqdn}) and look for the stranger.`,
+    });
+  }
   if (done.kind === 'refused') {
     throw new IronwakeError({
       kind: 'conflict',

@@ -31,7 +31,7 @@ export type ChallengeReply = { readonly kind: 'nonce'; readonly nonce: string } 
 export async function challenge(journey: Journey, caller: Caller, runId: string): Promise<ChallengeReply> {
   const holder = await configurable(journey, runId);
   if (holder === undefined) return refuse(journey, 'not-in-this-state', 'a first-boot challenge', caller.address);
-  if ((await sourceOf(journey, caller, holder.node)) === undefined) {
+  if ((await sourceOf(journey, caller, holder.node, holder.run, true)) === undefined) {
     return refuse(journey, 'wrong-mac', 'a first-boot challenge', caller.address, holder);
   }
   return { kind: 'nonce', nonce: makeNonce(journey, runId, journey.clock.now() + NONCE_LIFETIME_MS) };
@@ -76,7 +76,7 @@ export async function proveNode(journey: Journey, caller: Caller, proof: Proof):
   if (holder === undefined) return refuse(journey, 'not-in-this-state', what, caller.address);
   const { node, run } = holder;
   if (run.contested) return refuse(journey, 'contested', what, caller.address, holder);
-  const source = await sourceOf(journey, caller, node);
+  const source = await sourceOf(journey, caller, node, run, true);
   if (source === undefined) return refuse(journey, 'wrong-mac', what, caller.address, holder);
   if (!isFreshNonce(journey, run.id, proof.nonce))
     return refuse(journey, 'bad-signature', what, caller.address, holder);

@@ -55,14 +55,18 @@ export async function claimAnswer(
   const holder = await holderOf(journey, token, 'answer');
   if (holder === undefined) return refuse(journey, 'bad-token', what, caller.address);
   const { node, run } = holder;
-  const source = await sourceOf(journey, caller, node);
+  const source = await sourceOf(journey, caller, node, run);
   if (source === undefined) return contestAndRefuse(journey, holder, what, caller.address);
+  // Before the body is looked at: a second claim is a contest whatever it says.
+  const asked = await observe(journey, run.id, { kind: 'answer-requested', source });
+  if (asked.kind === 'refused') return refuse(journey, asked.reason, what, caller.address, holder);
   let information: ReturnType<typeof parseSystemInformation>;
   try {
     information = parseSystemInformation(body);
   } catch (error) {
-    if (error instanceof IronwakeError) return { kind: 'unusable', text: `${error.line}\n` };
-    throw error;
+    if (!(error instanceof IronwakeError)) throw error;
+    await observe(journey, run.id, { kind: 'answer-unusable', source, message: error.message });
+    return { kind: 'unusable', text: `${error.line}\n` };
   }
   if (!information.macs.some((mac: Mac) => node.macs.includes(mac))) {
     return refuse(journey, 'other-machine', what, caller.address, holder);
@@ -143,7 +147,7 @@ export async function fetchHook(journey: Journey, caller: Caller, token: string)
   const what = 'the first-boot executable';
   const holder = await holderOf(journey, token, 'hook');
   if (holder === undefined) return refuse(journey, 'bad-token', what, caller.address);
-  const source = await sourceOf(journey, caller, holder.node);
+  const source = await sourceOf(journey, caller, holder.node, holder.run);
   if (source === undefined) return contestAndRefuse(journey, holder, what, caller.address);
   const seen = await observe(journey, holder.run.id, {
     kind: 'hook-fetched',
@@ -178,7 +182,7 @@ export async function takeWebhook(
   const holder = await holderOf(journey, token, 'webhook');
   if (holder === undefined) return refuse(journey, 'bad-token', what, caller.address);
   const { node, run } = holder;
-  const source = await sourceOf(journey, caller, node);
+  const source = await sourceOf(journey, caller, node, run);
   if (source === undefined) return contestAndRefuse(journey, holder, what, caller.address);
   const report = readReport(body);
   const seen = await observe(journey, run.id, {

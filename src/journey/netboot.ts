@@ -5,19 +5,21 @@ import { renderModeFile } from '../answers/mode-file.ts';
 import { type BootDecision, decideBoot, describeReason, mayInstall } from '../boot/decision.ts';
 import type { ClientFacts } from '../boot/facts.ts';
 import { kernelArguments, renderInstallScript, renderLocalDiskScript } from '../boot/scripts.ts';
+import { IronwakeError, messageOf } from '../errors.ts';
 import type { ByteSource } from '../media/source.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Segment } from '../net/segment.ts';
 import type { Node } from '../nodes/node.ts';
-import type { Run } from '../runs/run.ts';
+import type { Observation } from '../runs/observation.ts';
+import { hasExpired, type Run } from '../runs/run.ts';
 import { formatBytes } from '../runs/words.ts';
 import type { Journey } from './journey.ts';
 import { appendEvent, observe } from './observe.ts';
 import type { MediaRecord } from './ports.ts';
-import { type Refusal, refuse } from './refusal.ts';
-import { holderOf, tokenOf } from './tokens.ts';
-import { type Caller, isLocal, sourceOf } from './whereabouts.ts';
+import { makeReference, type Refusal, refuse } from './refusal.ts';
+import { holderOf, type TokenHolder, tokenOf } from './tokens.ts';
+import { type Caller, sourceOf } from './whereabouts.ts';
 
 /** A machine that goes to its disk at every boot leaves one row in this time, not one per packet. */
 const LOCAL_DISK_EVERY_MS = 60_000;
@@ -29,7 +31,7 @@ export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: 
     if (facts.kind !== 'other' && facts.kind !== 'installer') journey.discovered.note(facts, segment);
     return decideBoot(facts, { registered: false, run: undefined }, segment);
   }
-  const run = await journey.store.runs.activeOf(node.id);
+  const run = await activeRun(journey, node);
   const decision = decideBoot(facts, { registered: true, run }, segment);
   if (run !== undefined && facts.kind === 'installer') await observe(journey, run.id, { kind: 'installer-seen' });
   if (
@@ -42,10 +44,19 @@ export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: 
       arch: facts.arch?.name ?? '?',
       stage: STAGES[facts.kind],
       interfaceName: segment.interfaceName,
+      relayed: facts.relay !== undefined,
     });
   }
   if (decision.kind === 'local-disk') await noteLocalDisk(journey, node, run, describeReason(decision.because));
   return decision;
+}
+
+/** The run under way. One whose time is over ends here and now: the sweep may be a minute behind after a jump of the clock. */
+async function activeRun(journey: Journey, node: Node): Promise<Run | undefined> {
+  const run = await journey.store.runs.activeOf(node.id);
+  if (run === undefined || !hasExpired(run, journey.clock.now())) return run;
+  await observe(journey, run.id, { kind: 'deadline' });
+  return undefined;
 }
 
 const STAGES: Readonly<Record<ClientFacts['kind'], string>> = {
@@ -56,9 +67,16 @@ const STAGES: Readonly<Record<ClientFacts['kind'], string>> = {
   other: 'client',
 };
 
-async function noteLocalDisk(journey: Journey, node: Node, run: Run | undefined, because: string): Promise<void> {
+async function noteLocalDisk(
+  journey: Journey,
+  node: Node,
+  run: Run | undefined,
+  because: string,
+  reference?: string,
+): Promise<void> {
   if (!journey.throttle.passes(`local-disk ${node.id}`, LOCAL_DISK_EVERY_MS)) return;
-  await appendEvent(journey, { code: 'boot.local-disk', data: { because } }, node, run);
+  const data = { because, ...(reference === undefined ? {} : { reference }) };
+  await appendEvent(journey, { code: 'boot.local-disk', data }, node, run);
 }
 
 /** The loader was fetched: by TFTP (the MAC from the neighbour table) or by HTTP. */
@@ -71,7 +89,7 @@ export async function loaderFetched(
 ): Promise<void> {
   const mac = await journey.neighbours.macOf(caller.address, caller.segment.interfaceName);
   const node = mac === undefined ? undefined : await journey.store.nodes.byMac(mac);
-  const run = node === undefined ? undefined : await journey.store.runs.activeOf(node.id);
+  const run = node === undefined ? undefined : await activeRun(journey, node);
   if (run !== undefined) await observe(journey, run.id, { kind: 'loader-fetched', file, via, bytes });
 }
 
@@ -80,30 +98,30 @@ export type ScriptReply = { readonly kind: 'script'; readonly text: string } | R
 /**
  * The boot script of the machine behind the caller's address. On our own networks the neighbour table says which machine that is, and the
  * MAC in the URL must be one of the same node: a stranger who writes another machine's MAC into the URL is refused.
+ *
+ * A machine that has nothing to install is not refused but sent to its disk, by one script for all reasons: it must boot something, and who
+ * reads over its shoulder learns a reference, no more.
+ * @param look true for a HEAD request: answered alike, and nothing is observed
  */
-export async function bootScript(journey: Journey, caller: Caller, urlMac: Mac): Promise<ScriptReply> {
+export async function bootScript(journey: Journey, caller: Caller, urlMac: Mac, look = false): Promise<ScriptReply> {
   const what = 'the boot script';
   const named = await journey.store.nodes.byMac(urlMac);
-  if (isLocal(caller)) {
-    const mac = await journey.neighbours.macOf(caller.address, caller.segment.interfaceName);
-    if (named !== undefined && (mac === undefined || !named.macs.includes(mac))) {
-      return refuse(journey, 'wrong-mac', what, caller.address, { node: named });
-    }
-  }
   if (named === undefined) return refuse(journey, 'unknown-machine', what, caller.address);
-  const run = await journey.store.runs.activeOf(named.id);
+  const run = await activeRun(journey, named);
+  const source = await sourceOf(journey, caller, named, run);
+  if (source === undefined) return refuse(journey, 'wrong-mac', what, caller.address, { node: named, run });
   const allowed = mayInstall({ registered: true, run });
   if (run === undefined || !allowed.yes) {
-    const because = describeReason(allowed.because);
-    await noteLocalDisk(journey, named, run, because);
-    return { kind: 'script', text: renderLocalDiskScript({ because }) };
+    const reference = makeReference(journey);
+    if (!look) await noteLocalDisk(journey, named, run, describeReason(allowed.because), reference);
+    return { kind: 'script', text: renderLocalDiskScript({ reference }) };
   }
   const media = await journey.store.media.byId(run.mediaId);
   if (media === undefined) return refuse(journey, 'not-armed', what, caller.address, { node: named, run });
-  const source = await sourceOf(journey, caller, named);
-  if (source === undefined) return refuse(journey, 'wrong-mac', what, caller.address, { node: named, run });
-  const seen = await observe(journey, run.id, { kind: 'script-served', source });
-  if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, { node: named, run });
+  if (!look) {
+    const seen = await observe(journey, run.id, { kind: 'script-served', source });
+    if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, { node: named, run });
+  }
   const base = `${caller.segment.httpUrl}/boot/${tokenOf(journey, run, 'image')}`;
   const text = renderInstallScript({
     fqdn: named.fqdn,
@@ -132,17 +150,26 @@ export type ImageReply =
   | Refusal;
 
 export interface TransferProgress {
+  /** Aborted when the run ends or is contested while bytes are on their way: nothing more is released. */
+  readonly withdrawn: AbortSignal;
   sent(bytes: number): void;
   finished(bytes: number, durationMs: number): Promise<void>;
-  cut(bytes: number, because: 'client' | 'shutdown'): Promise<void>;
+  cut(bytes: number, because: CutReason): Promise<void>;
 }
 
-/** The kernel, or the initrd in which image and mode file of this run are wrapped. */
+export type CutReason = 'client' | 'shutdown' | 'withdrawn';
+
+/**
+ * The kernel, or the initrd in which image and mode file of this run are wrapped. Opened before it is observed: what cannot be read was not sent.
+ * @param look true for a HEAD request: answered alike, and nothing is observed
+ * @throws IronwakeError `media.gone` and its kin, after the timeline has been told
+ */
 export async function bootImage(
   journey: Journey,
   caller: Caller,
   token: string,
   file: 'linux26' | 'initrd.img',
+  look = false,
 ): Promise<ImageReply> {
   const what = file === 'linux26' ? 'the kernel' : 'the installer image';
   const holder = await holderOf(journey, token, 'image');
@@ -150,40 +177,51 @@ export async function bootImage(
   const { node, run } = holder;
   const media = await journey.store.media.byId(run.mediaId);
   if (media === undefined) return refuse(journey, 'run-ended', what, caller.address, holder);
-  const source = await sourceOf(journey, caller, node);
+  const source = await sourceOf(journey, caller, node, run);
   if (source === undefined) return contestAndRefuse(journey, holder, what, caller.address);
-  if (file === 'linux26') {
-    const seen = await observe(journey, run.id, { kind: 'kernel-requested', source });
-    if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
-    return {
-      kind: 'source',
-      source: await journey.images.file(media, media.kernelPath),
-      etag: `"${media.id}-kernel"`,
-      progress: undefined,
-    };
-  }
   const fingerprint = run.data.installerFingerprint ?? journey.identity.fingerprint;
-  let wrapped = await wrappedInitrd(journey, run, media, caller.segment, fingerprint);
-  const { sizeBytes: totalBytes } = wrapped;
-  const seen = await observe(journey, run.id, {
-    kind: 'image-requested',
-    source,
-    totalBytes,
-    // Read within the transaction: the certificate changes within one too (rotation.ts).
-    get fingerprint() {
-      return journey.identity.fingerprint;
-    },
-  });
+  const wrap = (pinned: string) => wrappedInitrd(journey, run, media, caller.segment, pinned);
+  let bytes = await opened(journey, holder, () =>
+    file === 'linux26' ? journey.images.file(media, media.kernelPath) : wrap(fingerprint),
+  );
+  const etag = file === 'linux26' ? `"${media.id}-kernel"` : `"${run.id}-${run.generation}"`;
+  if (look) return { kind: 'source', source: bytes, etag, progress: undefined };
+  const observation: Observation =
+    file === 'linux26'
+      ? { kind: 'kernel-requested', source }
+      : {
+          kind: 'image-requested',
+          source,
+          totalBytes: bytes.sizeBytes,
+          // Read within the transaction: the certificate changes within one too (rotation.ts).
+          get fingerprint() {
+            return journey.identity.fingerprint;
+          },
+        };
+  const seen = await observe(journey, run.id, observation);
   if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
   // Another request of this machine was first, or the certificate changed in between: the run has one image only.
   const settled = seen.run.data.installerFingerprint ?? fingerprint;
-  if (settled !== fingerprint) wrapped = await wrappedInitrd(journey, run, media, caller.segment, settled);
+  if (file === 'initrd.img' && settled !== fingerprint) bytes = await wrap(settled);
   return {
     kind: 'source',
-    source: wrapped,
-    etag: `"${run.id}-${run.generation}"`,
-    progress: progressOf(journey, run.id),
+    source: bytes,
+    etag,
+    progress: file === 'linux26' ? undefined : progressOf(journey, run.id),
   };
+}
+
+/** Opens a part of the image, or tells the timeline why it cannot be had. */
+async function opened(journey: Journey, holder: TokenHolder, open: () => Promise<ByteSource>): Promise<ByteSource> {
+  try {
+    return await open();
+  } catch (error) {
+    if (error instanceof IronwakeError && journey.throttle.passes(`image ${holder.run.id}`, LOCAL_DISK_EVERY_MS)) {
+      const data = { message: error.message, remedy: error.remedy };
+      await appendEvent(journey, { code: 'boot.image-missing', data }, holder.node, holder.run);
+    }
+    throw error;
+  }
 }
 
 /** A valid token from a machine that is not the node's: somebody listened. The run is contested, and the caller learns nothing. */
@@ -220,14 +258,21 @@ function wrappedInitrd(
 function progressOf(journey: Journey, runId: string): TransferProgress {
   const every = 1000;
   let written = journey.clock.now();
+  const withdraw = new AbortController();
   return {
+    withdrawn: withdraw.signal,
     sent(bytes) {
       const now = journey.clock.now();
       if (now - written < every) return;
       written = now;
-      observe(journey, runId, { kind: 'image-progress', bytes }).catch((error: unknown) => {
-        journey.log.warn({ run: runId, err: String(error) }, 'progress could not be written');
-      });
+      observe(journey, runId, { kind: 'image-progress', bytes }).then(
+        (seen) => {
+          if (seen.kind === 'refused') withdraw.abort();
+        },
+        (error: unknown) => {
+          journey.log.warn({ run: runId, err: messageOf(error) }, 'progress could not be written');
+        },
+      );
     },
     async finished(bytes, durationMs) {
       await observe(journey, runId, { kind: 'image-delivered', bytes, durationMs });

@@ -1,6 +1,7 @@
 /** The one way a run changes: load, transition, store run and events in one transaction, tell the listeners. */
 import { IronwakeError } from '../errors.ts';
 import type { Node } from '../nodes/node.ts';
+import type { EventCode } from '../runs/events.ts';
 import type { Observation } from '../runs/observation.ts';
 import type { Run } from '../runs/run.ts';
 import { type RunEvent, type Transition, transition } from '../runs/transition.ts';
@@ -29,19 +30,20 @@ export async function observe(
       if (result.run.revision !== run.revision) {
         if (!(await repositories.runs.update(result.run, run.revision))) return undefined;
       }
-      if (result.events.length > 0) {
+      const events = result.events.filter((event) => isNews(journey, runId, event));
+      if (events.length > 0) {
         const node = await repositories.nodes.byId(run.nodeId);
-        await repositories.events.append(result.events.map((event) => eventOf(journey, event, node, run)));
+        await repositories.events.append(events.map((event) => eventOf(journey, event, node, run)));
       }
       if (result.kind === 'accepted') await alongside?.(repositories, result.run);
-      return { result, before: run, changed: result.run.revision !== run.revision };
+      return { result, events, before: run, changed: result.run.revision !== run.revision };
     });
     if (done === undefined) continue;
     if (done.changed) {
       journey.metrics.moved(done.before, done.result.run, journey.clock.now());
       journey.changes.notify();
     }
-    for (const event of done.result.events) {
+    for (const event of done.events) {
       journey.log.info({ run: runId, ip: event.data.address, event: event.code, ...logged(event) }, 'timeline');
     }
     return done.result;
@@ -52,6 +54,25 @@ export async function observe(
     message: `run ${runId} is being changed by others at this moment`,
     remedy: 'Try again.',
   });
+}
+
+/** What a machine, or somebody who forges its packets, can repeat as fast as the wire: at most one row a second each. */
+const REPEATABLE: ReadonlySet<EventCode> = new Set([
+  'boot.firmware-asked',
+  'boot.restarted',
+  'boot.loader-fetched',
+  'boot.script-served',
+  'boot.kernel-sent',
+  'boot.image-started',
+  'boot.image-delivered',
+  'boot.image-cut',
+  'installer.request-unusable',
+  'installer.webhook-repeated',
+]);
+const REPEAT_MS = 1000;
+
+function isNews(journey: Journey, runId: string, { code, data }: RunEvent): boolean {
+  return !REPEATABLE.has(code) || journey.throttle.passes(`${runId} ${code} ${data.stage ?? ''}`, REPEAT_MS);
 }
 
 /** Data of an event that helps in the log; outputs and documents stay on the timeline. */

@@ -23,6 +23,8 @@ export interface Refusal {
   /** The one sentence. */
   readonly text: string;
   readonly reference: string;
+  /** The run is over: asking again will never help. A node that reads it stops asking. */
+  readonly gone: boolean;
 }
 
 /** No vowels, nothing that looks like something else: a reference is read out over the telephone. */
@@ -61,10 +63,12 @@ export async function refuse(
   return {
     kind: 'refused',
     reference,
+    gone: reason === 'run-ended',
     text: `Refused. Whoever looks after this boot server finds the reason under reference ${reference}.\n`,
   };
 }
 
-function makeReference(journey: Journey): string {
+/** A reference that a person can read out. */
+export function makeReference(journey: Journey): string {
   return [...journey.keys.randomBytes(8)].map((byte) => ALPHABET[byte % ALPHABET.length]).join('');
 }

@@ -25,6 +25,11 @@ interface Entry {
 const info = (say: Entry['text']): Entry => ({ severity: 'info', text: say });
 const good = (say: Entry['text']): Entry => ({ severity: 'good', text: say });
 
+const CUT_CAUSES: Readonly<Record<string, string>> = {
+  shutdown: 'this server was stopped',
+  withdrawn: 'the run was contested, cancelled or over: nothing more is released',
+};
+
 const CATALOGUE = {
   'node.registered': info((d) => `registered as ${text(d, 'fqdn')} with profile ${text(d, 'profile')}`),
   'run.armed': info(
@@ -95,17 +100,34 @@ const CATALOGUE = {
   'boot.image-cut': {
     severity: 'warning',
     text: (d) => `the transfer of the image ended after ${formatBytes(d.bytes)} of ${formatBytes(d.total)}`,
-    cause: (d) =>
-      d.because === 'shutdown' ? 'this server was stopped' : 'the machine closed the connection or was switched off',
+    cause: (d) => CUT_CAUSES[text(d, 'because')] ?? 'the machine closed the connection or was switched off',
     remedy: () => 'The boot script asks again by itself; if it does not, restart the machine.',
   },
-  'boot.local-disk': info((d) => `sent to its local disk: ${text(d, 'because')}`),
+  'boot.local-disk': info((d) => `sent to its local disk: ${text(d, 'because')}${DETAIL.reference(d)}`),
+  'boot.image-missing': {
+    severity: 'alarm',
+    text: (d) => `the installer image cannot be read: ${text(d, 'message')}`,
+    remedy: (d) => text(d, 'remedy'),
+  },
 
   'installer.seen': info(() => 'the live system is up and asks DHCP as the automated installer does'),
   'installer.answer-served': info(
     (d) =>
       `answer handed out to ${text(d, 'address')} (${text(d, 'product')} ${text(d, 'release')}); from now on the machine boots its disk`,
   ),
+  'installer.address-changed': {
+    severity: 'warning',
+    text: (d) =>
+      `the installer asks from ${text(d, 'address')}, its loader had ${text(d, 'before')}; the MAC is the same`,
+    cause: () => 'a DHCP server that gives loader and installer different addresses, or somebody who forges the MAC',
+    remedy: () => 'With the first there is nothing to do; a reservation for this machine makes the message go away.',
+  },
+  'installer.request-unusable': {
+    severity: 'alarm',
+    text: (d) => `the request for the answer from ${text(d, 'address')} was not taken: ${text(d, 'message')}`,
+    cause: () => 'an installer of another product, or somebody who uses the token of this run',
+    remedy: () => 'The machine stands at a shell now: look at its screen, then restart it to netboot again.',
+  },
   'installer.answer-invalid': {
     severity: 'alarm',
     text: (d) => `no valid answer could be made: ${text(d, 'message')}`,

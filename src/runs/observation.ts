@@ -15,7 +15,13 @@ export type ContestReason = 'second-claim' | 'another-source' | 'out-of-order' |
 
 export type Observation =
   /** Firmware or iPXE asked by DHCP and was offered something. */
-  | { readonly kind: 'firmware-asked'; readonly arch: string; readonly stage: string; readonly interfaceName: string }
+  | {
+      readonly kind: 'firmware-asked';
+      readonly arch: string;
+      readonly stage: string;
+      readonly interfaceName: string;
+      readonly relayed: boolean;
+    }
   | { readonly kind: 'loader-fetched'; readonly file: string; readonly via: 'TFTP' | 'HTTP'; readonly bytes: number }
   | { readonly kind: 'script-served'; readonly source: Source }
   | { readonly kind: 'kernel-requested'; readonly source: Source }
@@ -29,7 +35,7 @@ export type Observation =
     }
   | { readonly kind: 'image-progress'; readonly bytes: number }
   | { readonly kind: 'image-delivered'; readonly bytes: number; readonly durationMs: number }
-  | { readonly kind: 'image-cut'; readonly bytes: number; readonly because: 'client' | 'shutdown' }
+  | { readonly kind: 'image-cut'; readonly bytes: number; readonly because: 'client' | 'shutdown' | 'withdrawn' }
   /** The live system's own DHCP request (no PXE class, asks for 250 and 251). */
   | { readonly kind: 'installer-seen' }
   | {
@@ -39,6 +45,10 @@ export type Observation =
       readonly product: string;
       readonly release: string;
     }
+  /** The answer is asked for; before the request is read. */
+  | { readonly kind: 'answer-requested'; readonly source: Source }
+  /** The request was no system information of this machine; it gets no answer. */
+  | { readonly kind: 'answer-unusable'; readonly source: Source; readonly message: string }
   | { readonly kind: 'answer-invalid'; readonly message: string; readonly remedy: string }
   /** `pins`: what the node is told with it, unless it was told before. */
   | { readonly kind: 'hook-fetched'; readonly source: Source; readonly pins?: readonly string[] | undefined }

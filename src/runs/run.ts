@@ -80,6 +80,8 @@ export interface RunData {
   readonly expiresAt: number;
   /** The stage of the last DHCP request that was written down: a repetition is not another event. */
   readonly lastStage?: string | undefined;
+  /** The firmware's request came through a DHCP relay: this machine lives behind a router, where no MAC can be checked. */
+  readonly relayed?: boolean | undefined;
   /** Where the installer really runs: bound from the first image byte on. */
   readonly boundAddress?: Ipv4 | undefined;
   readonly boundMac?: Mac | undefined;
@@ -98,8 +100,8 @@ export interface RunData {
   readonly webhookDigest?: string | undefined;
   readonly webhook?: Readonly<Record<string, unknown>> | undefined;
   readonly hostKeys?: HostKeys | undefined;
-  /** A webhook that came while the run was contested: taken by `trust`, dropped by `cancel`. */
-  readonly heldWebhook?: Readonly<Record<string, unknown>> | undefined;
+  /** Webhooks that came while the run was contested, first come first: `trust` takes the one of the bound machine, `cancel` drops all. */
+  readonly heldWebhooks?: ReadonlyArray<Readonly<Record<string, unknown>>> | undefined;
   /** Address of the installed node: where the daemon connects to. */
   readonly nodeAddress?: Ipv4 | undefined;
   /** SHA-256 of the node credential that was issued, hex. */
@@ -128,5 +130,17 @@ export interface RunData {
   readonly sealedProbeKey?: string | undefined;
   readonly planModules?: readonly string[] | undefined;
   readonly lastReportSeq?: number | undefined;
+  /** Result of the last report of each step, by module: what `ready` rests on. */
+  readonly results?:
+    | Readonly<Record<string, Readonly<Partial<Record<StepReport['step'], StepReport['result']>>>>>
+    | undefined;
   readonly stalledSince?: number | undefined;
+}
+
+/** States before the answer was handed out: only these expire. */
+const BEFORE_CLAIM: ReadonlySet<RunState> = new Set(['armed', 'booting', 'loading', 'live']);
+
+/** Whether the time is over in which the machine had to ask for its answer. */
+export function hasExpired(run: Run, now: number): boolean {
+  return BEFORE_CLAIM.has(run.state) && now >= run.data.expiresAt;
 }

@@ -9,7 +9,7 @@
 import type { Budgets } from './budgets.ts';
 import type { EventCode } from './events.ts';
 import type { ContestReason, Observation, Source } from './observation.ts';
-import { ENDED_STATES, type Run, type RunData, type RunState } from './run.ts';
+import { ENDED_STATES, hasExpired, type Run, type RunData, type RunState } from './run.ts';
 
 export interface RunEvent {
   readonly code: EventCode;
@@ -60,6 +60,9 @@ const ORDER: readonly RunState[] = [
 ];
 
 const isBefore = (state: RunState, other: RunState): boolean => ORDER.indexOf(state) < ORDER.indexOf(other);
+
+/** Observations that are taken although the run's time is over: an administrator's word, and a clock that was set. */
+const PASTIME: ReadonlySet<Observation['kind']> = new Set(['cancel', 'clock-jumped']);
 
 /** Observations of a machine at work: they end a stall. */
 const SIGNS_OF_LIFE: ReadonlySet<Observation['kind']> = new Set([
@@ -114,6 +117,7 @@ class Step {
     const { state } = run;
     if (seen.kind === 'credential-revoked') return this.#credentialRevoked(seen.by);
     if (ENDED_STATES.has(state)) return this.#afterEnd(seen);
+    if (!PASTIME.has(seen.kind) && hasExpired(run, this.#now)) return this.#expire(seen);
     switch (seen.kind) {
       case 'cancel':
         return this.#end('cancelled', [event('run.cancelled', { by: seen.by })]);
@@ -156,21 +160,22 @@ class Step {
           [event('boot.image-delivered', { bytes: seen.bytes, durationMs: seen.durationMs })],
         );
       case 'image-cut':
-        return this.#accept(run, [
-          event('boot.image-cut', {
-            bytes: seen.bytes,
-            total: run.data.imageTotalBytes ?? seen.bytes,
-            because: seen.because,
-          }),
-        ]);
+        return this.#imageCut(seen);
       case 'installer-seen':
-        // The live system's lease may be another address than the loader's (a DHCP server may key leases by client id, which only
-        // the loader sends). The MAC stays checked; the address is fixed again by the claim.
         if (state !== 'loading') return this.#nothing();
-        return this.#enter('live', { boundAddress: undefined }, [event('installer.seen')]);
+        return this.#enter('live', {}, [event('installer.seen')]);
+      case 'answer-requested':
+        return this.#claimIsRefused(seen.source) ?? this.#nothing();
+      case 'answer-unusable': {
+        const refused = this.#claimIsRefused(seen.source);
+        if (refused !== undefined) return refused;
+        const { message, source } = seen;
+        return this.#accept(run, [event('installer.request-unusable', { message, address: source.address })]);
+      }
       case 'answer-claimed':
         return this.#answerClaimed(seen);
       case 'answer-invalid':
+        if (!isBefore(state, 'claimed')) return this.#refuse('not-in-this-state');
         return this.#end(
           'failed',
           [
@@ -207,12 +212,16 @@ class Step {
   #firmwareAsked(seen: Extract<Observation, { kind: 'firmware-asked' }>): Transition {
     const { state, data } = this.#run;
     if (!isBefore(state, 'claimed')) return this.#nothing();
-    const asked = event('boot.firmware-asked', { arch: seen.arch, stage: seen.stage, interface: seen.interfaceName });
-    const fresh = { arch: seen.arch, lastStage: seen.stage };
+    const { arch, stage, interfaceName, relayed } = seen;
+    const asked = event('boot.firmware-asked', { arch, stage, interface: interfaceName });
     if (isBefore(state, 'loading')) {
-      return data.lastStage === seen.stage ? this.#nothing() : this.#enter('booting', fresh, [asked]);
+      return data.lastStage === stage
+        ? this.#nothing()
+        : this.#enter('booting', { arch, lastStage: stage, relayed }, [asked]);
     }
-    return this.#enter('booting', { ...fresh, ...UNBOUND }, [event('boot.restarted', { from: state }), asked]);
+    // A DISCOVER can be forged by anybody on the segment, so it moves nothing that is under way: a machine that really starts again
+    // comes back for its script, and that request is bound.
+    return this.#accept(this.#run, [asked]);
   }
 
   #scriptServed(source: Source): Transition {
@@ -248,22 +257,43 @@ class Step {
       : this.#contest('another-source', source);
   }
 
-  #answerClaimed(seen: Extract<Observation, { kind: 'answer-claimed' }>): Transition {
+  /** Whether a claim by this source cannot be: the refusal then, which may contest the run. */
+  #claimIsRefused(source: Source): Transition | undefined {
     const { state, data } = this.#run;
-    if (isBefore(state, 'loading')) return this.#contest('out-of-order', seen.source);
+    // The installer runs out of the image: before all of it was delivered, or the live system was heard, nobody can be asking.
+    const mayBeLive = state === 'live' || (state === 'loading' && data.imageDeliveredAt !== undefined);
+    if (isBefore(state, 'claimed') && !mayBeLive) return this.#contest('out-of-order', source);
     if (!isBefore(state, 'claimed')) {
-      return this.#contest(this.#isBoundTo(seen.source) ? 'second-claim' : 'another-source', seen.source);
+      return this.#contest(this.#isBoundTo(source) ? 'second-claim' : 'another-source', source);
     }
-    if (data.boundAddress !== undefined && !this.#isBoundTo(seen.source))
-      return this.#contest('another-source', seen.source);
-    const bound = {
-      boundAddress: seen.source.address,
-      boundMac: seen.source.mac,
-      boundInterface: seen.source.interfaceName,
-    };
-    return this.#enter('claimed', { ...bound, claimedAt: this.#now, answer: seen.answer }, [
-      event('installer.answer-served', { address: seen.source.address, product: seen.product, release: seen.release }),
+    if (this.#isBoundTo(source) || this.#isBoundMachine(source)) return undefined;
+    return this.#contest('another-source', source);
+  }
+
+  #answerClaimed(seen: Extract<Observation, { kind: 'answer-claimed' }>): Transition {
+    const refused = this.#claimIsRefused(seen.source);
+    if (refused !== undefined) return refused;
+    const { source, answer, product, release } = seen;
+    const { boundAddress } = this.#run.data;
+    const bound = { boundAddress: source.address, boundMac: source.mac, boundInterface: source.interfaceName };
+    const moved =
+      boundAddress === source.address
+        ? []
+        : [event('installer.address-changed', { before: boundAddress, address: source.address, mac: source.mac })];
+    return this.#enter('claimed', { ...bound, claimedAt: this.#now, answer }, [
+      ...moved,
+      event('installer.answer-served', { address: source.address, product, release }),
     ]);
+  }
+
+  /**
+   * The live system may have another address than its loader (a DHCP server may key leases by a client id that only the loader sends). Once its
+   * own DHCP request was heard, the same MAC at another address is taken for it, and the timeline says so; from the claim on the address is
+   * fixed. Whoever forges the MAC has the answer anyway: it is worthless, and the machine's own claim contests the run.
+   */
+  #isBoundMachine({ mac, interfaceName }: Source): boolean {
+    const { boundMac, boundInterface } = this.#run.data;
+    return this.#run.state === 'live' && mac !== undefined && mac === boundMac && interfaceName === boundInterface;
   }
 
   #hookFetched({ source, pins }: Extract<Observation, { kind: 'hook-fetched' }>): Transition {
@@ -379,13 +409,21 @@ class Step {
     // Reports that were held up may still come while the node waits for a person: that time is another one.
     const waits = this.#run.data.waitingForCodeSince !== undefined;
     const fields = waits ? {} : { deadlineAt: this.deadlineOf('configuring') };
-    return this.#accept(this.with({ lastReportSeq: report.seq }, fields), [
+    const before = this.#run.data.results ?? {};
+    const results = { ...before, [module]: { ...before[module], [step]: result } };
+    return this.#accept(this.with({ lastReportSeq: report.seq, results }, fields), [
       event(result === 'failed' ? 'plan.step-failed' : 'plan.step', { module, step, result, durationMs, detail }),
     ]);
   }
 
   #planFinished(result: 'ok' | 'failed'): Transition {
-    if (this.#run.state !== 'configuring') return this.#refuse('not-in-this-state');
+    const { state, data } = this.#run;
+    if (state !== 'configuring' || data.planModules === undefined) return this.#refuse('not-in-this-state');
+    const unproven = data.planModules.filter((module) => !isProven(data.results?.[module]));
+    if (result === 'ok' && unproven.length > 0) {
+      const failed = event('run.failed', { failure: 'reports-missing', modules: unproven });
+      return this.#end('failed', [failed], 'reports-missing');
+    }
     if (result === 'failed')
       return this.#end('failed', [event('run.failed', { failure: 'plan-failed' })], 'plan-failed');
     return this.#end('ready', [event('run.ready', { durationMs: this.#now - this.#run.armedAt })]);
@@ -394,21 +432,22 @@ class Step {
   #trust(by: string): Transition {
     if (!this.#run.contested) return this.#refuse('not-contested');
     const trusted = event('run.trusted', { by });
-    const held = this.#run.data.heldWebhook as Extract<Observation, { kind: 'webhook' }> | undefined;
+    const held = (this.#run.data.heldWebhooks ?? []) as ReadonlyArray<Extract<Observation, { kind: 'webhook' }>>;
     const cleared: Run = {
-      ...this.with({ heldWebhook: undefined }, { deadlineAt: this.deadlineOf(this.#run.state) }),
+      ...this.with({ heldWebhooks: undefined }, { deadlineAt: this.deadlineOf(this.#run.state) }),
       contested: false,
     };
-    if (held === undefined) return this.#accept(cleared, [trusted]);
-    const taken = new Step(cleared, this.#now, this.#budgets).apply(held);
-    return { ...taken, events: [trusted, ...taken.events] };
+    // The report of the machine that the run is bound to; with none from there the first that came, which contests the run again.
+    const taken = held.find((webhook) => this.#isBoundTo(webhook.source)) ?? held[0];
+    if (taken === undefined) return this.#accept(cleared, [trusted]);
+    const result = new Step(cleared, this.#now, this.#budgets).apply(taken);
+    return { ...result, events: [trusted, ...result.events] };
   }
 
   #deadline(): Transition {
     const { state, deadlineAt, data, stateSince } = this.#run;
     if (deadlineAt === undefined || deadlineAt > this.#now) return this.#nothing();
     const claimed = !isBefore(state, 'claimed');
-    if (!claimed && this.#now >= data.expiresAt) return this.#end('expired', [event('run.expired')]);
     if (data.waitingForCodeSince !== undefined)
       return this.#end('failed', [event('run.failed', { failure: 'not-confirmed' })], 'not-confirmed');
     if (data.stalledSince !== undefined)
@@ -438,12 +477,30 @@ class Step {
     );
   }
 
-  /** A contested run releases nothing. Only the webhook is kept: refusing it would leave an installed machine at a shell. */
+  /** A contested run releases nothing. Only webhooks are kept: refusing one would leave an installed machine at a shell. */
   #whileContested(seen: Observation): Transition {
+    if (seen.kind === 'image-cut') return this.#imageCut(seen);
     if (seen.kind !== 'webhook') return this.#refuse('contested');
-    if (this.#run.data.heldWebhook !== undefined || this.#run.data.webhookDigest === seen.digest)
-      return this.#nothing();
-    return this.#accept(this.with({ heldWebhook: { ...seen } }), [event('installer.webhook-held')]);
+    const held = this.#run.data.heldWebhooks ?? [];
+    const known = [this.#run.data.webhookDigest, ...held.map((webhook) => webhook.digest)];
+    if (known.includes(seen.digest)) return this.#nothing();
+    if (held.length >= HELD_WEBHOOKS) return this.#refuse('contested');
+    return this.#accept(this.with({ heldWebhooks: [...held, { ...seen }] }), [
+      event('installer.webhook-held', { address: seen.source.address }),
+    ]);
+  }
+
+  #imageCut({ bytes, because }: Extract<Observation, { kind: 'image-cut' }>): Transition {
+    const total = this.#run.data.imageTotalBytes ?? bytes;
+    return this.#accept(this.#run, [event('boot.image-cut', { bytes, total, because })]);
+  }
+
+  /** Its time was over when this came, whether or not the sweep has been by. */
+  #expire(seen: Observation): Transition {
+    const ended = this.#end('expired', [event('run.expired')]);
+    return seen.kind === 'deadline'
+      ? ended
+      : { kind: 'refused', reason: 'run-ended', run: ended.run, events: ended.events };
   }
 
   /** What still comes after the end is taken where it repeats what was said, and refused otherwise. */
@@ -460,9 +517,8 @@ class Step {
       seen.kind === 'firmware-asked' ||
       seen.kind === 'installer-seen' ||
       seen.kind === 'loader-fetched' ||
-      seen.kind === 'image-progress' ||
-      seen.kind === 'image-delivered' ||
-      seen.kind === 'image-cut';
+      seen.kind === 'image-delivered';
+    if (seen.kind === 'image-cut') return this.#imageCut(seen);
     return repeats ? this.#nothing() : this.#refuse('run-ended');
   }
 
@@ -496,7 +552,7 @@ class Step {
 
   #end(state: RunState, events: readonly RunEvent[], failure?: string): Transition {
     const ended: Run = {
-      ...this.with({ stalledSince: undefined, heldWebhook: undefined }, { deadlineAt: undefined }),
+      ...this.with({ stalledSince: undefined, heldWebhooks: undefined }, { deadlineAt: undefined }),
       state,
       failure,
       stateSince: this.#now,
@@ -533,6 +589,14 @@ class Step {
   #refuse(reason: RefusalReason): Transition {
     return { kind: 'refused', reason, run: this.#run, events: [] };
   }
+}
+
+/** A machine sends one report; more than a few different ones are a flood. */
+const HELD_WEBHOOKS = 4;
+
+/** Applied, verified, and a second run that changed nothing: only that makes a module hold. */
+function isProven(results: Readonly<Partial<Record<string, string>>> | undefined): boolean {
+  return results?.verify === 'ok' && results.reapply === 'unchanged';
 }
 
 const UNBOUND: Partial<RunData> = {

@@ -102,6 +102,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
 
 const FAILURES: Readonly<Record<string, string>> = {
   'plan-failed': 'a step of the first-boot plan failed',
+  'reports-missing': 'the node says that its plan is done, but has not reported for every module that it holds',
   'answer-invalid': 'no valid answer could be made from profile and node values',
   silent: 'the machine was silent for too long',
   'not-confirmed': 'nobody confirmed the node by its code in time',
@@ -118,6 +119,7 @@ export const DETAIL = {
   refusal: (data: EventData): string => lookUp(REFUSALS, data.reason),
   failure: (data: EventData): string => lookUp(FAILURES, data.failure),
   list: (value: unknown): string => (Array.isArray(value) ? value.join(', ') : '?'),
+  reference: (data: EventData): string => (typeof data.reference === 'string' ? ` (reference ${data.reference})` : ''),
   suffix: (data: EventData): string => {
     const detail = data.detail;
     return typeof detail === 'string' && detail !== '' ? `: ${detail}` : '';

@@ -11,7 +11,17 @@ import t, { type Test } from 'tap';
 import type { ClientFacts } from '../../src/boot/facts.ts';
 import { decideDhcp } from '../../src/journey/netboot.ts';
 import { archOf } from '../../src/net/arch.ts';
-import { NODE_AT, NODE_MAC, type Parts, SPOOFER_AT, STRANGER_AT, startParts } from '../support/parts.ts';
+import type { Ipv4 } from '../../src/net/ipv4.ts';
+import {
+  NODE_AT,
+  NODE_MAC,
+  OTHER_NETWORK_AT,
+  type Parts,
+  ROUTED_AT,
+  SPOOFER_AT,
+  STRANGER_AT,
+  startParts,
+} from '../support/parts.ts';
 
 const MAC_IN_URL = NODE_MAC.replaceAll(':', '-');
 const SYSTEM = JSON.stringify({
@@ -160,18 +170,18 @@ t.test('from the first DISCOVER to ready', async (t) => {
     detail: 'logged in',
   });
   t.same(parts.probes, [NODE_AT]);
-  const report = {
-    seq: 1,
-    module: 'ssh',
-    step: 'apply',
-    result: 'changed',
-    startedAt: 1,
-    durationMs: 5,
-    output: 'x',
-    detail: '',
-  };
-  for (const _ of [1, 2])
-    t.equal((await call(`${node}/reports`, { token, json: { run, reports: [report] } })).status, 200);
+  const report = (seq: number, module: string, step: string, result: string) => ({
+    ...{ seq, module, step, result },
+    ...{ startedAt: 1, durationMs: 5, output: 'x', detail: '' },
+  });
+  const reports = ['repositories', 'admin-user', 'ssh'].flatMap((module, index) => [
+    report(3 * index + 1, module, 'apply', 'changed'),
+    report(3 * index + 2, module, 'verify', 'ok'),
+    report(3 * index + 3, module, 'reapply', 'unchanged'),
+  ]);
+  const foreign = await call(`${node}/reports`, { token, json: { run: '0'.repeat(8) + run.slice(8), reports } });
+  t.equal(foreign.status, 403, 'reports under the name of another run');
+  for (const _ of [1, 2]) t.equal((await call(`${node}/reports`, { token, json: { run, reports } })).status, 200);
   t.equal((await call(`${node}/finished`, { token, json: { run, result: 'ok' } })).status, 200);
   t.equal(await state(), 'ready');
   t.same(await codes(), [
@@ -193,7 +203,8 @@ t.test('from the first DISCOVER to ready', async (t) => {
     'refused',
     'plan.fetched',
     'plan.probe',
-    'plan.step',
+    'refused',
+    ...reports.map(() => 'plan.step'),
     'run.ready',
   ]);
 });
@@ -491,6 +502,82 @@ t.test('the API: roles, tokens, bad input', async (t) => {
   t.same(audit.map((entry) => entry.action).sort(), ['node.added', 'root-password.read', 'run.armed', 'run.cancel']);
 });
 
+t.test("a stranger on another network of ours, who calls the address on the machine's network", async (t) => {
+  const { parts, refusals, state } = await armed(t);
+  const { segment, call } = parts;
+  const script = `${segment.httpUrl}/boot/script/${MAC_IN_URL}`;
+  t.equal((await call(script, { from: OTHER_NETWORK_AT })).status, 403, 'from the other network');
+  t.equal((await call(script, { from: ROUTED_AT })).status, 403, 'from behind a router, without a relay');
+  await decideDhcp(parts.journey, { ...FACTS, relay: '127.9.9.1' as Ipv4 }, segment);
+  t.equal((await call(script, { from: OTHER_NETWORK_AT })).status, 403, 'a relay does not help him');
+  t.same(
+    await refusals(),
+    ['wrong-mac', 'wrong-mac'],
+    'a row for each address; the third within ten seconds leaves none',
+  );
+  t.match(
+    (await call(script, { from: ROUTED_AT })).text,
+    /initrd\.img/,
+    'a machine whose request was relayed is served',
+  );
+  const url = await loadImage(parts, ROUTED_AT);
+  t.equal((await call(url, { from: OTHER_NETWORK_AT, body: SYSTEM })).status, 403);
+  t.equal(await state(), 'loading contested');
+});
+
+t.test('looking is not loading', async (t) => {
+  const { parts, codes, state } = await armed(t);
+  const { segment, call } = parts;
+  const script = await call(`${segment.httpUrl}/boot/script/${MAC_IN_URL}`);
+  const before = await codes();
+  const urls = [...script.text.matchAll(/http:\/\/\S+/g)].map(([url]) => url);
+  for (const url of [...urls, `${segment.httpUrl}/boot/script/${MAC_IN_URL}`]) {
+    t.equal((await call(url, { method: 'HEAD' })).status, 200, 'HEAD is answered');
+  }
+  t.same(await codes(), before, 'and leaves no trace');
+  t.equal(await state(), 'booting');
+  const image = urls[1] ?? '';
+  for (let n = 0; n < 50; n += 1) t.equal((await call(image, { headers: { Range: 'bytes=0-0' } })).status, 206);
+  t.notOk((await codes()).includes('boot.image-cut'), 'a range that was sent whole is no cut');
+  t.equal((await codes()).filter((code) => code === 'boot.image-started').length, 1);
+});
+
+t.test('a flood of forged packets is a few rows', async (t) => {
+  const { parts, codes } = await armed(t);
+  for (let n = 0; n < 200; n += 1) {
+    await decideDhcp(parts.journey, { ...FACTS, kind: n % 2 === 0 ? 'pxe' : 'ipxe' }, parts.segment);
+  }
+  t.ok((await codes()).filter((code) => code === 'boot.firmware-asked').length <= 2, 'one a second for each kind');
+});
+
+t.test('a second claim is a contest, whatever it says', async (t) => {
+  for (const body of [SYSTEM, 'garbage', SYSTEM.replace('"9.2"', '"7.0"'), SYSTEM.replace('BC:24', 'BC:25')]) {
+    const { parts, state } = await armed(t);
+    const url = await loadImage(parts);
+    t.equal((await parts.call(url, { body: SYSTEM })).status, 200);
+    t.equal((await parts.call(url, { body })).status, 403, body.slice(0, 20));
+    t.equal(await state(), 'claimed contested');
+  }
+});
+
+t.test('a cancelled run releases no further byte of its image', async (t) => {
+  const { parts, admin, codes } = await armed(t);
+  const { segment, call, clock } = parts;
+  parts.slowImage(64 * 1024 * 1024);
+  const script = await call(`${segment.httpUrl}/boot/script/${MAC_IN_URL}`);
+  const [, image] = [...script.text.matchAll(/http:\/\/\S+/g)].map(([url]) => url);
+  const loading = call(image ?? '', {
+    onChunk: async () => {
+      clock.advance(1001);
+      await call(`${segment.httpsUrl}/api/v1/nodes/pve1/cancel`, { token: admin, method: 'POST' });
+      clock.advance(1001);
+    },
+  });
+  await t.rejects(loading, 'the connection is cut');
+  for (let tries = 0; tries < 100 && !(await codes()).includes('boot.image-cut'); tries += 1);
+  t.ok((await codes()).includes('boot.image-cut'));
+});
+
 t.test('an unarmed or unknown machine', async (t) => {
   const { parts, admin, codes } = await armed(t);
   const { segment, journey } = parts;
@@ -506,6 +593,7 @@ t.test('an unarmed or unknown machine', async (t) => {
   t.equal((await decideDhcp(journey, FACTS, segment)).kind, 'local-disk');
   const script = await parts.call(`${segment.httpUrl}/boot/script/${MAC_IN_URL}`);
   t.match(script.text, /sanboot/);
+  t.notMatch(script.text, /armed|registered/, 'the reason is for the timeline');
   t.notMatch(script.text, /initrd/);
   t.ok((await codes()).includes('boot.local-disk'));
 });

@@ -42,6 +42,9 @@ export const STRANGER_MAC = '02:00:00:00:66:66' as Mac;
 export const NODE_AT = '127.0.0.2';
 export const STRANGER_AT = '127.0.0.3';
 export const SPOOFER_AT = '127.0.0.4';
+/** On the second network of ours, and on none of ours. */
+export const OTHER_NETWORK_AT = '127.0.1.9';
+export const ROUTED_AT = '127.9.9.9';
 
 export const PUBLIC_KEY =
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDX4Rq8CB1kN0Wk7n2f0CJ4H5GvV6Qb1v8gK6ZxqZ8aM admin@laptop';
@@ -82,6 +85,8 @@ export interface CallOptions {
   readonly json?: unknown;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Called with the first piece of the body; the rest is read when it has ended. */
+  readonly onChunk?: () => Promise<void>;
 }
 
 export interface PartsOptions {
@@ -115,6 +120,7 @@ export async function startParts(options: PartsOptions = {}) {
   ]);
   const probes: string[] = [];
   let overlay: readonly OverlayFile[] = [];
+  let padding = 0;
   let segments: readonly Segment[] = [];
   const journey: Journey = {
     store,
@@ -132,7 +138,9 @@ export async function startParts(options: PartsOptions = {}) {
       file: async () => bytesSource(Buffer.from('KERNEL')),
       wrappedInitrd: async (_media, files) => {
         overlay = files;
-        return bytesSource(Buffer.concat([Buffer.from('INITRD'), ...files.map((file) => file.content)]));
+        return bytesSource(
+          Buffer.concat([Buffer.from('INITRD'), ...files.map((file) => file.content), Buffer.alloc(padding)]),
+        );
       },
     },
     profiles,
@@ -173,9 +181,16 @@ export async function startParts(options: PartsOptions = {}) {
     {
       interfaceName: 'lo',
       address: '127.0.0.1' as Ipv4,
-      prefixLength: 8,
+      prefixLength: 24,
       httpUrl: `http://127.0.0.1:${plain.port}`,
       httpsUrl: `https://127.0.0.1:${secure.port}`,
+    },
+    {
+      interfaceName: 'lo1',
+      address: '127.0.1.1' as Ipv4,
+      prefixLength: 24,
+      httpUrl: `http://127.0.1.1:${plain.port}`,
+      httpsUrl: `https://127.0.1.1:${secure.port}`,
     },
   ];
 
@@ -212,6 +227,11 @@ export async function startParts(options: PartsOptions = {}) {
       outgoing.on('error', reject);
       outgoing.on('response', (response) => {
         const chunks: Buffer[] = [];
+        response.once('data', () => {
+          if (options.onChunk === undefined) return;
+          response.pause();
+          options.onChunk().then(() => response.resume(), reject);
+        });
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
         response.on('end', () =>
@@ -235,6 +255,10 @@ export async function startParts(options: PartsOptions = {}) {
     segment: segments[0] as Segment,
     /** The files that the last wrapped initrd held besides the image. */
     overlay: () => overlay,
+    /** Makes the image so large that it does not fit into the buffers between the two. */
+    slowImage: (bytes: number) => {
+      padding = bytes;
+    },
     token,
     call,
     async close() {

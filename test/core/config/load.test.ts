@@ -29,6 +29,7 @@ test('defaults serve a checkout without any setting', (t) => {
     interfaces: [],
     addresses: {},
     site: 'default',
+    relay: 'off',
     dataDir: join(ROOT, 'data'),
     answersDir: join(ROOT, 'answers'),
     tftprootDir: join(ROOT, 'tftproot'),

@@ -21,7 +21,15 @@ const NOW = 1_800_000_000_000;
 const MINUTE = 60_000;
 const NODE: Source = { address: '10.0.0.50' as Ipv4, interfaceName: 'eno1', mac: 'bc:24:11:00:00:01' as Mac };
 const STRANGER: Source = { address: '10.0.0.66' as Ipv4, interfaceName: 'eno1', mac: 'bc:24:11:00:00:01' as Mac };
-const BOUND: Partial<RunData> = { boundAddress: NODE.address, boundMac: NODE.mac, binding: 'neighbour' };
+const BOUND: Partial<RunData> = {
+  boundAddress: NODE.address,
+  boundMac: NODE.mac,
+  boundInterface: NODE.interfaceName,
+  binding: 'neighbour',
+  imageDeliveredAt: NOW - MINUTE,
+};
+/** A module that holds: verified, and a second run changed nothing. */
+const HOLDS: Partial<RunData> = { planModules: ['ssh'], results: { ssh: { verify: 'ok', reapply: 'unchanged' } } };
 
 function aRun(state: RunState, data: Partial<RunData> = {}, changes: Partial<Run> = {}): Run {
   return {
@@ -63,7 +71,13 @@ const REPORT: StepReport = {
 
 /** One observation of each kind, as the machine of the run makes it. */
 const SEEN = {
-  'firmware-asked': { kind: 'firmware-asked', arch: 'bios', stage: 'firmware (PXE)', interfaceName: 'eno1' },
+  'firmware-asked': {
+    kind: 'firmware-asked',
+    arch: 'bios',
+    stage: 'firmware (PXE)',
+    interfaceName: 'eno1',
+    relayed: false,
+  },
   'loader-fetched': { kind: 'loader-fetched', file: 'undionly.kpxe', via: 'TFTP', bytes: 70_000 },
   'script-served': { kind: 'script-served', source: NODE },
   'kernel-requested': { kind: 'kernel-requested', source: NODE },
@@ -72,6 +86,8 @@ const SEEN = {
   'image-delivered': { kind: 'image-delivered', bytes: 1000, durationMs: 8000 },
   'image-cut': { kind: 'image-cut', bytes: 500, because: 'client' },
   'installer-seen': { kind: 'installer-seen' },
+  'answer-requested': { kind: 'answer-requested', source: NODE },
+  'answer-unusable': { kind: 'answer-unusable', source: NODE, message: 'not JSON' },
   'answer-claimed': { kind: 'answer-claimed', source: NODE, answer: '[global]', product: 'pve', release: '9.2' },
   'answer-invalid': { kind: 'answer-invalid', message: 'country', remedy: 'Mend it.' },
   'hook-fetched': { kind: 'hook-fetched', source: NODE },
@@ -133,6 +149,16 @@ t.test('the journey, step by step', async (t) => {
     [SEEN['plan-fetched'], 'configuring', ['plan.fetched']],
     [SEEN['step-reported'], 'configuring', ['plan.step']],
     [SEEN['step-reported'], 'configuring', []],
+    [
+      { kind: 'step-reported', report: { ...REPORT, seq: 2, step: 'verify', result: 'ok' } },
+      'configuring',
+      ['plan.step'],
+    ],
+    [
+      { kind: 'step-reported', report: { ...REPORT, seq: 3, step: 'reapply', result: 'unchanged' } },
+      'configuring',
+      ['plan.step'],
+    ],
     [SEEN.probe, 'configuring', ['plan.probe']],
     [SEEN['plan-finished'], 'ready', ['run.ready']],
     [SEEN['plan-finished'], 'ready', []],
@@ -217,6 +243,34 @@ t.test('what is refused, and what contests a run', async (t) => {
       seen: { ...SEEN['answer-claimed'], source: STRANGER },
       reason: 'another-source',
       contested: true,
+    },
+    {
+      name: 'answer asked for before all of the image',
+      run: aRun('loading', { ...BOUND, imageDeliveredAt: undefined }),
+      seen: SEEN['answer-requested'],
+      reason: 'out-of-order',
+      contested: true,
+    },
+    {
+      name: 'answer asked for again',
+      run: aRun('installing', BOUND),
+      seen: SEEN['answer-requested'],
+      reason: 'second-claim',
+      contested: true,
+    },
+    {
+      name: 'rubbish after the claim',
+      run: aRun('installing', BOUND),
+      seen: SEEN['answer-unusable'],
+      reason: 'second-claim',
+      contested: true,
+    },
+    {
+      name: 'an invalid answer after the claim',
+      run: aRun('installing', BOUND),
+      seen: SEEN['answer-invalid'],
+      reason: 'not-in-this-state',
+      contested: false,
     },
     {
       name: 'hook before the answer',
@@ -326,29 +380,87 @@ t.test('what is refused, and what contests a run', async (t) => {
 
 t.test('a machine that starts again', async (t) => {
   for (const state of ['loading', 'live'] as const) {
-    const { run, events } = transition(aRun(state, BOUND), SEEN['firmware-asked'], NOW, DEFAULT_BUDGETS);
-    t.equal(run.state, 'booting');
-    t.equal(run.data.boundAddress, undefined, 'may have another address now');
-    t.same(
-      events.map((event) => event.code),
-      ['boot.restarted', 'boot.firmware-asked'],
+    const heard = transition(aRun(state, BOUND), SEEN['firmware-asked'], NOW, DEFAULT_BUDGETS);
+    t.equal(heard.run.state, state, 'a DISCOVER moves nothing: anybody on the segment can forge one');
+    t.equal(heard.run.data.boundAddress, NODE.address);
+    t.strictSame(
+      heard.events.map((event) => event.code),
+      ['boot.firmware-asked'],
+    );
+    const again = transition(heard.run, SEEN['script-served'], NOW, DEFAULT_BUDGETS);
+    t.equal(again.run.state, 'booting', 'its script does: that request is bound');
+    t.equal(again.run.data.boundAddress, undefined, 'it may have another address now');
+    t.strictSame(
+      again.events.map((event) => event.code),
+      ['boot.restarted', 'boot.script-served'],
     );
   }
   for (const state of ['claimed', 'installing', 'installed', 'configuring'] as const) {
     const result = transition(aRun(state, BOUND), SEEN['firmware-asked'], NOW, DEFAULT_BUDGETS);
     t.equal(result.run.state, state, `nothing changes in ${state}: it boots its disk`);
-    t.same(result.events, []);
+    t.strictSame(result.events, []);
   }
 });
 
-t.test('the live system may have another address than its loader', async (t) => {
-  const live = transition(aRun('loading', BOUND), SEEN['installer-seen'], NOW, DEFAULT_BUDGETS).run;
+t.test('the live system may have another address than its loader, and the timeline says so', async (t) => {
   const elsewhere: Source = { ...NODE, address: '10.0.0.51' as Ipv4 };
-  const claimed = transition(live, { ...SEEN['answer-claimed'], source: elsewhere }, NOW, DEFAULT_BUDGETS);
+  const claim: Observation = { ...SEEN['answer-claimed'], source: elsewhere };
+  const early = transition(aRun('loading', BOUND), claim, NOW, DEFAULT_BUDGETS);
+  t.equal(early.kind, 'refused', 'not before its own DHCP request was heard');
+  t.equal(early.run.contested, true);
+  const live = transition(aRun('loading', BOUND), SEEN['installer-seen'], NOW, DEFAULT_BUDGETS).run;
+  t.equal(live.data.boundAddress, NODE.address, 'hearing it unbinds nothing');
+  const otherMac = { ...claim, source: { ...elsewhere, mac: 'bc:24:11:00:00:02' as Mac } } as Observation;
+  t.equal(transition(live, otherMac, NOW, DEFAULT_BUDGETS).run.contested, true, 'another MAC is another machine');
+  const claimed = transition(live, claim, NOW, DEFAULT_BUDGETS);
   t.equal(claimed.kind, 'accepted');
+  t.strictSame(
+    claimed.events.map((event) => event.code),
+    ['installer.address-changed', 'installer.answer-served'],
+  );
   t.equal(claimed.run.data.boundAddress, elsewhere.address, 'and is fixed from the claim on');
   const hook = transition(claimed.run, SEEN['hook-fetched'], NOW, DEFAULT_BUDGETS);
   t.equal(hook.kind, 'refused');
+});
+
+t.test('ready rests on reports', async (t) => {
+  const rows: ReadonlyArray<readonly [string, Partial<RunData>, RunState]> = [
+    ['every module holds', HOLDS, 'ready'],
+    ['a plan of no modules', { planModules: [] }, 'ready'],
+    ['nothing was reported', { planModules: ['ssh'] }, 'failed'],
+    ['one of two holds', { ...HOLDS, planModules: ['ssh', 'repositories'] }, 'failed'],
+    ['applied, not verified', { planModules: ['ssh'], results: { ssh: { apply: 'changed' } } }, 'failed'],
+    [
+      'a second run changed something',
+      { planModules: ['ssh'], results: { ssh: { verify: 'ok', reapply: 'changed' } } },
+      'failed',
+    ],
+    [
+      'the last verify failed',
+      { planModules: ['ssh'], results: { ssh: { verify: 'failed', reapply: 'unchanged' } } },
+      'failed',
+    ],
+  ];
+  for (const [name, data, state] of rows) {
+    const { run } = transition(aRun('configuring', { ...BOUND, ...data }), SEEN['plan-finished'], NOW, DEFAULT_BUDGETS);
+    t.equal(run.state, state, name);
+    t.equal(run.failure, state === 'failed' ? 'reports-missing' : undefined, name);
+  }
+  const unfetched = transition(aRun('configuring', BOUND), SEEN['plan-finished'], NOW, DEFAULT_BUDGETS);
+  t.equal(unfetched.kind, 'refused', 'a plan that was never fetched cannot be done');
+});
+
+t.test('expiry does not wait for the sweep', async (t) => {
+  const over = { expiresAt: NOW };
+  for (const kind of ['script-served', 'kernel-requested', 'image-requested', 'answer-claimed'] as const) {
+    const result = transition(aRun('loading', { ...BOUND, ...over }), SEEN[kind], NOW, DEFAULT_BUDGETS);
+    t.equal(result.kind, 'refused', kind);
+    t.equal(result.run.state, 'expired', kind);
+  }
+  t.equal(
+    transition(aRun('claimed', { ...BOUND, ...over }), SEEN['hook-fetched'], NOW, DEFAULT_BUDGETS).run.state,
+    'installing',
+  );
 });
 
 t.test('a webhook that comes while the run is contested is kept, and taken by trust', async (t) => {
@@ -396,7 +508,7 @@ t.test('deadlines', async (t) => {
 
 t.test('a failed plan fails the run', async (t) => {
   const result = transition(
-    aRun('configuring', BOUND),
+    aRun('configuring', { ...BOUND, ...HOLDS }),
     { kind: 'plan-finished', result: 'failed' },
     NOW,
     DEFAULT_BUDGETS,
@@ -437,7 +549,8 @@ t.test('every state takes every observation: no throw, revision and deadline hol
             kind !== 'trust' &&
             kind !== 'cancel' &&
             kind !== 'deadline' &&
-            run.state !== before.state
+            run.state !== before.state &&
+            run.state !== 'expired'
           ) {
             throw new Error(`${kind} moved a contested run`);
           }
