@@ -3,10 +3,15 @@ import type { Readable } from 'node:stream';
 import { type LiveMessage, readEvents } from './event-stream.ts';
 import type {
   AnswerPreviewView,
+  AuditView,
+  CertificateInput,
+  CertificateView,
+  CredentialView,
   DiscoveredView,
   EventPage,
   ExplanationView,
   InstallInput,
+  IssuedTokenView,
   MediaInput,
   MediaView,
   NodeDetails,
@@ -18,12 +23,14 @@ import type {
   ProfileView,
   ReportView,
   RootPasswordView,
+  RunView,
   SecretView,
   ServedAnswerView,
   StatusView,
+  TokenInput,
+  TokenView,
 } from './schemas.ts';
 import { type ApiRequest, openStream, type ServerAddress, send } from './transport.ts';
-  RunView,
 
 export interface Upload {
   readonly source: Readable;
@@ -48,13 +55,6 @@ export interface Client {
   install(node: string, input: InstallInput): Promise<NodeView>;
   cancel(node: string): Promise<NodeView>;
   trust(node: string): Promise<NodeView>;
-  /** The answer that was served in a run: its id, or a node for its newest. */
-  servedAnswer(run: string): Promise<ServedAnswerView>;
-  reports(node: string): Promise<readonly ReportView[]>;
-  rootPassword(node: string): Promise<RootPasswordView>;
-  events(after: number, limit?: number): Promise<EventPage>;
-  media(): Promise<readonly MediaView[]>;
-  uploadMedia(upload: Upload): Promise<MediaView>;
   /** Arms one more installation like the last. */
   retry(node: string): Promise<NodeView>;
   /** All installations of a node, newest first. */
@@ -66,16 +66,40 @@ export interface Client {
   live(options: { readonly node?: string; readonly after?: number }): AsyncGenerator<LiveMessage>;
   /** The database as a file. */
   backup(withKeys: boolean): Promise<Awaited<ReturnType<typeof openStream>>>;
+  /** The answer that was served in a run: its id, or a node for its newest. */
+  servedAnswer(run: string): Promise<ServedAnswerView>;
+  reports(node: string): Promise<readonly ReportView[]>;
+  rootPassword(node: string): Promise<RootPasswordView>;
+  events(after: number, limit?: number): Promise<EventPage>;
+  media(): Promise<readonly MediaView[]>;
+  uploadMedia(upload: Upload): Promise<MediaView>;
   importMedia(input: MediaInput): Promise<MediaView>;
+  /** @param media id, its beginning, or name */
+  removeMedia(media: string): Promise<void>;
   secrets(): Promise<readonly SecretView[]>;
   setSecret(name: string, value: string): Promise<void>;
   removeSecret(name: string): Promise<void>;
+  /** Releases what waits for the code that the node's screen shows. */
+  confirm(node: string, code: string): Promise<NodeView>;
+  credential(node: string): Promise<CredentialView>;
+  revokeCredential(node: string): Promise<CredentialView>;
+  tokens(): Promise<readonly TokenView[]>;
+  addToken(input: TokenInput): Promise<IssuedTokenView>;
+  rotateToken(token: string, overlapMinutes: number): Promise<IssuedTokenView>;
+  removeToken(token: string): Promise<void>;
+  /** Newest first. */
+  audit(limit: number, before?: number): Promise<readonly AuditView[]>;
+  certificate(): Promise<CertificateView>;
+  rotateCertificate(input: CertificateInput): Promise<CertificateView>;
   explain(mac: string): Promise<ExplanationView>;
   discovered(): Promise<readonly DiscoveredView[]>;
 }
 
 /** An import hashes and reads a file of gigabytes before it answers. */
 const IMPORT_TIMEOUT_MS = 30 * 60_000;
+
+/** The daemon says something every 15 seconds. */
+const LIVE_TIMEOUT_MS = 40_000;
 
 export function createClient(server: ServerAddress): Client {
   const call = async <T>(request: ApiRequest, timeoutMs = server.timeoutMs): Promise<T> =>
@@ -85,6 +109,7 @@ export function createClient(server: ServerAddress): Client {
   const post = <T>(path: string, json: unknown = {}) => call<T>({ method: 'POST', path, json });
   const list = async <T>(path: string) => (await get<{ readonly items: readonly T[] }>(path)).items;
   const nodePath = (node: string, rest = '') => `/api/v1/nodes/${encodeURIComponent(node)}${rest}`;
+  const tokenPath = (token: string, rest = '') => `/api/v1/tokens/${encodeURIComponent(token)}${rest}`;
   const secretPath = (name: string) => `/api/v1/secrets/${encodeURIComponent(name)}`;
   return {
     status: () => get('/api/v1/status'),
@@ -96,12 +121,22 @@ export function createClient(server: ServerAddress): Client {
     addNode: (input) => post('/api/v1/nodes', input),
     node: (node) => get(nodePath(node)),
     removeNode: (node) => call({ method: 'DELETE', path: nodePath(node) }),
-/** The daemon says something every 15 seconds. */
-const LIVE_TIMEOUT_MS = 40_000;
-
     install: (node, input) => post(nodePath(node, '/install'), input),
     cancel: (node) => post(nodePath(node, '/cancel')),
     trust: (node) => post(nodePath(node, '/trust')),
+    retry: (node) => post(nodePath(node, '/retry')),
+    runs: (node) => list(nodePath(node, '/runs')),
+    async *live({ node, after }) {
+      const query = new URLSearchParams({ ...(node !== undefined && { node }) });
+      const path = `/api/v1/events/stream${query.size === 0 ? '' : `?${query}`}`;
+      const headers = { accept: 'text/event-stream', ...(after !== undefined && { 'last-event-id': String(after) }) };
+      yield* readEvents(await openStream({ ...server, timeoutMs: LIVE_TIMEOUT_MS }, { method: 'GET', path, headers }));
+    },
+    backup: (withKeys) =>
+      openStream(
+        { ...server, timeoutMs: IMPORT_TIMEOUT_MS },
+        { method: 'POST', path: `/api/v1/backup?keys=${withKeys ? 'yes' : 'no'}` },
+      ),
     servedAnswer: (run) => get(`/api/v1/runs/${encodeURIComponent(run)}/answer`),
     reports: (node) => list(nodePath(node, '/reports')),
     rootPassword: (node) => get(nodePath(node, '/root-password')),
@@ -118,23 +153,21 @@ const LIVE_TIMEOUT_MS = 40_000;
         IMPORT_TIMEOUT_MS,
       ),
     importMedia: (input) => call({ method: 'POST', path: '/api/v1/media', json: input }, IMPORT_TIMEOUT_MS),
+    removeMedia: (media) => call({ method: 'DELETE', path: `/api/v1/media/${encodeURIComponent(media)}` }),
     secrets: () => list('/api/v1/secrets'),
     setSecret: (name, value) => call({ method: 'PUT', path: secretPath(name), json: { value } }),
     removeSecret: (name) => call({ method: 'DELETE', path: secretPath(name) }),
+    confirm: (node, code) => post(nodePath(node, '/confirm'), { code }),
+    credential: (node) => get(nodePath(node, '/credential')),
+    revokeCredential: (node) => call({ method: 'DELETE', path: nodePath(node, '/credential') }),
+    tokens: () => list('/api/v1/tokens'),
+    addToken: (input) => post('/api/v1/tokens', input),
+    rotateToken: (token, overlapMinutes) => post(tokenPath(token, '/rotate'), { overlapMinutes }),
+    removeToken: (token) => call({ method: 'DELETE', path: tokenPath(token) }),
+    audit: (limit, before) => list(`/api/v1/audit?limit=${limit}${before === undefined ? '' : `&before=${before}`}`),
+    certificate: () => get('/api/v1/certificate'),
+    rotateCertificate: (input) => post('/api/v1/certificate/rotate', input),
     explain: (mac) => get(`/api/v1/explain/${encodeURIComponent(mac)}`),
-    retry: (node) => post(nodePath(node, '/retry')),
-    runs: (node) => list(nodePath(node, '/runs')),
-    async *live({ node, after }) {
-      const query = new URLSearchParams({ ...(node !== undefined && { node }) });
-      const path = `/api/v1/events/stream${query.size === 0 ? '' : `?${query}`}`;
-      const headers = { accept: 'text/event-stream', ...(after !== undefined && { 'last-event-id': String(after) }) };
-      yield* readEvents(await openStream({ ...server, timeoutMs: LIVE_TIMEOUT_MS }, { method: 'GET', path, headers }));
-    },
-    backup: (withKeys) =>
-      openStream(
-        { ...server, timeoutMs: IMPORT_TIMEOUT_MS },
-        { method: 'POST', path: `/api/v1/backup?keys=${withKeys ? 'yes' : 'no'}` },
-      ),
     discovered: () => list('/api/v1/discovered'),
   };
 }

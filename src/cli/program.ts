@@ -69,7 +69,9 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   addServe(program, io, done);
   addNode(program, remote);
   addMedia(program, remote);
+  addRun(program, remote);
   addSecret(program, remote);
+  addTrust(program, remote);
   addProfile(program, io, done, withServer);
   addAnswer(program, io, done, remote);
   remote(program, 'explain <MAC>', 'what this machine would be offered, and why', async (session, args) =>
@@ -84,8 +86,6 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   remote(program, 'status', 'the daemon at a glance', async (session) =>
     (await import('./overview.ts')).status(session),
   );
-  addDoctor(program, io, done);
-  return program;
   remote(program, 'watch [NODE]', 'follow all installations, or one, as they happen', async (session, args) =>
     (await import('./live.ts')).live(session, args),
   );
@@ -93,6 +93,8 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
     (await import('./backup.ts')).backup(session, args, options),
   ).option('--keys', 'also instance key, certificate and first token: keep such a file as you keep keys');
   addRestore(program, io, done);
+  addDoctor(program, io, done);
+  return program;
 }
 
 type Remote = (parent: Command, usage: string, description: string, run: Run) => Command;
@@ -120,14 +122,14 @@ function addNode(program: Command, remote: Remote): void {
   remote(node, 'trust <NODE>', 'you looked at a contested installation and it is yours', async (session, args) =>
     (await commands()).trust(session, args),
   );
-  remote(node, 'show <NODE>', 'state, timeline, and what it is waiting for', async (session, args, options) =>
-    (await commands()).show(session, args, options),
   remote(node, 'retry <NODE>', 'arm one more installation like the last', async (session, args, options) =>
     (await commands()).retry(session, args, options),
   ).option('--watch', 'follow the timeline until the installation ends');
   remote(node, 'runs <NODE>', 'all installations of a machine, newest first', async (session, args) =>
     (await commands()).runs(session, args),
   );
+  remote(node, 'show <NODE>', 'state, timeline, and what it is waiting for', async (session, args, options) =>
+    (await commands()).show(session, args, options),
   ).option('--output', "also what the plan's steps printed");
   remote(node, 'watch <NODE>', 'follow the timeline until the installation ends', async (session, args) =>
     (await import('./watch.ts')).watch(session, args),
@@ -139,7 +141,64 @@ function addNode(program: Command, remote: Remote): void {
     'the random password of this installation, until it is ready',
     async (session, args) => (await commands()).rootPassword(session, args),
   );
+  remote(node, 'credential <NODE>', 'the credential of an installed node', async (session, args, options) =>
+    (await import('./trust.ts')).credential(session, args, options),
+  ).option('--revoke', 'it is refused from now on; the node proves its host key again');
   remote(node, 'rm <NODE>', 'forget a machine', async (session, args) => (await commands()).remove(session, args));
+}
+
+/** Decisions about an installation under way; two of them are `node`'s as well. */
+function addRun(program: Command, remote: Remote): void {
+  const run = program.command('run').description('installations under way: confirm, trust, cancel');
+  remote(
+    run,
+    'confirm <NODE> <CODE>',
+    "release secrets: CODE is what the machine's own screen shows",
+    async (session, args) => (await import('./trust.ts')).confirm(session, args),
+  );
+  remote(run, 'trust <NODE>', 'you looked at a contested installation and it is yours', async (session, args) =>
+    (await import('./node.ts')).trust(session, args),
+  );
+  remote(run, 'cancel <NODE>', 'stop the installation under way', async (session, args) =>
+    (await import('./node.ts')).cancel(session, args),
+  );
+}
+
+function addTrust(program: Command, remote: Remote): void {
+  const commands = () => import('./trust.ts');
+  const token = program.command('token').description('tokens of the API: who may do what');
+  remote(token, 'add <NAME>', 'make one; it is shown once', async (session, args, options) =>
+    (await commands()).addToken(session, args, options),
+  )
+    .addOption(
+      new Option('--role <ROLE>', 'what it allows').choices(['viewer', 'operator', 'admin']).makeOptionMandatory(),
+    )
+    .option('--expires <DAYS>', 'it is refused after so many days; default: when it is revoked')
+    .option('--out <FILE>', 'write it to this file (0600) instead of the terminal');
+  remote(token, 'list', 'names, roles, ends', async (session) => (await commands()).listTokens(session));
+  remote(token, 'rotate <NAME>', 'a new one in place of an old one; it is shown once', async (session, args, options) =>
+    (await commands()).rotateToken(session, args, options),
+  )
+    .option('--overlap <MINUTES>', 'how long the old one still works', '0')
+    .option('--out <FILE>', 'write it to this file (0600) instead of the terminal');
+  remote(token, 'rm <NAME>', 'revoke it', async (session, args) => (await commands()).removeToken(session, args));
+
+  remote(program, 'audit', 'who changed what, from where; newest last', async (session, _, options) =>
+    (await commands()).audit(session, options),
+  )
+    .option('--limit <NUMBER>', 'how many lines', '50')
+    .option('--before <ID>', 'only what is older than this line');
+
+  const certificate = program.command('certificate').description("the daemon's own certificate, which machines pin");
+  remote(certificate, 'show', 'fingerprint, pin, end, and the one that follows', async (session) =>
+    (await commands()).showCertificate(session),
+  );
+  remote(
+    certificate,
+    'rotate',
+    'a new one, as soon as no installation depends on the old',
+    async (session, _, options) => (await commands()).rotateCertificate(session, options),
+  ).option('--now', 'at once: installations that depend on the old one break, and are named');
 }
 
 function addMedia(program: Command, remote: Remote): void {
@@ -151,6 +210,9 @@ function addMedia(program: Command, remote: Remote): void {
     .option('--sha256 <SUM>', 'the checksum that the image must have')
     .option('--sums <FILE>', 'a SHA256SUMS file that names the image')
     .option('--on-server', 'FILE is a path on the server: nothing is uploaded');
+  remote(media, 'rm <IMAGE>', 'remove an image: its name, or its id where two have one name', async (session, args) =>
+    (await commands()).remove(session, args),
+  );
   remote(media, 'list', 'the images', async (session) => (await commands()).list(session));
 }
 
@@ -257,6 +319,17 @@ function addServe(program: Command, io: Io, done: (status: ExitStatus) => void):
   });
 }
 
+function addRestore(program: Command, io: Io, done: (status: ExitStatus) => void): void {
+  const restore = program
+    .command('restore <FILE>')
+    .description('put a backup into a data directory where no daemon runs')
+    .option('--force', 'move what is there aside')
+    .option('--data-dir <DIR>', "the daemon's data directory")
+    .option('--config <FILE>', "the daemon's configuration file")
+    .option('--json', 'print what was restored as JSON');
+  restore.action(async () => done(await (await import('./backup.ts')).restore(io, restore.args, restore.opts())));
+}
+
 function addDoctor(program: Command, io: Io, done: (status: ExitStatus) => void): void {
   const doctor = program
     .command('doctor')
@@ -270,14 +343,3 @@ function addDoctor(program: Command, io: Io, done: (status: ExitStatus) => void)
     done((await runDoctor({ ...doctor.opts(), io })) === 0 ? 0 : 1);
   });
 }
-function addRestore(program: Command, io: Io, done: (status: ExitStatus) => void): void {
-  const restore = program
-    .command('restore <FILE>')
-    .description('put a backup into a data directory where no daemon runs')
-    .option('--force', 'move what is there aside')
-    .option('--data-dir <DIR>', "the daemon's data directory")
-    .option('--config <FILE>', "the daemon's configuration file")
-    .option('--json', 'print what was restored as JSON');
-  restore.action(async () => done(await (await import('./backup.ts')).restore(io, restore.args, restore.opts())));
-}
-

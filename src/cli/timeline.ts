@@ -58,6 +58,7 @@ export function runWords(run: RunView | null): string {
   if (run.state === 'loading' && run.progress !== null)
     words.push(`${formatBytes(run.progress.sentBytes)} of ${formatBytes(run.progress.totalBytes)}`);
   if (run.contested) words.push('contested');
+  if (run.withheld !== undefined && !run.ended) words.push('waiting for its code');
   if (run.stalledSince !== null && !run.ended) words.push('stalled');
   return words.join(', ');
 }

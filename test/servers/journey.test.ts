@@ -2,119 +2,14 @@
  * The journey over real sockets: a machine and its attackers call from different loopback addresses, whose MACs the test decides. What
  * each of them got, and what the timeline says about it.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
-import t, { type Test } from 'tap';
-import type { ClientFacts } from '../../src/boot/facts.ts';
+import t from 'tap';
 import { decideDhcp } from '../../src/journey/netboot.ts';
-import { archOf } from '../../src/net/arch.ts';
-import type { Ipv4 } from '../../src/net/ipv4.ts';
-import {
-  NODE_AT,
-  NODE_MAC,
-  OTHER_NETWORK_AT,
-  type Parts,
-  ROUTED_AT,
-  SPOOFER_AT,
-  STRANGER_AT,
-  startParts,
-} from '../support/parts.ts';
-
-const MAC_IN_URL = NODE_MAC.replaceAll(':', '-');
-const SYSTEM = JSON.stringify({
-  $schema: { version: '1.0' },
-  product: { fullname: 'Proxmox VE', product: 'pve', enable_btrfs: true },
-  iso: { release: '9.2', isorelease: '1' },
-  dmi: { baseboard: {}, chassis: {}, system: {} },
-  network_interfaces: [
-    { link: 'eno2', mac: '02:11:22:33:44:55' },
-    { link: 'eno1', mac: 'BC:24:11:00:00:01' },
-  ],
-});
-
-const FACTS: ClientFacts = {
-  kind: 'pxe',
-  mac: NODE_MAC,
-  message: 'discover',
-  port: 67,
-  arch: archOf(0),
-  archNumber: 0,
-  uuid: undefined,
-  vendorClass: 'PXEClient',
-  userClass: undefined,
-  hostName: undefined,
-  secs: 0,
-  relay: undefined,
-  address: undefined,
-  serverId: undefined,
-};
-
-interface Armed {
-  readonly parts: Parts;
-  readonly admin: string;
-  /** Codes of the node's timeline, oldest first. */
-  codes(): Promise<readonly string[]>;
-  state(): Promise<string>;
-  refusals(): Promise<readonly string[]>;
-}
-
-async function armed(t: Test): Promise<Armed> {
-  const parts = await startParts();
-  t.teardown(() => parts.close());
-  const admin = await parts.token('admin');
-  const api = `${parts.segment.httpsUrl}/api/v1`;
-  const added = await parts.call(`${api}/nodes`, {
-    token: admin,
-    json: { mac: NODE_MAC, fqdn: 'pve1.lab.example', profile: 'default' },
-  });
-  t.equal(added.status, 201, added.text);
-  const run = await parts.call(`${api}/nodes/pve1/install`, { token: admin, json: {} });
-  t.equal(run.status, 201, run.text);
-  const view = async () => JSON.parse((await parts.call(`${api}/nodes/pve1`, { token: admin })).text);
-  return {
-    parts,
-    admin,
-    codes: async () => (await view()).timeline.map((event: { code: string }) => event.code),
-    state: async () => {
-      const { run: now } = await view();
-      return `${now.state}${now.contested ? ' contested' : ''}`;
-    },
-    refusals: async () =>
-      (await view()).timeline
-        .filter((event: { code: string }) => event.code === 'refused')
-        .map((event: { data: { reason: string } }) => event.data.reason),
-  };
-}
-
-/** What the machine does until the image is in its memory; returns the answer's URL as the mode file names it. */
-async function loadImage(parts: Parts, from = NODE_AT): Promise<string> {
-  const { segment, call } = parts;
-  await decideDhcp(parts.journey, FACTS, segment);
-  const script = await call(`${segment.httpUrl}/boot/script/${MAC_IN_URL}`, { from });
-  const urls = [...script.text.matchAll(/http:\/\/\S+/g)].map(([url]) => url);
-  for (const url of urls) await call(url, { from });
-  const mode = parts.overlay()[0];
-  const { http } = parseToml(Buffer.from(mode?.content ?? []).toString('utf8')) as { http: { url: string } };
-  return http.url;
-}
-
-function hostKey(directory: string): { readonly publicKey: string; sign(message: string): Promise<string> } {
-  const file = join(directory, 'host_key');
-  spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'root@pve1', '-f', file]);
-  return {
-    publicKey: spawnSync('ssh-keygen', ['-y', '-f', file], { encoding: 'utf8' }).stdout.trim(),
-    async sign(message) {
-      const path = join(directory, 'message');
-      await writeFile(path, message);
-      await rm(`${path}.sig`, { force: true });
-      spawnSync('ssh-keygen', ['-Y', 'sign', '-f', file, '-n', 'ironwake', path]);
-      return readFile(`${path}.sig`, 'utf8');
-    },
-  };
-}
+import { armed, FACTS, hostKey, loadImage, MAC_IN_URL, SYSTEM } from '../support/machine.ts';
+import { NODE_AT, NODE_MAC, SPOOFER_AT, STRANGER_AT } from '../support/parts.ts';
 
 t.test('from the first DISCOVER to ready', async (t) => {
   const { parts, codes, state } = await armed(t);

@@ -22,7 +22,7 @@ import { createLimits } from '../../src/journey/limits.ts';
 import { createMetrics } from '../../src/journey/metrics.ts';
 import type { MediaRecord, OverlayFile, Role } from '../../src/journey/ports.ts';
 import { createThrottle } from '../../src/journey/throttle.ts';
-import { silentLog } from '../../src/log.ts';
+import { type Log, silentLog } from '../../src/log.ts';
 import { bytesSource } from '../../src/media/source.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
 import type { Mac } from '../../src/net/mac.ts';
@@ -49,7 +49,7 @@ export const ROUTED_AT = '127.9.9.9';
 export const PUBLIC_KEY =
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDX4Rq8CB1kN0Wk7n2f0CJ4H5GvV6Qb1v8gK6ZxqZ8aM admin@laptop';
 
-const PROFILE = `description: for tests
+export const PROFILE = `description: for tests
 answer:
   global: { keyboard: en-us, country: us, timezone: UTC, mailto: root@localhost }
   network: { source: from-dhcp }
@@ -100,7 +100,8 @@ export interface PartsOptions {
 
 export async function startParts(options: PartsOptions = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'ironwake-parts-'));
-  await writeFile(join(directory, 'default.yaml'), PROFILE);
+  for (const [name, text] of Object.entries({ default: PROFILE, ...options.profiles }))
+    await writeFile(join(directory, `${name}.yaml`), text);
   await writeFile(join(directory, 'undionly.kpxe'), Buffer.alloc(70_000, 7));
   const clock = options.clock ?? new ManualClock();
   const log = options.log ?? silentLog;
@@ -125,7 +126,7 @@ export async function startParts(options: PartsOptions = {}) {
   const journey: Journey = {
     store,
     clock,
-    log: silentLog,
+    log,
     keys: {
       instance,
       randomBytes,
@@ -154,11 +155,11 @@ export async function startParts(options: PartsOptions = {}) {
     segments: () => segments,
     budgets: DEFAULT_BUDGETS,
     settings: { site: 'test' },
-    discovered: createDiscovered(store, clock, silentLog, 100),
+    discovered: createDiscovered(store, clock, log, 100),
     changes: createChanges(),
     throttle: createThrottle(clock),
-    limits: createLimits(clock),
     metrics: createMetrics(),
+    limits: createLimits(clock),
   };
   if ((await store.media.byId(MEDIA.id)) === undefined) await store.media.insert(MEDIA);
   const artefacts = createArtefacts(directory);
@@ -166,14 +167,14 @@ export async function startParts(options: PartsOptions = {}) {
     journey,
     artefacts,
     transfers: createTransfers(),
-    catalogue: { add: async () => MEDIA },
-    log: silentLog,
+    catalogue: { add: async () => MEDIA, remove: async () => {} },
+    log,
     version: '0',
     startedAt: clock.now(),
-  });
     readiness: createReadiness({ probe: () => store.probe(), missing: () => [], clock, log }),
     backups: createBackups(directory, '0', () => clock.now()),
-    packets: () => ({ dhcp: { answered: 3 }, tftp: { complete: 2 }, tftpActive: 1 }),
+    packets: () => ({ dhcp: { answered: 3 }, tftp: { complete: 2 }, dhcpMalformed: { 'no-cookie': 1 }, tftpActive: 1 }),
+  });
   const plain = await listen(apps.plain, ['127.0.0.1'], 0);
   const secure = await listen(apps.secure, ['127.0.0.1'], 0, certificates.current);
   certificates.onAdopted((adopted) => secure.present(adopted));

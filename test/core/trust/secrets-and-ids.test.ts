@@ -68,4 +68,32 @@ test('secrets are compared in one place', async (t) => {
     (name) => name.endsWith('.ts') && readFileSync(join(source, name), 'utf8').includes('timingSafeEqual('),
   );
   t.strictSame(users, ['trust/compare.ts']);
+  // What is named like a secret is never put to `===`, but to undefined, null or a word of the code.
+  const compared =
+    /\b\w*(token|secret|credential|password|nonce|signature|hash|mark|bearer)\b\)?\s*[!=]==(?!\s*(undefined|null|true|false|['"`\d]))/i;
+  t.match('if (presented.hash === stored) {', compared);
+  t.match('(token !== wanted)', compared);
+  t.notMatch('if (token === undefined || secret === true)', compared);
+  const suspects = readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /^(journey|http|trust|store|postinstall)\/.*[.]ts$/.test(name))
+    .flatMap((name) =>
+      readFileSync(join(source, name), 'utf8')
+        .split('\n')
+        .map((line) => `${name}: ${line.trim()}`),
+    )
+    .filter((line) => compared.test(line));
+  // Both were sent by the caller: they are put to each other, not to ours.
+  t.strictSame(
+    suspects.filter((line) => !line.startsWith('http/installer.ts: const token = bearer')),
+    [],
+  );
+});
+
+test('the daemon starts no other program, so no secret can stand in arguments', async (t) => {
+  const source = join(import.meta.dirname, '..', '..', '..', 'src');
+  const starters = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
+    (name) =>
+      name.endsWith('.ts') && /['"](node:)?(child_process|cluster)['"]/.test(readFileSync(join(source, name), 'utf8')),
+  );
+  t.strictSame(starters, ['doctor/tool.ts'], 'the doctor alone, which is a command and knows no secret');
 });
