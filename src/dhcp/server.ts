@@ -70,6 +70,8 @@ interface Served {
 /** One loop turn's worth of a large burst; more decisions than this pending means that the store hangs. */
 const MAX_PENDING = 4096;
 const WATCH_MS = 5000;
+/** The same answer to the same machine stands in the log once in this time. */
+const SAME_ANSWER_MS = 10_000;
 /** What 500 DISCOVERs take in the kernel's accounting (about 1250 bytes each, measured). */
 const ENOUGH_BUFFER_BYTES = 640_000;
 
@@ -78,6 +80,7 @@ export class DhcpServer {
   readonly #ports: { readonly dhcp: number; readonly bootServer: number };
   readonly #log: Log;
   readonly #rarely: Rarely;
+  readonly #answers: Rarely;
   readonly #forms = new OfferMemory();
   readonly counters: DhcpCounters;
   #served: Served[] = [];
@@ -92,6 +95,7 @@ export class DhcpServer {
     this.#ports = options.ports ?? { dhcp: 67, bootServer: 4011 };
     this.#log = options.log;
     this.#rarely = new Rarely(options.clock);
+    this.#answers = new Rarely(options.clock, SAME_ANSWER_MS);
     this.counters = options.counters ?? newDhcpCounters();
   }
 
@@ -339,7 +343,10 @@ export class DhcpServer {
     const to = loopback ? source : reply.destination;
     await from.send(reply.bytes, to.address, to.port);
     this.counters.answered += 1;
-    this.#log.info(subject, what);
+    // A firmware asks four times in a minute; one that asks a thousand times is told of once.
+    this.#answers.say(`${facts.mac} ${what}`, (leftOut) =>
+      this.#log.info(leftOut === 0 ? subject : { ...subject, leftOut }, what),
+    );
   }
 
   #malformed(fault: PacketFault | ClientFault, message: UdpMessage, served: Served): void {

@@ -30,7 +30,7 @@ export interface Refusal {
 /** No vowels, nothing that looks like something else: a reference is read out over the telephone. */
 const ALPHABET = '23456789bcdfghjkmnpqrstvwxz';
 
-/** A stranger who tries a thousand times gets a thousand answers and leaves one row in this time. */
+/** A stranger who tries a thousand times gets a thousand answers and leaves one row and one log line in this time. */
 const SAME_REFUSAL_MS = 10_000;
 
 /**
@@ -44,15 +44,22 @@ export async function refuse(
   address: Ipv4 | undefined,
   subject?: { readonly node: Node; readonly run?: Run | undefined },
 ): Promise<Refusal> {
-  const reference = makeReference(journey);
+  // Whoever repeats himself gets the reference of the line that was written, so that every reference can be found.
+  const {
+    passes,
+    name: reference,
+    leftOut,
+  } = journey.throttle.named(`refused ${subject?.node.id} ${reason} ${what} ${address}`, SAME_REFUSAL_MS, () =>
+    makeReference(journey),
+  );
   journey.metrics.refused(reason);
   if (address !== undefined && journey.limits.refusals.fail(address))
     journey.log.warn({ ip: address }, 'this address is refused so often that it is shut out for a minute');
-  journey.log.warn({ ip: address, run: subject?.run?.id, reason, reference }, `refused ${what}`);
-  if (
-    subject !== undefined &&
-    journey.throttle.passes(`refused ${subject.node.id} ${reason} ${what} ${address}`, SAME_REFUSAL_MS)
-  ) {
+  if (passes) {
+    const repeated = leftOut === 0 ? undefined : leftOut;
+    journey.log.warn({ ip: address, run: subject?.run?.id, reason, reference, repeated }, `refused ${what}`);
+  }
+  if (subject !== undefined && passes) {
     await appendEvent(
       journey,
       { code: 'refused', data: { what, reason, reference, address: address ?? '?' } },

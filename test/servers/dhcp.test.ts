@@ -99,6 +99,22 @@ test('answers on both ports from the port that was asked', async (t) => {
   t.hasStrict(server.counters, { received: 2, answered: 2, failed: 0 });
 });
 
+test('the same answer to the same machine stands in the log once in ten seconds, with the number left out', async (t) => {
+  const { socket, ports, lines, clock, tearDown } = await setUp();
+  t.teardown(tearDown);
+  const ask = async (xid: number) => {
+    socket.send(discover(xid), ports().dhcp, LOOPBACK);
+    await reply(socket);
+  };
+  for (const xid of [1, 2, 3, 4]) await ask(xid);
+  clock.advance(10_000);
+  await ask(5);
+  const told = () => lines.filter(({ msg }) => /^DHCP discover/.test(msg)).map(({ leftOut = 0 }) => leftOut);
+  // The line is written when the reply has left.
+  while (told().at(-1) === 0) await new Promise(setImmediate);
+  t.strictSame(told(), [0, 3]);
+});
+
 test('a decision that fails costs one packet its reply, nothing more', async (t) => {
   const { socket, ports, lines, server, tearDown } = await setUp({
     decide: async (facts) => {
