@@ -55,8 +55,13 @@ import { uuidv7 } from './trust/uuid.ts';
 
 /** Image streams get this long after SIGTERM, then they are cut (the boot script asks again). */
 const STREAM_GRACE_MS = 4000;
+/** Requests that have not ended by then (a body that trickles in, an upload) are cut, and get a moment to notice. */
+const DRAIN_LIMIT_MS = 4200;
+const CUT_GRACE_MS = 150;
 /** Whatever hangs after this is given up, so that the process ends within 5 s. */
 const STOP_LIMIT_MS = 4800;
+/** The same after a start that failed. */
+const CLEAN_UP_LIMIT_MS = 2000;
 
 export interface Daemon {
   readonly ports: { readonly dhcp: number; readonly pxe: number; readonly tftp: number };
@@ -67,16 +72,25 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-/** Starts the daemon and keeps it until SIGTERM or SIGINT. @throws IronwakeError when it cannot start: one clear line with the remedy */
+/**
+ * Starts the daemon and keeps it until SIGTERM or SIGINT; returns within 5 s after that, whatever still hangs: the caller then ends the process.
+ * @throws IronwakeError when it cannot start: one clear line with the remedy
+ */
 export async function runDaemon(config: Config): Promise<void> {
-  const stopped = new Promise<NodeJS.Signals>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
-  });
-  const daemon = await startDaemon(config);
-  process.stdout.write(banner(daemon));
-  await stopped;
-  await daemon.stop();
+  const asked = Promise.withResolvers<void>();
+  // Ctrl-C reaches this process twice, from the terminal and from npm: the second must not cut the stop short.
+  const onSignal = (): void => asked.resolve();
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  try {
+    const daemon = await startDaemon(config);
+    process.stdout.write(banner(daemon));
+    await asked.promise;
+    await within(STOP_LIMIT_MS, daemon.stop());
+  } finally {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  }
 }
 
 export async function startDaemon(config: Config): Promise<Daemon> {
@@ -92,6 +106,8 @@ export async function startDaemon(config: Config): Promise<Daemon> {
 
   const closers: Closer[] = [lockDataDirectory(config.dataDir)];
   try {
+    const store = await openStore({ path: join(config.dataDir, DATABASE_FILE), log, site: config.site });
+    closers.push(() => store.close());
     const instance = await loadInstanceKey({
       directory: config.dataDir,
       credentialsDirectory: process.env.CREDENTIALS_DIRECTORY,
@@ -106,8 +122,6 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       now: clock.now(),
     });
     const adminTokenFile = await makeAdminToken(store, config.dataDir, clock.now());
-    const store = await openStore({ path: join(config.dataDir, DATABASE_FILE), log, site: config.site });
-    closers.push(() => store.close());
     const severities = parseSeverities(config.findings, 'findings');
     const checks = checksOfProfiles(undefined, severities);
     if (config.answersDir === defaultAnswersDir(process.env)) await seedAnswers(config.answersDir, SHIPPED_ANSWERS);
@@ -121,8 +135,9 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     });
     const artefacts = createArtefacts(config.tftprootDir);
     for (const file of await artefacts.missing())
-      log.error({ file }, 'this boot loader is missing in tftproot: npm run setup');
+      log.error({ file }, 'this boot loader is missing in tftproot: npm run setup -- serve');
 
+    const probing = new AbortController();
     let segments: readonly Segment[] = [];
     const journey: Journey = {
       store,
@@ -134,18 +149,22 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       images: catalogue,
       profiles,
       neighbours: kernelNeighbours,
-      prober: createSshProber(),
+      prober: createSshProber({ signal: probing.signal }),
       segments: () => segments,
       budgets: budgetsOf(config),
       settings: { site: config.site, severities },
       discovered: createDiscovered(store, clock, log, config.limits.discoveredCapacity),
       changes: createChanges(),
       throttle: createThrottle(clock),
+      metrics: createMetrics(),
       limits: createLimits(clock),
     };
     closers.push(() => journey.discovered.flush());
 
     const transfers = createTransfers();
+    /** What is not there yet, or no longer: `/readyz` says so. */
+    const missing = new Set(['dhcp', 'tftp', 'starting']);
+    let packets: () => PacketCounts = () => ({ dhcp: {}, tftp: {}, dhcpMalformed: {}, tftpActive: 0 });
     const apps = await createApps({
       journey,
       artefacts,
@@ -154,17 +173,16 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       log,
       version: VERSION,
       startedAt: clock.now(),
+      readiness: createReadiness({ probe: () => store.probe(), missing: () => [...missing], clock, log }),
+      backups: createBackups(config.dataDir, VERSION, clock.now),
+      packets: () => packets(),
     });
     const plain = await listen(apps.plain, addresses, config.ports.http);
-      metrics: createMetrics(),
     closers.push(() => plain.destroy());
     const secure = await listen(apps.secure, [...addresses, '127.0.0.1'], config.ports.https, certificates.current);
     closers.push(() => secure.destroy());
     segments = served.map((found, index) =>
       withAddress(segmentOf(found, { http: plain.port, https: secure.port }), addresses[index]),
-    /** What is not there yet, or no longer: `/readyz` says so. */
-    const missing = new Set(['dhcp', 'tftp', 'starting']);
-    let packets: () => PacketCounts = () => ({ dhcp: {}, tftp: {}, tftpActive: 0 });
     );
 
     let tftp: TftpServer | undefined;
@@ -173,9 +191,6 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     const move = async (before: Segment, after: Segment): Promise<void> => {
       segments = segments.map((old) => (old.interfaceName === before.interfaceName ? after : old));
       try {
-      readiness: createReadiness({ probe: () => store.probe(), missing: () => [...missing], clock, log }),
-      backups: createBackups(config.dataDir, VERSION, clock.now),
-      packets: () => packets(),
         await plain.move(before.address, after.address);
         await secure.move(before.address, after.address);
         await tftp?.replaceSegment(before, after);
@@ -198,12 +213,25 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       relay: config.relay === 'on',
     });
     await dhcp.start();
+    missing.delete('dhcp');
     closers.push(() => dhcp.close());
     const bootFiles = await startBootFiles(journey, artefacts, config, () => segments, log);
     tftp = bootFiles;
+    missing.delete('tftp');
+    packets = () => packetCounts(dhcp.counters, bootFiles.counters);
     closers.push(() => bootFiles.close());
     const sweep = startSweep(journey);
     closers.push(() => sweep.stop());
+    const retention = startRetention(journey, config.retention);
+    closers.push(() => retention.stop());
+    // A large database is not waited for: what is wrong with it is said when it is found.
+    store.check().catch((error: unknown) => {
+      missing.add('database');
+      log.error(
+        { err: messageOf(error) },
+        'the database is damaged: restore it from a backup (npx ironwake restore FILE)',
+      );
+    });
 
     const url = `https://127.0.0.1:${secure.port}`;
     const serverFile = join(config.dataDir, 'server.json');
@@ -213,50 +241,44 @@ export async function startDaemon(config: Config): Promise<Daemon> {
         `${JSON.stringify({ url, fingerprint: certificates.current.fingerprint, pid: process.pid })}\n`,
       );
       await shareWithInvoker(config.dataDir, process.env);
-    missing.delete('dhcp');
     };
     await tellWhere();
     certificates.onAdopted((adopted) => {
-    missing.delete('tftp');
-    packets = () => packetCounts(dhcp.counters, bootFiles.counters);
       secure.present(adopted);
       tellWhere().catch((error: unknown) => log.error({ err: messageOf(error) }, 'server.json could not be written'));
-    });
-    const retention = startRetention(journey, config.retention);
-    closers.push(() => retention.stop());
-    // A large database is not waited for: what is wrong with it is said when it is found.
-    store.check().catch((error: unknown) => {
-      missing.add('database');
-      log.error({ err: messageOf(error) }, 'the database is damaged: restore it from a backup (ironwake restore FILE)');
     });
     const rotation = startRotation(journey);
     closers.push(() => rotation.stop());
     closers.push(() => rm(serverFile, { force: true }));
+    missing.delete('starting');
     log.info({ url, segments: segments.map((segment) => `${segment.interfaceName} ${segment.address}`) }, 'serving');
 
     let stopping: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       log.info('stopping');
+      missing.add('stopping');
+      // The network falls silent first: a machine that is switched on now goes to its disk. A node whose probe is given up asks again.
+      const dhcpClosed = dhcp.close();
+      probing.abort();
       // New connections and requests are refused; what has begun is finished, image streams get a few seconds.
       const drained = Promise.all([
+        dhcpClosed,
+        bootFiles.drain(),
         plain.close(),
         secure.close(),
         apps.plain.close(),
         apps.secure.close(),
         transfers.drain(STREAM_GRACE_MS),
       ]);
-      await Promise.race([drained, sleep(STOP_LIMIT_MS)]);
-      for (const close of closers.reverse()) {
-    missing.delete('starting');
-        await Promise.resolve(close()).catch((error: unknown) => log.warn({ err: messageOf(error) }, 'while stopping'));
+      if (!(await within(DRAIN_LIMIT_MS, drained))) {
+        plain.destroy();
+        secure.destroy();
+        await sleep(CUT_GRACE_MS);
       }
+      await closeAll(closers, log);
       log.info('stopped');
     };
     return {
-      missing.add('stopping');
-      // The network falls silent first: a machine that is switched on now goes to its disk. A node whose probe is given up asks again.
-      const dhcpClosed = dhcp.close();
-      probing.abort();
       segments,
       ports: {
         dhcp: dhcp.boundPorts[0]?.dhcp ?? config.ports.dhcp,
@@ -274,7 +296,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       },
     };
   } catch (error) {
-    for (const close of closers.reverse()) await Promise.resolve(close()).catch(() => {});
+    await within(CLEAN_UP_LIMIT_MS, closeAll(closers, log));
     throw error;
   }
 }
@@ -311,6 +333,7 @@ function startBootFiles(
         : { kind: 'file', source: loader.source, key: `${loader.name} ${loader.etag}` };
     },
     observe: (seen) => {
+      journey.metrics.served('tftp', seen.bytes);
       if (seen.kind !== 'complete') return;
       const segment = segments().find((candidate) => candidate.interfaceName === seen.client.interfaceName);
       if (segment === undefined) return;
@@ -326,11 +349,23 @@ function startBootFiles(
   });
 }
 
+/** Verdict -> packets; what is malformed in several ways is one verdict, and told apart beside it. */
+function packetCounts(dhcp: DhcpCounters, { active, ...tftp }: TftpCounters): PacketCounts {
+  const { received: _, malformed, ...verdicts } = dhcp;
+  const bad = [...malformed.values()].reduce((sum, count) => sum + count, 0);
+  const { requests: __, notFound, ...rest } = tftp;
+  return {
+    dhcp: { ...verdicts, malformed: bad },
+    dhcpMalformed: Object.fromEntries(malformed),
+    tftp: { ...rest, not_found: notFound },
+    tftpActive: active,
+  };
+}
+
 /** Notices that the key file was exchanged for another one: every sealed secret would be lost, one by one and late. */
 async function rememberInstance(store: Store, instance: InstanceKey, directory: string): Promise<void> {
   const known = await store.settings.get('instance-key-id');
   if (known === undefined) return store.settings.put('instance-key-id', instance.id);
-      journey.metrics.served('tftp', seen.bytes);
   if (known === instance.id) return;
   throw new IronwakeError({
     kind: 'unavailable',
@@ -346,14 +381,6 @@ async function makeAdminToken(store: Store, directory: string, now: number): Pro
   if ((await store.tokens.list()).length > 0) return file;
   const token = makeApiToken(randomBytes);
   await rm(file, { force: true });
-/** Verdict -> packets; what is malformed in several ways is one verdict. */
-function packetCounts(dhcp: DhcpCounters, { active, ...tftp }: TftpCounters): PacketCounts {
-  const { received: _, malformed, ...verdicts } = dhcp;
-  const bad = [...malformed.values()].reduce((sum, count) => sum + count, 0);
-  const { requests: __, notFound, ...rest } = tftp;
-  return { dhcp: { ...verdicts, malformed: bad }, tftp: { ...rest, not_found: notFound }, tftpActive: active };
-}
-
   await createPrivateFile(file, `${token}\n`);
   await store.tokens.insert({
     id: uuidv7(now, randomBytes),
@@ -391,8 +418,34 @@ function budgetsOf(config: Config): Budgets {
   return { armed: config.run.expiresMinutes * minute, states, giveUp: config.run.giveUpMinutes * minute };
 }
 
+/** What was begun last is ended first; what cannot be ended does not keep the others. */
+async function closeAll(closers: readonly Closer[], log: Log): Promise<void> {
+  for (const close of closers.toReversed()) {
+    try {
+      await close();
+    } catch (error) {
+      log.warn({ err: messageOf(error) }, 'while stopping');
+    }
+  }
+}
+
+type Closer = () => Promise<void> | void;
+
+/** @returns whether the work was done in time. @throws what the work throws in time */
+async function within(limitMs: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
+    setTimeout(resolve, ms);
   });
 }

@@ -538,6 +538,16 @@ export const StatusView = Type.Object(
       },
       closed,
     ),
+    counters: Type.Object(
+      {
+        dhcp: Type.Record(Type.String(), Type.Integer(), { description: 'DHCP packets, by what became of them.' }),
+        dhcpMalformed: Type.Record(Type.String(), Type.Integer(), {
+          description: 'Malformed ones among them, by what was wrong.',
+        }),
+        tftp: Type.Record(Type.String(), Type.Integer(), { description: 'TFTP requests, by what became of them.' }),
+      },
+      { ...closed, description: 'What the protocol servers have counted since the start.' },
+    ),
     problems: Type.Array(Type.String(), { description: 'What needs an administrator, one line each.' }),
   },
   closed,

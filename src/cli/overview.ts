@@ -25,7 +25,7 @@ export async function explain(session: Session, args: readonly string[]): Promis
 
 export async function status(session: Session): Promise<ExitStatus> {
   const view = await session.client.status();
-  const { counts } = view;
+  const { counters, counts } = view;
   print(
     session,
     view,
@@ -43,10 +43,21 @@ export async function status(session: Session): Promise<ExitStatus> {
           `${counts.activeRuns} under way, ${counts.stalledRuns} stalled, ${counts.contestedRuns} contested`,
         ],
         ['images', String(counts.media)],
+        ['DHCP packets', tally(counters.dhcp)],
+        ...(Object.keys(counters.dhcpMalformed).length === 0
+          ? []
+          : [['malformed', tally(counters.dhcpMalformed)] as const]),
+        ['TFTP requests', tally(counters.tftp)],
       ]) +
       view.problems.map((problem) => `! ${printable(problem)}\n`).join(''),
   );
   return 0;
+}
+
+/** `3 answered, 1 failed`: what has happened at all. */
+function tally(counters: Readonly<Record<string, number>>): string {
+  const seen = Object.entries(counters).filter(([, count]) => count > 0);
+  return seen.map(([what, count]) => `${count} ${printable(what).replaceAll(/[-_]/g, ' ')}`).join(', ') || 'none yet';
 }
 
 export async function profiles(session: Session): Promise<ExitStatus> {

@@ -47,6 +47,7 @@ import { rootPasswordOf, viewNode } from '../journey/view.ts';
 import { parseMac } from '../net/mac.ts';
 import type { Run } from '../runs/run.ts';
 import { guardOf } from './identity.ts';
+import type { PacketCounts } from './metrics.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 
 /** Imports an image; media's catalogue. */
@@ -60,6 +61,7 @@ export interface ImageImport {
 }
 
 export interface AdminRoutes {
+  readonly packets: () => PacketCounts;
   readonly journey: Journey;
   readonly artefacts: Artefacts;
   readonly catalogue: ImageImport;
@@ -74,7 +76,7 @@ const CONTEXT: RunContext = { fingerprintOf: hostKeyFingerprint };
 
 export function registerAdmin(
   plugin: FastifyInstance,
-  { journey, artefacts, catalogue, version, startedAt }: AdminRoutes,
+  { journey, artefacts, catalogue, packets, version, startedAt }: AdminRoutes,
 ): void {
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
   const { store } = journey;
@@ -86,6 +88,7 @@ export function registerAdmin(
   };
 
   app.get('/api/v1/status', { ...needs('viewer'), schema: { response: { 200: StatusView } } }, async () => {
+    const { dhcp, dhcpMalformed, tftp } = packets();
     const { problems, ...counts } = await statusOf(journey, await artefacts.missing());
     return {
       version,
@@ -96,6 +99,7 @@ export function registerAdmin(
         .segments()
         .map(({ interfaceName, address, httpUrl, httpsUrl }) => ({ interfaceName, address, httpUrl, httpsUrl })),
       counts,
+      counters: { dhcp: { ...dhcp }, dhcpMalformed: { ...dhcpMalformed }, tftp: { ...tftp } },
       problems: [...problems],
     };
   });

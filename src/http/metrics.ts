@@ -9,6 +9,8 @@ import { guardOf } from './identity.ts';
 export interface PacketCounts {
   readonly dhcp: Readonly<Record<string, number>>;
   readonly tftp: Readonly<Record<string, number>>;
+  /** Of the malformed DHCP packets: what was wrong -> packets. */
+  readonly dhcpMalformed: Readonly<Record<string, number>>;
   readonly tftpActive: number;
 }
 

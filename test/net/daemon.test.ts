@@ -2,22 +2,29 @@
  * The daemon as a process, in a network of its own: what it says at start, what it refuses to start with, what a stop does to those who are in the
  * middle of something, and what strangers on the same switch get from it.
  */
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import type { NodeView } from '../../src/api/schemas.ts';
+import { encodeDiscover } from '../../src/dhcp/discover.ts';
+import { parseMac } from '../../src/net/mac.ts';
 import { ended, Namespaces } from '../support/netns.ts';
 import { PUBLIC_KEY } from '../support/parts.ts';
 import { makeStandInIso } from '../support/stand-in-iso.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const _ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const DHCP_CLIENT = fileURLToPath(new URL('peers/dhcp-client.ts', import.meta.url));
 const NODE_MAC = 'bc:24:11:00:00:01';
 const MAC_IN_URL = NODE_MAC.replaceAll(':', '-');
 const SERVER = '10.96.0.2';
+
+/** What the issue allows between SIGTERM and the end. */
+const STOP_SECONDS = 5;
+/** No measure of anything: only the end of a wait for what never comes. */
+const PATIENCE_MS = 60_000;
 
 /** A switch with the daemon's host, the machine, and a stranger on it. */
 class Office {
@@ -85,6 +92,27 @@ postInstall: { ssh: {}, admin-user: { name: admin, keys: ["${PUBLIC_KEY}"] } }
     return { status: Number(out.slice(cut + 1)), body: out.slice(0, cut) };
   }
 
+  /** A DISCOVER of the machine's firmware: how many answers came. Waits no longer than two seconds. */
+  async offers(): Promise<number> {
+    const child = this.spaces.spawn(this.machine, process.execPath, [DHCP_CLIENT]);
+    const client = new Process(child);
+    const hex = Buffer.from(encodeDiscover({ client: 'bios', mac: parseMac(NODE_MAC), xid: 7 })).toString('hex');
+    const sends = [{ hex, to: '255.255.255.255', port: 67 }];
+    child.stdin?.end(JSON.stringify({ device: 'eth0', port: 68, expect: 1, patienceMs: 2000, sends }));
+    if ((await client.exit()) !== 0) throw new Error(client.output);
+    return JSON.parse(client.output).length;
+  }
+
+  /** A loader by TFTP: curl's exit status. */
+  loader(): Promise<number | null> {
+    const url = `tftp://${SERVER}/undionly.kpxe`;
+    return this.background(this.machine, 'curl', '-s', '--max-time', '2', '-o', '/dev/null', url).exit();
+  }
+
+  background(ns: string, program: string, ...args: readonly string[]): Process {
+    return new Process(this.spaces.spawn(ns, program, args));
+  }
+
   async remove(): Promise<void> {
     await this.spaces.remove();
     rmSync(this.folder, { recursive: true, force: true });
@@ -105,17 +133,37 @@ class Process {
   }
 
   async until(pattern: RegExp): Promise<string> {
-    for (;;) {
+    for (const end = Date.now() + PATIENCE_MS; ; ) {
       if (pattern.test(this.output)) return this.output;
       if (this.child.exitCode !== null)
         throw new Error(`it ended with ${this.child.exitCode} before ${pattern}:\n${this.output}`);
+      if (Date.now() > end) throw new Error(`never said ${pattern}:\n${this.output}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
-  exit(): Promise<number | null> {
-    if (this.child.exitCode !== null) return Promise.resolve(this.child.exitCode);
-    return new Promise((resolve) => this.child.once('exit', (code) => resolve(code)));
+  async exit(): Promise<number | null> {
+    const { child } = this;
+    if (child.exitCode !== null) return child.exitCode;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve, reject) => {
+        child.once('exit', (code) => resolve(code));
+        timer = setTimeout(() => reject(new Error(`it never ended:\n${this.output}`)), PATIENCE_MS);
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends a daemon as an administrator does: its exit status and how long it took. `meanwhile` runs from its first word on. */
+  async stop(meanwhile: () => Promise<void> = async () => {}) {
+    const startedAt = process.hrtime.bigint();
+    const end = this.exit().then((code) => ({ code, seconds: Number(process.hrtime.bigint() - startedAt) / 1e9 }));
+    this.child.kill('SIGTERM');
+    await this.until(/"stopping"/);
+    await meanwhile();
+    return end;
   }
 }
 
@@ -181,9 +229,30 @@ t.test('the first start', async (t) => {
     ].sort(),
     'this is all that listens: nothing on all addresses',
   );
-  daemon.child.kill('SIGTERM');
-  t.equal(await daemon.exit(), 0);
+  t.equal((await daemon.stop()).code, 0);
   t.notOk(existsSync(join(data, 'server.json')), 'nobody is told of a daemon that is gone');
+});
+
+t.test('packets that cannot be read are counted, and the count can be read', async (t) => {
+  const made = office(t);
+  const daemon = made.serve();
+  await daemon.until(/Ironwake is serving/);
+  const sends = [
+    { hex: 'deadbeef', to: '255.255.255.255', port: 67 },
+    { hex: '00'.repeat(300), to: SERVER, port: 4011 },
+    { hex: '0009', to: SERVER, port: 69 },
+  ];
+  made.spaces.run(
+    made.machine,
+    process.execPath,
+    [DHCP_CLIENT],
+    JSON.stringify({ device: 'eth0', port: 68, expect: 0, sends }),
+  );
+  const { counters } = JSON.parse(made.cli('status', '--json'));
+  t.match(counters, { dhcp: { malformed: 2, answered: 0 }, tftp: { malformed: 1 } });
+  t.same(counters.dhcpMalformed, { 'too-short': 1, 'not-bootp': 1 });
+  t.match(made.cli('status'), /malformed +1 too short, 1 not bootp\n/);
+  t.equal((await daemon.stop()).code, 0);
 });
 
 t.test('what it does not start with: one line, with the remedy, and a status', async (t) => {
@@ -198,18 +267,23 @@ t.test('what it does not start with: one line, with the remedy, and a status', a
     spaces.ip(two, `address add 10.97.${index}.2/24 dev ${name}`);
     spaces.ip(two, `link set ${name} up`);
   }
-  const squat = spaces.spawn(server, process.execPath, [
-    '-e',
-    `require('net').createServer().listen(8080,'${SERVER}',()=>console.log('holding'))`,
-  ]);
-  await new Process(squat).until(/holding/);
+  const squatters = {
+    tcp: (port: number) => `require('net').createServer().listen(${port},'${SERVER}',()=>console.log('holding'))`,
+    udp: (port: number) => `require('dgram').createSocket('udp4').bind(${port},'0.0.0.0',()=>console.log('holding'))`,
+  };
   const rows: ReadonlyArray<{
     readonly name: string;
     readonly flags: readonly string[];
     readonly ns?: string;
+    readonly squat?: readonly ['tcp' | 'udp', number];
     readonly says: readonly RegExp[];
   }> = [
-    { name: 'a port in use', flags: [], says: [/8080 is taken by .*\(pid \d+\)/, new RegExp(`pid ${squat.pid}`)] },
+    { name: 'a port in use', flags: [], squat: ['tcp', 8080], says: [/8080 is taken by node \(pid/] },
+    // Each of these fails when others are open already, which must not keep the process.
+    { name: 'TLS', flags: ['--http-port', '0'], squat: ['tcp', 8443], says: [/8443 is taken by node \(pid/] },
+    { name: 'TFTP', flags: [], squat: ['udp', 69], says: [/69 on eth0 is taken by node \(pid/] },
+    { name: 'PXE', flags: [], squat: ['udp', 4011], says: [/4011 is taken by node \(pid/] },
+    { name: 'DHCP', flags: [], squat: ['udp', 67], says: [/67 on eth0 is taken by node \(pid/] },
     {
       name: 'a missing interface',
       flags: ['--interface', 'nope'],
@@ -234,7 +308,9 @@ t.test('what it does not start with: one line, with the remedy, and a status', a
     { name: 'a port that is none', flags: ['--http-port', '99999'], says: [/--http-port/, /65535/] },
     { name: 'no profiles directory', flags: ['--answers', join(folder, 'none')], says: [/none/, /answers/] },
   ];
-  for (const { name, flags, ns = server, says } of rows) {
+  for (const { name, flags, ns = server, squat, says } of rows) {
+    const squatter = squat && made.background(server, process.execPath, '-e', squatters[squat[0]](squat[1]));
+    await squatter?.until(/holding/);
     const refused = made.serve(flags, ns);
     const code = await refused.exit();
     t.not(code, 0, name);
@@ -245,9 +321,29 @@ t.test('what it does not start with: one line, with the remedy, and a status', a
       .filter((line) => !line.startsWith('{'));
     t.equal(lines.length, 1, `${name}: ${refused.output}`);
     for (const pattern of says) t.match(lines[0], pattern, name);
+    if (squatter === undefined) continue;
+    t.match(lines[0], `(pid ${squatter.child.pid})`, name);
+    await ended(squatter.child);
   }
-  await ended(squat);
   t.notOk(existsSync(join(made.data, 'server.json')));
+});
+
+t.test('a second daemon', async (t) => {
+  const made = office(t);
+  const elsewhere = ['--data-dir', join(made.folder, 'other')];
+  const free = ['--pxe-port', '0', '--tftp-port', '0', '--http-port', '0', '--https-port', '0'];
+  const first = made.serve();
+  await first.until(/Ironwake is serving/);
+  const second = made.serve([...elsewhere, ...free]);
+  t.not(await second.exit(), 0, 'on the same interface, all other ports free');
+  t.match(second.output, `UDP port 67 on eth0 is taken by ironwake serve (pid ${first.child.pid}). Stop it`);
+  made.spaces.ip(made.server, 'link add lan2 type veth peer name lan2-peer');
+  made.spaces.ip(made.server, 'link set lan2-peer up');
+  made.spaces.ip(made.server, 'address add 10.98.0.2/24 dev lan2');
+  made.spaces.ip(made.server, 'link set lan2 up');
+  const beside = made.serve([...elsewhere, ...free, '--interface', 'lan2']);
+  t.match(await beside.until(/Ironwake is serving/), /lan2 10\.98\.0\.2/, 'on another interface there is no conflict');
+  for (const daemon of [first, beside]) t.equal((await daemon.stop()).code, 0);
 });
 
 t.test('a second start finds everything as it was', async (t) => {
@@ -307,38 +403,121 @@ t.test('a stop in the middle of an image', async (t) => {
   const { office: made, daemon } = await armedOffice(t, 96 * 1024 * 1024);
   const script = made.curl(made.machine, `http://${SERVER}:8080/boot/script/${MAC_IN_URL}`);
   const initrdUrl = [...script.body.matchAll(/http:\/\/\S+/g)].map(([url]) => url)[1] ?? '';
+  t.equal(await made.offers(), 1, 'before, a DISCOVER is answered');
+  t.equal(await made.loader(), 0, 'and a loader is served');
+  const slowly = (...args: readonly string[]) =>
+    made.background(made.machine, 'curl', '-sk', '-w', '%{http_code}', '-o', '/dev/null', '--limit-rate', ...args);
   // Slower than four seconds by far, whatever the buffers on the way hold.
-  const loading = new Process(
-    made.spaces.spawn(made.machine, 'curl', [
-      '-s',
-      '--limit-rate',
-      '4M',
-      '-o',
-      '/dev/null',
-      '-w',
-      '%{size_download}',
-      initrdUrl,
-    ]),
-  );
+  const loading = slowly('4M', initrdUrl);
+  const body = join(made.folder, 'body');
+  writeFileSync(body, Buffer.alloc(32 * 1024 * 1024, ' '));
+  const token = readFileSync(join(made.data, 'admin-token'), 'utf8').trim();
+  const octets = ['-H', 'Content-Type: application/octet-stream', '-H', `Authorization: Bearer ${token}`];
+  const uploading = slowly('1M', '-T', body, '-X', 'POST', ...octets, `https://${SERVER}:8443/api/v1/media`);
+  const json = ['-H', 'Content-Type: application/json', '--data-binary', `{"run":"${'x'.repeat(2000)}"}`];
+  const trickling = slowly('10', ...json, `https://${SERVER}:8443/node/v1/challenge`);
   for (let tries = 0; made.view().run?.state !== 'loading'; tries += 1) {
     if (tries > 100) throw new Error('the image never started');
   }
-  const startedAt = process.hrtime.bigint();
-  daemon.child.kill('SIGTERM');
-  await daemon.until(/"stopping"/);
-  const late = made.spaces.spawn(made.machine, 'curl', ['-s', '-o', '/dev/null', `http://${SERVER}:8080/readyz`]);
-  const lateCode = await new Process(late).exit();
-  t.not(lateCode, 0, 'new work is refused');
-  t.equal(await daemon.exit(), 0, 'status 0');
-  const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
-  t.ok(seconds > 3.5 && seconds < 5.5, `the stream had its four seconds (${seconds.toFixed(1)} s)`);
-  t.not(await loading.exit(), 0, 'the client sees that the image is not whole');
+  const stopped = await daemon.stop(async () => {
+    const [ready, offers, loader] = await Promise.all([
+      made.background(made.machine, 'curl', '-s', '-o', '/dev/null', `http://${SERVER}:8080/readyz`).exit(),
+      made.offers(),
+      made.loader(),
+    ]);
+    t.not(ready, 0, 'new work is refused');
+    t.equal(offers, 0, 'no DISCOVER is answered any more');
+    t.not(loader, 0, 'no loader is served any more');
+    t.equal(daemon.child.exitCode, null, 'while the image is still on its way');
+  });
+  t.equal(stopped.code, 0, 'status 0');
+  t.ok(stopped.seconds > 3.5, `the stream had its four seconds (${stopped.seconds.toFixed(1)} s)`);
+  t.ok(stopped.seconds < STOP_SECONDS, `and no more (${stopped.seconds.toFixed(1)} s)`);
+  t.notMatch(daemon.output, /\n\s+at |"stack"|destroyed/, 'nothing was written to what is closed');
+  for (const [what, client] of Object.entries({ loading, uploading, trickling }))
+    t.not(await client.exit(), 0, `${what}: the client sees that it is not whole`);
   const again = made.serve();
   await again.until(/Ironwake is serving/);
   const cut = made.view().timeline.find((event) => event.code === 'boot.image-cut');
   t.match(cut, { data: { because: 'shutdown' } }, 'an event says why');
-  again.child.kill('SIGTERM');
-  t.equal(await again.exit(), 0);
+  t.equal((await again.stop()).code, 0);
+});
+
+/** The machine has installed itself and proved its host key: its credential. */
+function configuring(made: Office): string {
+  const { machine } = made;
+  const node = `https://${SERVER}:8443/node/v1`;
+  const post = (url: string, body: object): string => {
+    const { status, body: text } = made.curl(
+      machine,
+      url,
+      '-H',
+      'Content-Type: application/json',
+      '-d',
+      JSON.stringify(body),
+    );
+    if (status !== 200) throw new Error(`${url}: ${status} ${text}`);
+    return text;
+  };
+  const script = made.curl(machine, `http://${SERVER}:8080/boot/script/${MAC_IN_URL}`);
+  const image = join(made.folder, 'image');
+  for (const [url] of script.body.matchAll(/http:\/\/\S+/g)) made.curl(machine, url, '-o', image);
+  const answerUrl = /url = "([^"]+)"/.exec(readFileSync(image, 'latin1'))?.[1] ?? '';
+  const answer = post(answerUrl, {
+    product: { product: 'pve' },
+    iso: { release: '9.2', isorelease: '1' },
+    network_interfaces: [{ link: 'eth0', mac: NODE_MAC }],
+  });
+  const urls = [...answer.matchAll(/https:\/\/[^"'\s]+/g)].map(([url]) => url);
+  const key = join(made.folder, 'host_key');
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+  const [hook = '', webhook = ''] = [/\[first-boot\]/, /\[post-installation-webhook\]/].map(
+    (section) => /url = "([^"]+)"/.exec(answer.slice(answer.search(section)))?.[1] ?? urls.join(),
+  );
+  made.curl(machine, hook);
+  post(webhook, {
+    fqdn: 'pve1.lab.example',
+    product: { short: 'pve', version: '9.2.1' },
+    'ssh-public-host-keys': { ed25519: readFileSync(`${key}.pub`, 'utf8').trim() },
+  });
+  const run = made.view().run?.id;
+  const { nonce } = JSON.parse(post(`${node}/challenge`, { run }));
+  const message = join(made.folder, 'nonce');
+  writeFileSync(message, nonce);
+  execFileSync('ssh-keygen', ['-Y', 'sign', '-f', key, '-n', 'ironwake', message], { stdio: 'pipe' });
+  const { credential } = JSON.parse(
+    post(`${node}/credential`, { run, nonce, signature: readFileSync(`${message}.sig`, 'utf8') }),
+  );
+  made.curl(machine, `${node}/plan`, '-H', `Authorization: Bearer ${credential}`);
+  return credential;
+}
+
+t.test('a stop in the middle of a probe', async (t) => {
+  const { office: made, daemon } = await armedOffice(t);
+  const credential = configuring(made);
+  t.equal(made.view().run?.state, 'configuring');
+  const silent = "require('net').createServer(()=>console.log('connected')).listen(22,()=>console.log('listening'))";
+  const sshd = made.background(made.machine, process.execPath, '-e', silent);
+  await sshd.until(/listening/);
+  const url = `https://${SERVER}:8443/node/v1/probe`;
+  const bearer = ['-H', 'Content-Type: application/json', '-H', `Authorization: Bearer ${credential}`];
+  const asking = made.background(made.machine, 'curl', '-sk', '-w', '%{http_code}', ...bearer, '-d', '{}', url);
+  await sshd.until(/connected/);
+  const stopped = await daemon.stop();
+  t.equal(stopped.code, 0);
+  t.ok(stopped.seconds < STOP_SECONDS, `the probe is not waited for (${stopped.seconds.toFixed(1)} s)`);
+  t.notMatch(daemon.output, /\n\s+at |"stack"|destroyed/);
+  await asking.exit();
+  t.match(asking.output, /503$/, 'the node is told to ask again');
+  const again = made.serve();
+  await again.until(/Ironwake is serving/);
+  const { run, timeline } = made.view();
+  t.equal(run?.state, 'configuring', 'which it still may');
+  t.notOk(
+    timeline.some((event) => event.code === 'plan.probe'),
+    'nothing is said against its SSH server',
+  );
+  t.equal((await again.stop()).code, 0);
 });
 
 t.test('ports and addresses can be chosen', async (t) => {

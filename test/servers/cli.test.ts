@@ -155,6 +155,11 @@ test('each command asks its route and prints its answer', async (t) => {
     fingerprint: 'AA:BB',
     segments: [{ interfaceName: 'eno1', address: '10.0.0.2', httpUrl: 'http://x', httpsUrl: 'https://10.0.0.2:8443' }],
     counts: { nodes: 3, activeRuns: 2, stalledRuns: 1, contestedRuns: 0, media: 1, discovered: 9 },
+    counters: {
+      dhcp: { answered: 3, silent: 12, failed: 0, malformed: 4 },
+      dhcpMalformed: { 'too-short': 3, 'no-cookie': 1 },
+      tftp: { complete: 0, not_found: 0 },
+    },
     problems: ['a boot loader is missing'],
   };
   const report = {
@@ -181,7 +186,7 @@ test('each command asks its route and prints its answer', async (t) => {
       [`registered ${host}`, 'node install'],
     ],
     ['node list', 'GET /api/v1/nodes', { items: [summary] }, [/NODE +STATE/, 'loading, 1.0 KiB of 4.0 KiB, contested']],
-    ['node list', 'GET /api/v1/nodes', { items: [] }, ['No machine is registered. Register one: ironwake node add']],
+    ['node list', 'GET /api/v1/nodes', { items: [] }, ['No machine is registered. Register one: npx ironwake node add']],
     [
       `node show ${host}`,
       `GET /api/v1/nodes/${host}`,
@@ -218,7 +223,14 @@ test('each command asks its route and prints its answer', async (t) => {
       'status',
       'GET /api/v1/status',
       statusView,
-      ['eno1 10.0.0.2', '2 under way, 1 stalled', '! a boot loader is missing'],
+      [
+        'eno1 10.0.0.2',
+        '2 under way, 1 stalled',
+        '3 answered, 12 silent, 4 malformed',
+        '3 too short, 1 no cookie',
+        'none yet',
+        '! a boot loader is missing',
+      ],
     ],
   ];
   let answer: unknown;
@@ -385,7 +397,7 @@ test('watch tells what is new until the installation ends', async (t) => {
   const ready = await bench(t, () => ({ json: aView({ run: aRun({ state: 'ready', ended: true }), waiting: null }) }));
   t.equal((await ready.run(['node', 'install', 'pve1', '--watch'])).status, 0);
   const never = await bench(t, () => ({ json: aView({ run: null, waiting: null }) }));
-  t.match((await never.run(['node', 'watch', 'pve1'])).err, 'has never been armed. Arm it: ironwake node install');
+  t.match((await never.run(['node', 'watch', 'pve1'])).err, 'has never been armed. Arm it: npx ironwake node install');
 });
 
 test('watch outlives a restart of the daemon, and gives up after a minute', async (t) => {

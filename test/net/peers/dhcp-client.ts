@@ -1,6 +1,6 @@
 /**
  * A client on one device, without any route: sends what standard input says and prints what comes back. Input: JSON `{ device, port, address?,
- * sends: [{hex, to, port}], expect }`; output: JSON list of `{hex, from, port}` as soon as `expect` datagrams are there.
+ * sends: [{hex, to, port}], expect, patienceMs? }`; output: JSON list of `{hex, from, port}` as soon as `expect` datagrams are there.
  */
 
 import { createSocket } from 'node:dgram';
@@ -14,6 +14,8 @@ interface Order {
   readonly address?: Ipv4;
   readonly sends: ReadonlyArray<{ readonly hex: string; readonly to: string; readonly port: number }>;
   readonly expect: number;
+  /** How long the answers may take; 15 s. */
+  readonly patienceMs?: number;
 }
 
 const order = JSON.parse(readFileSync(0, 'utf8')) as Order;
@@ -30,7 +32,7 @@ socket.on('message', (bytes, from) => {
   if (received.length === order.expect) finish();
 });
 // Not a wait: only the way out when an answer never comes, so that the assertion can say which.
-setTimeout(finish, 15_000);
+setTimeout(finish, order.patienceMs ?? 15_000);
 socket.on('listening', () => {
   let left = order.sends.length;
   const sent = () => {
