@@ -20,7 +20,7 @@ export type Observation =
       readonly arch: string;
       readonly stage: string;
       readonly interfaceName: string;
-      readonly relayed: boolean;
+      readonly relayed?: boolean;
     }
   | { readonly kind: 'loader-fetched'; readonly file: string; readonly via: 'TFTP' | 'HTTP'; readonly bytes: number }
   | { readonly kind: 'script-served'; readonly source: Source }

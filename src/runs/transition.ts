@@ -212,7 +212,7 @@ class Step {
   #firmwareAsked(seen: Extract<Observation, { kind: 'firmware-asked' }>): Transition {
     const { state, data } = this.#run;
     if (!isBefore(state, 'claimed')) return this.#nothing();
-    const { arch, stage, interfaceName, relayed } = seen;
+    const { arch, stage, interfaceName, relayed = false } = seen;
     const asked = event('boot.firmware-asked', { arch, stage, interface: interfaceName });
     if (isBefore(state, 'loading')) {
       return data.lastStage === stage
