@@ -1,0 +1,97 @@
+/** A full disk and one that cannot be written: a clear line, a 503, nothing lost, and everything works again when there is space. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { silentLog } from '../../src/log.ts';
+import { backupDatabase } from '../../src/store/backup.ts';
+import { openStore } from '../../src/store/store.ts';
+import { startParts } from '../support/parts.ts';
+
+function mount(t: Test, megabytes: number): string {
+  const directory = mkdtempSync(join(tmpdir(), 'ironwake-disk-'));
+  const run = (...args: readonly string[]): void => {
+    const done = spawnSync(args[0] ?? '', args.slice(1), { encoding: 'utf8' });
+    if (done.status !== 0) throw new Error(`${args.join(' ')}: ${done.stderr}`);
+  };
+  run('mount', '-t', 'tmpfs', '-o', `size=${megabytes}m`, 'ironwake-test', directory);
+  t.teardown(() => {
+    run('umount', '-l', directory);
+    rmdirSync(directory);
+  });
+  return directory;
+}
+
+/** Takes what is left. */
+function fill(directory: string): string {
+  const file = join(directory, 'filler');
+  const { bavail, bsize } = statfsSync(directory);
+  writeFileSync(file, Buffer.alloc(bavail * bsize));
+  return file;
+}
+
+t.test('the disk fills up under the API', async (t) => {
+  const directory = mount(t, 8);
+  const parts = await startParts({ databasePath: join(directory, 'ironwake.db') });
+  t.teardown(() => parts.close());
+  const token = await parts.token('admin');
+  const put = (n: number) =>
+    parts.call(`${parts.segment.httpsUrl}/api/v1/secrets/s${n}`, {
+      token,
+      method: 'PUT',
+      json: { value: 'x'.repeat(3000) },
+    });
+  for (let n = 0; n < 20; n += 1) t.equal((await put(n)).status, 204);
+  const filler = fill(directory);
+  let taken = 20;
+  let refused = await put(taken);
+  while (refused.status === 204) {
+    taken += 1;
+    refused = await put(taken);
+  }
+  t.equal(refused.status, 503);
+  t.match(JSON.parse(refused.text), { code: 'store.disk-full', remedy: /Free space/ });
+  t.equal((await put(taken)).status, 503, 'again, not worse');
+  const read = await parts.call(`${parts.segment.httpsUrl}/api/v1/secrets`, { token });
+  t.equal(
+    JSON.parse(read.text).items.length,
+    taken,
+    'reading goes on; what was acknowledged is there, the refused is not',
+  );
+  parts.clock.advance(10_000);
+  const ready = await parts.call(`${parts.segment.httpUrl}/readyz`);
+  t.equal(ready.status, 503);
+  t.match(JSON.parse(ready.text), { missing: ['database'] });
+
+  rmSync(filler);
+  t.equal((await put(taken)).status, 204, 'works again without a restart');
+  parts.clock.advance(10_000);
+  t.equal((await parts.call(`${parts.segment.httpUrl}/readyz`)).status, 200);
+  await parts.journey.store.check();
+});
+
+t.test('no room for a backup: said so, nothing is left behind, the daemon goes on', async (t) => {
+  const directory = mount(t, 8);
+  const path = join(directory, 'ironwake.db');
+  const store = await openStore({ path, log: silentLog });
+  t.teardown(() => store.close());
+  for (let n = 0; n < 300; n += 1) await store.secrets.put(`s${n}`, 'x'.repeat(3000), n);
+  const filler = fill(directory);
+  await t.rejects(backupDatabase(path, join(directory, 'copy.db'), { now: 1, version: '1', files: [] }), {
+    code: 'store.disk-full',
+  });
+  t.notOk(existsSync(join(directory, 'copy.db')));
+  rmSync(filler);
+  await backupDatabase(path, join(directory, 'copy.db'), { now: 1, version: '1', files: [] });
+  await store.secrets.put('last', 'x', 1);
+});
+
+t.test('a file system that cannot be written', async (t) => {
+  const directory = mount(t, 8);
+  const path = join(directory, 'ironwake.db');
+  await (await openStore({ path, log: silentLog })).close();
+  const remounted = spawnSync('mount', ['-o', 'remount,ro', directory]);
+  t.equal(remounted.status, 0);
+  await t.rejects(openStore({ path, log: silentLog }), { code: 'store.unwritable', remedy: /--data-dir/ });
+});
