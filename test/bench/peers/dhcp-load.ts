@@ -1,6 +1,7 @@
 /**
- * The clients of dhcp.ts, in a process of their own inside a namespace. Argument: JSON `{ device, clients, outstanding }`: so many machines send one
- * DISCOVER each, never more than `outstanding` unanswered. Prints JSON `{ answered, msToOffer: [...] }`.
+ * The clients of dhcp.ts and daemon.ts, in a process of their own inside a namespace. Argument: JSON `{ device, clients, outstanding }`: so many
+ * machines send one DISCOVER each, never more than `outstanding` unanswered; with `macs` they are no more than so many machines, who ask again.
+ * Prints JSON `{ answered, msToOffer: [...] }`.
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -15,6 +16,7 @@ interface Order {
   readonly device: string;
   readonly clients: number;
   readonly outstanding: number;
+  readonly macs?: number;
 }
 
 /** Without an answer for so long a client would ask again: the DISCOVER counts as lost. */
@@ -29,7 +31,10 @@ socket.bind({ fd: kernel.udpSocketOnDevice(order.device, '0.0.0.0' as Ipv4, 68, 
 await listening;
 
 const packets = Array.from({ length: order.clients }, (_, index) => {
-  const tail = [index >> 16, index >> 8, index].map((part) => (part & 255).toString(16).padStart(2, '0')).join(':');
+  const machine = order.macs === undefined ? index : index % order.macs;
+  const tail = [machine >> 16, machine >> 8, machine]
+    .map((part) => (part & 255).toString(16).padStart(2, '0'))
+    .join(':');
   return encodeDiscover({ client: 'uefi', mac: parseMac(`52:54:00:${tail}`), xid: index + 1 });
 });
 const sentAt = new Map<number, number>();
