@@ -186,7 +186,12 @@ test('each command asks its route and prints its answer', async (t) => {
       [`registered ${host}`, 'node install'],
     ],
     ['node list', 'GET /api/v1/nodes', { items: [summary] }, [/NODE +STATE/, 'loading, 1.0 KiB of 4.0 KiB, contested']],
-    ['node list', 'GET /api/v1/nodes', { items: [] }, ['No machine is registered. Register one: npx ironwake node add']],
+    [
+      'node list',
+      'GET /api/v1/nodes',
+      { items: [] },
+      ['No machine is registered. Register one: npx ironwake node add'],
+    ],
     [
       `node show ${host}`,
       `GET /api/v1/nodes/${host}`,
