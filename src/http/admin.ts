@@ -81,7 +81,7 @@ export function registerAdmin(
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
   const { store } = journey;
 
-  const { needs, nameOf, audit } = guardOf(journey);
+  const { needs, nameOf, audit, entry } = guardOf(journey);
   const shown = async (reference: string) => {
     const { node, run, timeline } = await viewNode(journey, await findNode(journey, reference));
     return nodeView(node, run, timeline, CONTEXT);
@@ -122,11 +122,12 @@ export function registerAdmin(
     async (request, reply) => {
       const { mac, macs = [], fqdn, profile, tags, values } = request.body;
       const allMacs = mac === undefined ? macs : [mac, ...macs];
-      const node = await addNode(journey, { macs: allMacs, fqdn, profile, tags, values });
-      await audit(request, 'node.added', node.fqdn, {
-        before: null,
-        after: { macs: node.macs, profile, tags: node.tags },
-      });
+      const node = await addNode(journey, { macs: allMacs, fqdn, profile, tags, values }, (added) =>
+        entry(request, 'node.added', added.fqdn, {
+          before: null,
+          after: { macs: added.macs, profile, tags: added.tags },
+        }),
+      );
       return reply.code(201).header('Location', `/api/v1/nodes/${node.id}`).send(nodeDetails(node));
     },
   );
@@ -139,11 +140,8 @@ export function registerAdmin(
 
   app.delete('/api/v1/nodes/:id', { ...needs('operator'), schema: { params: NodeParams } }, async (request, reply) => {
     const node = await findNode(journey, request.params.id);
-    await removeNode(journey, node);
-    await audit(request, 'node.removed', node.fqdn, {
-      before: { macs: node.macs, profile: node.profile, tags: node.tags },
-      after: null,
-    });
+    const before = { macs: node.macs, profile: node.profile, tags: node.tags };
+    await removeNode(journey, node, entry(request, 'node.removed', node.fqdn, { before, after: null }));
     return reply.code(204).send();
   });
 

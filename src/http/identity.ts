@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { authenticate } from '../journey/access.ts';
 import type { Journey } from '../journey/journey.ts';
-import type { Role } from '../journey/ports.ts';
+import type { AuditEntry, Role } from '../journey/ports.ts';
 
 export interface Actor {
   readonly name: string;
@@ -23,6 +23,8 @@ export interface Guard {
   /** Checked before the body is read, so that a stranger cannot make us read gigabytes. */
   needs(role: Role): { readonly onRequest: (request: FastifyRequest) => Promise<void> };
   nameOf(request: FastifyRequest): string;
+  /** A line of the audit log for whoever writes it together with what it tells of. */
+  entry(request: FastifyRequest, action: string, target: string, data?: Readonly<Record<string, unknown>>): AuditEntry;
   /** One line of the audit log; `data` says what was before and after, and never a secret. */
   audit(
     request: FastifyRequest,
@@ -34,21 +36,22 @@ export interface Guard {
 
 export function guardOf(journey: Journey): Guard {
   const actors = new WeakMap<FastifyRequest, Actor>();
+  const entry: Guard['entry'] = (request, action, target, data = {}) => ({
+    at: journey.clock.now(),
+    actor: actors.get(request)?.name ?? '?',
+    from: actors.get(request)?.from ?? '?',
+    action,
+    target,
+    data,
+  });
   return {
+    entry,
     needs: (role) => ({
       onRequest: async (request) => {
         actors.set(request, await actorOf(journey, request, role));
       },
     }),
     nameOf: (request) => actors.get(request)?.name ?? '?',
-    audit: (request, action, target, data = {}) =>
-      journey.store.audit.append({
-        at: journey.clock.now(),
-        actor: actors.get(request)?.name ?? '?',
-        from: actors.get(request)?.from ?? '?',
-        action,
-        target,
-        data,
-      }),
+    audit: (...told) => journey.store.audit.append(entry(...told)),
   };
 }

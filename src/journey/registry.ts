@@ -5,10 +5,10 @@ import { type Mac, parseMac } from '../net/mac.ts';
 import type { DiscoveredMachine, Node } from '../nodes/node.ts';
 import { readNodeValues } from '../profiles/node-values.ts';
 import { TAG_NAME } from '../profiles/schema.ts';
-import { ENDED_STATES } from '../runs/run.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import type { Journey } from './journey.ts';
 import { nodeProfileOf } from './node-profile.ts';
+import type { AuditEntry } from './ports.ts';
 
 export interface NewNode {
   readonly macs: readonly string[];
@@ -19,10 +19,11 @@ export interface NewNode {
 }
 
 /**
+ * @param audit what the audit log says of it, written with it or not at all
  * @throws IronwakeError for a malformed MAC or FQDN, an unknown profile, a MAC or name that another node has (409); a pool without a free
  *   number (409), and what the profile of this node lacks (`profile.*`)
  */
-export async function addNode(journey: Journey, input: NewNode): Promise<Node> {
+export async function addNode(journey: Journey, input: NewNode, audit?: (node: Node) => AuditEntry): Promise<Node> {
   const macs = [...new Set(input.macs.map((mac) => parseMac(mac)))];
   if (macs.length === 0)
     throw invalid(
@@ -61,6 +62,7 @@ export async function addNode(journey: Journey, input: NewNode): Promise<Node> {
         data: { fqdn, profile: node.profile },
       },
     ]);
+    if (audit !== undefined) await repositories.audit.append(audit(node));
   });
   journey.changes.notify();
   return node;
@@ -104,7 +106,7 @@ export async function findNode(journey: Journey, reference: string): Promise<Nod
     kind: 'not-found',
     code: 'node.unknown',
     message: `there is no node '${reference.slice(0, 80)}'`,
-    remedy: 'List the nodes with ironwake node list, or register it with ironwake node add.',
+    remedy: 'List the nodes with npx ironwake node list, or register it with npx ironwake node add.',
   });
 }
 
@@ -118,18 +120,26 @@ async function byMacText(journey: Journey, text: string): Promise<Node | undefin
   return journey.store.nodes.byMac(mac);
 }
 
-/** Removes a node and its history. @throws IronwakeError `node.busy` while a run is under way */
-export async function removeNode(journey: Journey, node: Node): Promise<void> {
-  const run = await journey.store.runs.latestOf(node.id);
-  if (run !== undefined && !ENDED_STATES.has(run.state)) {
-    throw new IronwakeError({
-      kind: 'conflict',
-      code: 'node.busy',
-      message: `${node.fqdn} has an installation under way (state ${run.state})`,
-      remedy: `Cancel it first: ironwake node cancel ${node.fqdn}`,
-    });
-  }
-  await journey.store.nodes.remove(node.id);
+/**
+ * Removes a node and its history.
+ * @param audit what the audit log says of it, written with it or not at all
+ * @throws IronwakeError `node.busy` while a run is under way
+ */
+export async function removeNode(journey: Journey, node: Node, audit?: AuditEntry): Promise<void> {
+  // Looked and removed in one: an installation that is armed in between would go with the node.
+  await journey.store.transaction(async (repositories) => {
+    const run = await repositories.runs.activeOf(node.id);
+    if (run !== undefined) {
+      throw new IronwakeError({
+        kind: 'conflict',
+        code: 'node.busy',
+        message: `${node.fqdn} has an installation under way (state ${run.state})`,
+        remedy: `Cancel it first: npx ironwake node cancel ${node.fqdn}`,
+      });
+    }
+    const removed = await repositories.nodes.remove(node.id);
+    if (removed && audit !== undefined) await repositories.audit.append(audit);
+  });
   journey.changes.notify();
 }
 
