@@ -51,7 +51,8 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
   }
 
   return {
-    add: (request) => importImage(request, { directory, now: options.now }),
+    add: (request) =>
+      importImage(request, { directory, now: options.now, onReplaced: (sha256) => void opened.delete(sha256) }),
     async file(media, path) {
       const { source, iso } = await image(media);
       return openFile(source, iso, path);

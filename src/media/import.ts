@@ -39,6 +39,8 @@ export interface ImportPlace {
   readonly now: () => number;
   /** Free bytes of the disk that holds a folder. */
   readonly freeBytes?: (directory: string) => Promise<number>;
+  /** Told when the file of an image is another one than before: what is read out of the old one ends there. */
+  readonly onReplaced?: (sha256: string) => void;
 }
 
 /**
@@ -198,8 +200,8 @@ async function keep(part: string, written: Written, facts: ImageFacts, place: Im
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   });
-  // A copy of another length was damaged on this disk: the good one takes its place.
-  if (existing !== undefined && existing.size === sizeBytes) {
+  // A copy that was damaged on this disk: the good one takes its place.
+  if (existing !== undefined && existing.size === sizeBytes && (await sha256Of(path)) === sha256) {
     await rm(part, { force: true });
     return recordOf(sha256, existing.size, Math.round(existing.mtimeMs), facts);
   }
@@ -213,6 +215,7 @@ async function keep(part: string, written: Written, facts: ImageFacts, place: Im
     await handle.close();
   }
   await rename(part, path);
+  place.onReplaced?.(sha256);
   // The name is durable only when its folder is.
   const directory = await open(place.directory, constants.O_RDONLY);
   try {
@@ -221,6 +224,17 @@ async function keep(part: string, written: Written, facts: ImageFacts, place: Im
     await directory.close();
   }
   return recordOf(sha256, sizeBytes, addedAt, facts);
+}
+
+/** Undefined when the disk does not give the bytes any more. */
+async function sha256Of(path: string): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of chunksOf(path)) hash.update(chunk);
+  } catch {
+    return undefined;
+  }
+  return hash.digest('hex');
 }
 
 async function freeBytesOf(directory: string): Promise<number> {

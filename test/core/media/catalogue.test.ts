@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'tap';
@@ -71,6 +71,23 @@ test('a copy that was damaged on this disk is replaced', async (t) => {
   const directory = t.testdir({ [`${sha256}.iso`]: 'broken' });
   await importImage({ source: upload() }, { directory, now });
   t.ok(readFileSync(join(directory, `${sha256}.iso`)).equals(bytes));
+});
+
+test('a copy of the same length with other bytes is replaced, and read anew at once', async (t) => {
+  const folder = t.testdir();
+  const catalogue = await openCatalogue({ dataDir: folder, now });
+  const media = await catalogue.add({ source: upload() });
+  const path = join(folder, 'media', `${sha256}.iso`);
+  const damaged = Buffer.from(bytes);
+  damaged.write('KERNEL', damaged.indexOf('kernel-bytes'));
+  rmSync(path);
+  writeFileSync(path, damaged);
+  const kernel = async () => (await wholeOf(await catalogue.file(media, '/boot/linux26'))).toString();
+  t.equal(await kernel(), 'KERNEL-bytes\n');
+  t.match(await catalogue.add({ source: upload() }), { id: sha256, sizeBytes: bytes.byteLength });
+  t.ok(readFileSync(path).equals(bytes));
+  t.equal(await kernel(), 'kernel-bytes\n');
+  t.same(readdirSync(join(folder, 'media')), [`${sha256}.iso`]);
 });
 
 class Reset extends Error {
