@@ -1,0 +1,191 @@
+/** The client that the command line uses, against the server it is meant for: every method, over TLS, with the certificate's pin. */
+import { Readable } from 'node:stream';
+import t from 'tap';
+import { type Client, createClient } from '../../src/api/client.ts';
+import { runCli } from '../../src/cli/program.ts';
+import type { Io } from '../../src/cli/terminal.ts';
+import { IronwakeError } from '../../src/errors.ts';
+import { observe } from '../../src/journey/observe.ts';
+import type { Ipv4 } from '../../src/net/ipv4.ts';
+import { armed, loadImage, SYSTEM } from '../support/machine.ts';
+import { MEDIA, NODE_MAC, type Parts } from '../support/parts.ts';
+
+function serverOf(parts: Parts, token: string) {
+  return { url: parts.segment.httpsUrl, fingerprint: parts.journey.identity.fingerprint, token };
+}
+
+/** The code of what a call throws; anything else that it does is told as it is. */
+async function codeOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    return await call;
+  } catch (error) {
+    return error instanceof IronwakeError ? `${error.status} ${error.code}` : error;
+  }
+}
+
+type Checks = {
+  readonly [M in keyof Client]: (
+    client: Client,
+    parts: Parts,
+  ) => Promise<readonly [got: unknown, wanted: object | string]>;
+};
+
+const RUN = { id: /^[0-9a-f-]{36}$/, state: String };
+
+/** In this order: the node is armed when it begins and gone when it ends. */
+const CHECKS: Checks = {
+  status: async (client) => [await client.status(), { site: 'test', counts: { nodes: 1, activeRuns: 1, media: 1 } }],
+  profiles: async (client) => [await client.profiles(), { items: [{ name: 'default' }], problems: [] }],
+  profile: async (client) => [await client.profile('default'), { name: 'default' }],
+  nodeProfile: async (client) => [
+    await client.nodeProfile('pve1'),
+    { node: 'pve1.lab.example', profile: { name: 'default' } },
+  ],
+  answerPreview: async (client) => [
+    await client.answerPreview('pve1'),
+    { node: 'pve1.lab.example', toml: /\[global\]/ },
+  ],
+  nodes: async (client) => [await client.nodes(), [{ node: { fqdn: 'pve1.lab.example' }, run: { state: 'armed' } }]],
+  addNode: async (client) => [
+    await client.addNode({ mac: '02-00-00-00-00-77', fqdn: 'pve7.lab.example', profile: 'default', tags: ['rack-a'] }),
+    { macs: ['02:00:00:00:00:77'], tags: ['rack-a'] },
+  ],
+  node: async (client) => [await client.node(NODE_MAC), { node: { fqdn: 'pve1.lab.example' }, run: RUN }],
+  runs: async (client) => [await client.runs('pve1'), [RUN]],
+  reports: async (client) => [await client.reports('pve1'), []],
+  rootPassword: async (client) => [await client.rootPassword('pve1'), { password: /^.{12,}$/ }],
+  servedAnswer: async (client, parts) => {
+    await parts.call(await loadImage(parts), { body: SYSTEM });
+    return [await client.servedAnswer('pve1'), { node: 'pve1.lab.example', text: /fqdn = / }];
+  },
+  events: async (client) => {
+    const first = await client.events(0, 2);
+    const rest = await client.events(first.next, 10);
+    const codes = [...first.items, ...rest.items].map((event) => event.code);
+    return [
+      { codes, gap: first.items.length },
+      { codes: ['node.registered', 'run.armed', 'node.registered'], gap: 2 },
+    ];
+  },
+  live: async (client) => {
+    for await (const message of client.live({ node: 'pve1', after: 0 })) return [message, { kind: /^(event|run)$/ }];
+    return [undefined, { kind: String }];
+  },
+  trust: async (client, parts) => {
+    const [run] = await parts.journey.store.runs.active();
+    await observe(parts.journey, run?.id ?? '', {
+      kind: 'contest',
+      reason: 'another-source',
+      address: '127.0.0.9' as Ipv4,
+    });
+    return [await client.trust('pve1'), { run: { contested: false } }];
+  },
+  confirm: async (client) => [await codeOf(client.confirm('pve1', '000-000')), /^40\d (run|node|confirm)\./],
+  credential: async (client) => [await codeOf(client.credential('pve1')), '404 node.no-credential'],
+  revokeCredential: async (client) => [await codeOf(client.revokeCredential('pve1')), /^40\d node\./],
+  cancel: async (client) => [await client.cancel('pve1'), { run: { state: 'cancelled' } }],
+  retry: async (client) => [await client.retry('pve1'), { run: { state: 'armed' } }],
+  install: async (client) => [await client.install('pve7', { expiresMinutes: 5 }), { run: { state: 'armed' } }],
+  media: async (client) => [await client.media(), [{ id: MEDIA.id }]],
+  uploadMedia: async (client) => [
+    await client.uploadMedia({ source: Readable.from([Buffer.alloc(4096)]), sizeBytes: 4096, sha256: MEDIA.id }),
+    { name: MEDIA.name },
+  ],
+  importMedia: async (client) => [await client.importMedia({ path: '/srv/image.iso' }), { name: MEDIA.name }],
+  removeMedia: async (client) => [await codeOf(client.removeMedia(MEDIA.name)), '409 media.in-use'],
+  setSecret: async (client) => {
+    await client.setSecret('key', 'value');
+    return [await client.secrets(), [{ name: 'key' }]];
+  },
+  secrets: async (client) => [await client.secrets(), [{ name: 'key' }]],
+  removeSecret: async (client) => {
+    await client.removeSecret('key');
+    return [await client.secrets(), []];
+  },
+  addToken: async (client) => [await client.addToken({ name: 'ci', role: 'viewer' }), { name: 'ci', token: /^iw_/ }],
+  tokens: async (client) => [(await client.tokens()).map((token) => token.name).toSorted(), ['admin', 'ci']],
+  rotateToken: async (client) => [await client.rotateToken('ci', 5), { name: 'ci', token: /^iw_/ }],
+  removeToken: async (client) => {
+    await client.removeToken('ci');
+    return [(await client.tokens()).map((token) => token.name), ['admin']];
+  },
+  audit: async (client) => {
+    const [newest] = await client.audit(1);
+    const older = await client.audit(2, newest?.id);
+    return [
+      { newest, older: older.length },
+      { newest: { action: 'token.revoked', actor: 'admin' }, older: 2 },
+    ];
+  },
+  certificate: async (client, parts) => [
+    await client.certificate(),
+    { fingerprint: parts.journey.identity.fingerprint },
+  ],
+  explain: async (client) => [await client.explain(NODE_MAC), { mac: NODE_MAC, node: { fqdn: 'pve1.lab.example' } }],
+  discovered: async (client) => [await client.discovered(), []],
+  // A database in memory has no file to copy: what the real one gives is shown in the tests of backups.
+  backup: async (client) => [await codeOf(client.backup(false)), /^50\d store\./],
+  removeNode: async (client) => {
+    await client.cancel('pve1');
+    await client.removeNode('pve1');
+    return [await codeOf(client.node('pve1')), '404 node.unknown'];
+  },
+  // The last one: the pin changes with it.
+  rotateCertificate: async (client) => [await client.rotateCertificate({}), { fingerprint: String }],
+};
+
+t.test('every method of the client against the server', async (t) => {
+  const { parts, admin } = await armed(t);
+  const client = createClient(serverOf(parts, admin));
+  t.same(Object.keys(client).toSorted(), Object.keys(CHECKS).toSorted(), 'none is forgotten');
+  for (const [method, check] of Object.entries(CHECKS)) {
+    const [got, wanted] = await check(client, parts).catch((error: unknown) => [error, {}] as const);
+    if (got instanceof Error) t.fail(`${method}: ${got.message}`);
+    else t.match(got ?? {}, wanted, method);
+  }
+});
+
+t.test('ironwake node watch follows a run to its end', async (t) => {
+  const { parts, admin } = await armed(t);
+  const { url, fingerprint, token } = serverOf(parts, admin);
+  const client = createClient({ url, fingerprint, token });
+  let out = '';
+  let looked = 0;
+  const io: Io = {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => t.fail(text),
+    input: Readable.from([]),
+    inputIsTerminal: false,
+    errIsTerminal: false,
+    env: { IRONWAKE_URL: url, IRONWAKE_FINGERPRINT: fingerprint, IRONWAKE_TOKEN: token },
+    cwd: t.testdir(),
+    now: Date.now,
+    sleep: async () => {
+      looked += 1;
+      if (looked === 1) await loadImage(parts);
+      if (looked === 2) await client.cancel('pve1');
+    },
+  };
+  t.equal(await runCli(['node', 'watch', 'pve1'], io), 1, 'it ended, and not ready');
+  const order = ['armed', 'script', 'image', 'cancelled'].map((word) => out.indexOf(word));
+  t.same(
+    order,
+    order.toSorted((a, b) => a - b),
+    out,
+  );
+  t.notOk(order.includes(-1), out);
+});
+
+t.test('the alarm at the end of a timeline of a thousand rows is shown', async (t) => {
+  const { parts, admin } = await armed(t);
+  const { journey } = parts;
+  const [run] = await journey.store.runs.active();
+  const row = { at: 1, mac: NODE_MAC, nodeId: run?.nodeId, runId: run?.id, code: 'boot.local-disk' as const };
+  await journey.store.events.append(Array.from({ length: 1000 }, () => ({ ...row, data: { because: 'x' } })));
+  await observe(journey, run?.id ?? '', { kind: 'contest', reason: 'another-source', address: '127.0.0.9' as Ipv4 });
+  const { timeline } = await createClient(serverOf(parts, admin)).node('pve1');
+  t.equal(timeline.length, 500);
+  t.equal(timeline.at(-1)?.code, 'run.contested');
+});
