@@ -57,12 +57,14 @@ function checkPlan(profile: ResolvedProfile, release: string | undefined): Profi
 /** A password in a file that people copy, mail and commit is none. */
 function clearPassword({ postInstall }: ResolvedProfile): ProfileFinding | undefined {
   const account = isMap(postInstall) ? postInstall['admin-user'] : undefined;
-  if (!isMap(account) || typeof account.password !== 'string') return undefined;
+  if (!isMap(account)) return undefined;
+  const key = ['password', 'rootPassword'].find((name) => typeof account[name] === 'string');
+  if (key === undefined) return undefined;
   return {
     code: 'profile.clear-password',
     severity: 'error',
-    path: ['postInstall', 'admin-user', 'password'],
+    path: ['postInstall', 'admin-user', key],
     message: 'a password stands here in clear text',
-    remedy: 'Set it with ironwake secret set NAME, and write password: {secret: NAME}.',
+    remedy: 'Set it with npx ironwake secret set NAME, and write {secret: NAME} here.',
   };
 }

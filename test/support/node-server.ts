@@ -42,11 +42,13 @@ export class NodeServer {
   refusedModule: string | undefined;
   /** What `GET /node/v1/plan` answers. */
   plan = '';
+  /** What `GET /node/v1/release` answers. */
+  release: 'now' | 'wait' = 'now';
   /** Replaces the real probe. */
   probe: () => Promise<{ result: string; detail: string }>;
   readonly #options: NodeServerOptions;
   readonly #directory: string;
-  readonly #credential = randomBytes(24).toString('base64url');
+  #credential = randomBytes(24).toString('base64url');
   #nonce = '';
   #server: Server | undefined;
   #port = 0;
@@ -83,6 +85,11 @@ export class NodeServer {
 
   get credential(): string {
     return this.#credential;
+  }
+
+  /** The credential that was given out is refused from now on. */
+  revoke(): void {
+    this.#credential = randomBytes(24).toString('base64url');
   }
 
   /** Listens again, on the same port as before. */
@@ -144,6 +151,7 @@ export class NodeServer {
       return good ? { status: 200, body: { credential: this.#credential } } : { status: 403, body: {} };
     }
     if (request.headers.authorization !== `Bearer ${this.#credential}`) return { status: 401, body: {} };
+    if (route === 'GET /node/v1/release') return { status: 200, body: { release: this.release } };
     if (route === 'GET /node/v1/plan') return { status: 200, body: this.plan };
     if (route === 'GET /node/v1/probe-key')
       return { status: 200, body: readFileSync(join(this.#directory, 'probe.pub'), 'utf8') };

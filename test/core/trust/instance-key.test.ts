@@ -2,7 +2,7 @@ import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { test } from 'tap';
-import { instanceKey, loadInstanceKey } from '../../../src/trust/instance-key.ts';
+import { INSTANCE_KEY_CREDENTIAL, instanceKey, loadInstanceKey } from '../../../src/trust/instance-key.ts';
 import { countingBytes } from './counting-bytes.ts';
 
 const HEX = '01'.repeat(32);
@@ -54,4 +54,10 @@ test('purposes are apart, and nothing prints the key', async (t) => {
   const key = instanceKey(Buffer.from(HEX, 'hex'));
   t.notSame(key.subkey('a'), key.subkey('b'));
   t.notMatch(inspect(key, { depth: 9, showHidden: true }) + JSON.stringify(key), HEX.slice(0, 12));
+});
+
+test('the systemd unit names the credential as it is read', (t) => {
+  const unit = readFileSync(join(import.meta.dirname, '../../../systemd/ironwake.service'), 'utf8');
+  t.match(unit, `LoadCredential=${INSTANCE_KEY_CREDENTIAL}:`);
+  t.end();
 });

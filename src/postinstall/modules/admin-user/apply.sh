@@ -34,15 +34,18 @@ if ! id -nG "$name" | tr ' ' '\n' | grep -qx sudo; then
   usermod --append --groups sudo "$name"
   changed "group sudo for $name"
 fi
-if [ -e files/password ]; then
-  # By files and pipes only: arguments are for everybody to see.
-  if ! getent shadow "$name" | perl ./same-password.pl files/password; then
-    if [ ! -e "$IRONWAKE_STATE/created" ] && [ ! -e "$IRONWAKE_STATE/shadow" ]; then
-      (umask 077 && getent shadow "$name" | cut -d: -f1,2 > "$IRONWAKE_STATE/shadow")
-    fi
-    { printf '%s:' "$name" && cat files/password; } | chpasswd
-    changed "password of $name"
+# set_password USER FILE: by files and pipes only, for arguments are there for everybody to see.
+set_password() {
+  if getent shadow "$1" | perl ./same-password.pl "$2"; then return 0; fi
+  if [ ! -e "$IRONWAKE_STATE/shadow-$1" ] && { [ "$1" = root ] || [ ! -e "$IRONWAKE_STATE/created" ]; }; then
+    (umask 077 && getent shadow "$1" | cut -d: -f1,2 > "$IRONWAKE_STATE/shadow-$1")
   fi
+  { printf '%s:' "$1" && cat "$2"; } | chpasswd
+  changed "password of $1"
+}
+if [ -e files/root-password ]; then set_password root files/root-password; fi
+if [ -e files/password ]; then
+  set_password "$name" files/password
 elif [ "$(passwd --status "$name" | cut -d' ' -f2)" != L ]; then
   usermod --lock "$name"
   changed "password of $name locked"

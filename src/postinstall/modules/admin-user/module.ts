@@ -3,6 +3,13 @@ import { Type } from '@sinclair/typebox';
 import { defineModule, renderFile } from '../../module.ts';
 import { PublicKey } from '../public-key.ts';
 
+/** A password that `chpasswd` takes: one line. */
+const password = (description: string) =>
+  Type.Optional(Type.String({ minLength: 8, maxLength: 200, pattern: '^[^\\u0000-\\u001f\\u007f]*$', description }));
+
+const secretFile = (name: string, value: string | undefined) =>
+  value === undefined ? [] : [{ name, content: `${value}\n`, secret: true }];
+
 const Parameters = Type.Object(
   {
     name: Type.String({
@@ -19,14 +26,11 @@ const Parameters = Type.Object(
       maxItems: 50,
       description: 'Public keys that may log in, each one line as in an id_ed25519.pub.',
     }),
-    password: Type.Optional(
-      Type.String({
-        minLength: 8,
-        maxLength: 200,
-        pattern: '^[^\\u0000-\\u001f\\u007f]*$',
-        description:
-          'Password for the console and the web interface, by reference: {secret: NAME}. Without it the account has none. SSH takes keys only either way.',
-      }),
+    password: password(
+      'Password for the console and the web interface, by reference: {secret: NAME}. Without it the account has none. SSH takes keys only either way.',
+    ),
+    rootPassword: password(
+      'Password of root in place of the random one of the installation, by reference: {secret: NAME}.',
     ),
     pveRole: Type.String({
       default: 'Administrator',
@@ -56,7 +60,8 @@ export const adminUser = defineModule({
     },
     files: [
       { name: 'sudoers', content: renderFile(new URL('.', import.meta.url), 'sudoers', { name: params.name }) },
-      ...(params.password === undefined ? [] : [{ name: 'password', content: `${params.password}\n`, secret: true }]),
+      ...secretFile('password', params.password),
+      ...secretFile('root-password', params.rootPassword),
     ],
   }),
 });

@@ -3,11 +3,12 @@
 . "$IRONWAKE_LIB/module.sh"
 
 restore /etc/sudoers.d/50-ironwake
-if [ -e "$IRONWAKE_STATE/shadow" ]; then
-  # As the account had it before.
-  chpasswd --encrypted < "$IRONWAKE_STATE/shadow"
-  rm -f "$IRONWAKE_STATE/shadow"
-fi
+# Passwords as the accounts had them before.
+for before in "$IRONWAKE_STATE"/shadow-*; do
+  [ -e "$before" ] || continue
+  chpasswd --encrypted < "$before"
+  rm -f "$before"
+done
 if [ -e "$IRONWAKE_STATE/created" ]; then
   # Only an account that this module made; one that was there before keeps its keys.
   name=$(parameter name)

@@ -6,6 +6,9 @@ name=$(parameter name)
 id -u "$name" > /dev/null 2>&1 || fail "there is no account $name"
 
 expect "group sudo of $name" yes "$(id -nG "$name" | tr ' ' '\n' | grep -qx sudo && echo yes || echo no)"
+if [ -e files/root-password ]; then
+  expect 'password of root' right "$(getent shadow root | perl ./same-password.pl files/root-password && echo right || echo wrong)"
+fi
 if [ -e files/password ]; then
   expect "password of $name" right "$(getent shadow "$name" | perl ./same-password.pl files/password && echo right || echo wrong)"
 else
