@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import t from 'tap';
 import { decideDhcp } from '../../src/journey/netboot.ts';
+import type { Ipv4 } from '../../src/net/ipv4.ts';
 import { armed, FACTS, hostKey, loadImage, MAC_IN_URL, SYSTEM } from '../support/machine.ts';
-import { NODE_AT, NODE_MAC, SPOOFER_AT, STRANGER_AT } from '../support/parts.ts';
+import { NODE_AT, NODE_MAC, OTHER_NETWORK_AT, ROUTED_AT, SPOOFER_AT, STRANGER_AT } from '../support/parts.ts';
 
 t.test('from the first DISCOVER to ready', async (t) => {
   const { parts, codes, state } = await armed(t);
