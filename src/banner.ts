@@ -6,6 +6,8 @@ export interface BannerFacts {
   readonly url: string;
   readonly fingerprint: string;
   readonly adminTokenFile: string;
+  /** Where a public key has to be put before anything can be armed. */
+  readonly keyBelongsIn: string | undefined;
   readonly ports: { readonly dhcp: number; readonly pxe: number; readonly tftp: number };
 }
 
@@ -23,6 +25,9 @@ export function banner(facts: BannerFacts): string {
     `  administrator's token in ${facts.adminTokenFile}`,
     '',
     'Machines that nobody registered get no reply. Next:',
+    ...(facts.keyBelongsIn === undefined
+      ? []
+      : [`  first put your public key into ${facts.keyBelongsIn} (keys: ["ssh-ed25519 AAAA... you@laptop"])`]),
     '  npx ironwake media add proxmox-ve_9.2-1.iso',
     '  npx ironwake node add --mac bc:24:11:00:00:01 --fqdn pve1.lab.example --profile default',
     '  npx ironwake node install pve1.lab.example',

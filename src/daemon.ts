@@ -23,6 +23,7 @@ import { createChanges } from './journey/changes.ts';
 import { createDiscovered } from './journey/discovered.ts';
 import { identityOf, type Journey, type Keys } from './journey/journey.ts';
 import { createLimits } from './journey/limits.ts';
+import { lockOutOf } from './journey/lock-out.ts';
 import { createMetrics } from './journey/metrics.ts';
 import { decideDhcp, loaderFetched } from './journey/netboot.ts';
 import type { Store } from './journey/ports.ts';
@@ -69,6 +70,8 @@ export interface Daemon {
   readonly url: string;
   readonly fingerprint: string;
   readonly adminTokenFile: string;
+  /** Where a public key belongs in the profile `default`, when without one nobody could log in. */
+  readonly keyBelongsIn: string | undefined;
   stop(): Promise<void>;
 }
 
@@ -290,6 +293,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
         return certificates.current.fingerprint;
       },
       adminTokenFile,
+      keyBelongsIn: keyBelongsIn(profiles, config.answersDir),
       stop: () => {
         stopping ??= stop();
         return stopping;
@@ -306,6 +310,12 @@ const VERSION = packageVersion();
 function packageVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '?';
+}
+
+function keyBelongsIn(profiles: ProfileRegistry, answersDir: string): string | undefined {
+  const profile = profiles.get('default');
+  const found = profile === undefined ? undefined : lockOutOf(profile);
+  return found === undefined ? undefined : join(answersDir, found.where);
 }
 
 const NO_PORTS = { http: 0, https: 0 };

@@ -47,7 +47,7 @@ export function reviewAnswer(content: Uint8Array | string, request: ReviewReques
         'answer.json-release',
         '',
         `The installer of ${dialect.release} reads TOML only; JSON came with 9.2`,
-        `Convert it: ironwake answer convert --to ${dialect.release}.`,
+        `Convert it: npx ironwake answer convert --to ${dialect.release}.`,
       ),
     );
   }

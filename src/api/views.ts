@@ -87,7 +87,7 @@ export function runView(run: Run, { fingerprintOf }: RunContext): RunView {
 
 /** A node that was never armed waits for an administrator; one whose run has ended waits for nothing. */
 export function waitingView(run: Run | undefined): WaitingView | null {
-  if (run === undefined) return { for: 'an administrator to arm it', until: null, do: 'ironwake node install NAME' };
+  if (run === undefined) return { for: 'an administrator to arm it', until: null, do: 'npx ironwake node install NAME' };
   const waiting = waitingOf(run);
   return waiting === undefined ? null : { for: waiting.for, until: isoOrNull(waiting.until), do: waiting.do };
 }
@@ -105,6 +105,11 @@ export function eventView(row: EventRow): EventView {
   };
 }
 
+/** The command to type, with the node's own name where the catalogue of events says NAME. */
+function named(words: string, { fqdn }: Node): string {
+  return words.replace(/\bNAME\b/g, () => fqdn);
+}
+
 /** `run` is the newest run of the node, ended or not. */
 export function nodeView(
   node: Node,
@@ -112,11 +117,14 @@ export function nodeView(
   timeline: readonly EventRow[],
   context: RunContext,
 ): NodeView {
+  const waiting = waitingView(run);
   return {
     node: nodeDetails(node),
     run: run === undefined ? null : runView(run, context),
-    timeline: timeline.map(eventView),
-    waiting: waitingView(run),
+    timeline: timeline
+      .map(eventView)
+      .map((event) => (event.remedy === undefined ? event : { ...event, remedy: named(event.remedy, node) })),
+    waiting: waiting === null ? null : { ...waiting, do: named(waiting.do, node) },
   };
 }
 

@@ -80,8 +80,8 @@ export function decideBoot(facts: ClientFacts, situation: BootSituation, segment
 
 const REASONS: { readonly [C in BootReason['code']]: (reason: Extract<BootReason, { code: C }>) => string } = {
   'not-a-netboot-client': () => 'this packet does not come from firmware or a boot loader that asks for a boot file',
-  'not-registered': () => 'nobody registered this machine (ironwake node add)',
-  'no-armed-run': () => 'the machine is registered, and no installation is armed (ironwake node install)',
+  'not-registered': () => 'nobody registered this machine (npx ironwake node add)',
+  'no-armed-run': () => 'the machine is registered, and no installation is armed (npx ironwake node install)',
   'answer-already-claimed': (r) =>
     `its installation has passed the point of booting the installer (state ${r.state}), so it boots its disk`,
   'run-contested': () =>

@@ -97,6 +97,13 @@ function unreadable(field: string, path: string, error: unknown) {
   );
 }
 
+export async function remove(session: Session, args: readonly string[]): Promise<ExitStatus> {
+  const [image = ''] = args;
+  await session.client.removeMedia(image);
+  print(session, { image }, () => `removed ${printable(image)}\n`);
+  return 0;
+}
+
 export async function list(session: Session): Promise<ExitStatus> {
   const media = await session.client.media();
   print(session, media, () =>
@@ -110,7 +117,7 @@ export async function list(session: Session): Promise<ExitStatus> {
         dayAndTime(one.addedAt),
         one.id.slice(0, 12),
       ]),
-      'No installer image yet. Import one: ironwake media add FILE.iso',
+      'No installer image yet. Import one: npx ironwake media add FILE.iso',
     ),
   );
   return 0;

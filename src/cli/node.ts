@@ -26,7 +26,7 @@ export async function add(session: Session, options: Options): Promise<ExitStatu
     node,
     () =>
       `registered ${printable(node.fqdn)} (${node.macs.join(', ')}), profile ${printable(node.profile)}\n` +
-      `Next: ironwake node install ${printable(node.fqdn)}, then power it on with network boot.\n`,
+      `Next: npx ironwake node install ${printable(node.fqdn)}, then power it on with network boot.\n`,
   );
   return 0;
 }
@@ -93,7 +93,7 @@ export async function runs(session: Session, args: Args): Promise<ExitStatus> {
         run.endedAt === null ? '' : formatDuration(Date.parse(run.endedAt) - Date.parse(run.armedAt)),
         run.id,
       ]),
-      `${printable(node)} was never armed. Arm it: ironwake node install ${printable(node)}`,
+      `${printable(node)} was never armed. Arm it: npx ironwake node install ${printable(node)}`,
     ),
   );
   return 0;
@@ -154,7 +154,7 @@ export async function list(session: Session): Promise<ExitStatus> {
         node.profile,
         node.macs.join(' '),
       ]),
-      'No machine is registered. Register one: ironwake node add --mac MAC --fqdn NAME --profile default',
+      'No machine is registered. Register one: npx ironwake node add --mac MAC --fqdn NAME --profile default',
     ),
   );
   return 0;
@@ -214,5 +214,5 @@ function since({ node, run }: Pick<NodeView, 'node' | 'run'>, now: number): stri
 function ending({ node, run, waiting }: NodeView): string {
   if (waiting !== null) return waitingLine(waiting);
   if (run?.state === 'ready') return 'ready: waiting for nothing; at every netboot it boots its disk\n';
-  return `waiting for you; do: ironwake node install ${printable(node.fqdn)}\n`;
+  return `waiting for you; do: npx ironwake node install ${printable(node.fqdn)}\n`;
 }

@@ -126,6 +126,6 @@ export function usableProfile(target: Target): ResolvedProfile {
     kind: 'invalid',
     code: 'profile.broken',
     message: first?.message ?? `${name} is a tag, not a profile`,
-    remedy: first?.remedy ?? 'A tag is shown with the node that has it: ironwake profile show --node NODE.',
+    remedy: first?.remedy ?? 'A tag is shown with the node that has it: npx ironwake profile show --node NODE.',
   });
 }

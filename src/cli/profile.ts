@@ -179,7 +179,7 @@ async function sinceInstallation(session: Session, node: string): Promise<Differ
       kind: 'conflict',
       code: 'profile.not-installed',
       message: `${view.node} has not been installed yet`,
-      remedy: `See what it would get: ironwake profile show --node ${view.node}.`,
+      remedy: `See what it would get: npx ironwake profile show --node ${view.node}.`,
     });
   }
   const { answer, postInstall, install } = profileOf(view);

@@ -84,7 +84,7 @@ export async function list(session: Session): Promise<ExitStatus> {
     table(
       ['NAME', 'SET'],
       secrets.map((secret) => [secret.name, dayAndTime(secret.updatedAt)]),
-      'No secret is set. Set one: ironwake secret set NAME < FILE',
+      'No secret is set. Set one: npx ironwake secret set NAME < FILE',
     ),
   );
   return 0;

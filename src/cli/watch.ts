@@ -66,6 +66,6 @@ function neverArmed({ node }: NodeView): IronwakeError {
     kind: 'conflict',
     code: 'run.none',
     message: `${node.fqdn} has never been armed`,
-    remedy: `Arm it: ironwake node install ${node.fqdn}`,
+    remedy: `Arm it: npx ironwake node install ${node.fqdn}`,
   });
 }

@@ -47,7 +47,7 @@ export async function checkOwnDhcp(
           'own dhcp',
           'own-dhcp.nobody-registered',
           'our own DHCP was not asked: it answers registered machines only, and nobody is registered',
-          'Register one (ironwake node add --mac MAC --fqdn NAME) and run this again.',
+          'Register one (npx ironwake node add --mac MAC --fqdn NAME) and run this again.',
         )
       : warning(
           'own dhcp',
@@ -129,7 +129,7 @@ export async function checkOwnTftp(
         'own tftp',
         'own-tftp.nothing-staged',
         'our own TFTP was not asked: no boot loader is staged',
-        'Stage them: npm run setup.',
+        'Stage them: npm run setup -- serve.',
       ),
     ];
   return Promise.all(loaders.map((file) => fetchLoader(segment, port, tftproot, file)));

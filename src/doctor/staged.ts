@@ -29,7 +29,7 @@ export async function checkLoaders(tftproot: string): Promise<StagedLoaders> {
     if (size !== undefined && size > 0) present.push(file);
     else if (size === 0)
       findings.push(
-        problem('loaders', 'loaders.empty', `${join(tftproot, file)} is empty`, 'Delete it, then: npm run setup.'),
+        problem('loaders', 'loaders.empty', `${join(tftproot, file)} is empty`, 'Delete it, then: npm run setup -- serve.'),
       );
     else if (required)
       findings.push(
@@ -37,7 +37,7 @@ export async function checkLoaders(tftproot: string): Promise<StagedLoaders> {
           'loaders',
           'loaders.missing',
           `${file} (${comment}) is missing in ${tftproot}`,
-          'Stage it: npm run setup.',
+          'Stage it: npm run setup -- serve.',
         ),
       );
   });

@@ -38,6 +38,7 @@ import { invalid } from '../errors.ts';
 import { hostKeyFingerprint } from '../journey/access.ts';
 import { armNode, cancelRun, trustRun } from '../journey/arm.ts';
 import { explain } from '../journey/explain.ts';
+import { removeImage } from '../journey/images.ts';
 import type { Journey } from '../journey/journey.ts';
 import type { MediaRecord } from '../journey/ports.ts';
 import { addNode, discoveredMachines, findNode, removeNode } from '../journey/registry.ts';
@@ -58,6 +59,8 @@ export interface ImageImport {
     readonly expectedSha256?: string | undefined;
     readonly signal?: AbortSignal | undefined;
   }): Promise<MediaRecord>;
+  /** Removes the file of an image. */
+  remove(id: string): Promise<void>;
 }
 
 export interface AdminRoutes {
@@ -239,6 +242,12 @@ export function registerAdmin(
       return reply.code(201).send(mediaView((await store.media.byId(record.id)) ?? record));
     },
   );
+
+  app.delete('/api/v1/media/:id', { ...needs('admin'), schema: { params: NodeParams } }, async (request, reply) => {
+    const removed = await removeImage(journey, request.params.id, (id) => catalogue.remove(id));
+    await audit(request, 'media.removed', removed.name, { before: { id: removed.id }, after: null });
+    return reply.code(204).send();
+  });
 
   // --- secrets ---
 

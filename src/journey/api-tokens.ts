@@ -41,7 +41,7 @@ export async function addToken(journey: Journey, { name, role, expiresDays }: Ne
         code: 'token.name-taken',
         field: 'name',
         message: `there is a token named '${name}' already`,
-        remedy: `Rotate it (ironwake token rotate ${name}), or take another name.`,
+        remedy: `Rotate it (npx ironwake token rotate ${name}), or take another name.`,
       });
     }
     await tokens.insert(issued.token);
@@ -90,7 +90,7 @@ export async function removeToken(journey: Journey, reference: string): Promise<
         kind: 'conflict',
         code: 'token.last-admin',
         message: `'${found[0]?.name}' is the last admin token that does not expire`,
-        remedy: 'Make another one first (ironwake token add NAME --role admin), or rotate this one.',
+        remedy: 'Make another one first (npx ironwake token add NAME --role admin), or rotate this one.',
       });
     }
     for (const { id } of found) await tokens.remove(id);
@@ -119,6 +119,6 @@ function unknown(reference: string): IronwakeError {
     kind: 'not-found',
     code: 'token.unknown',
     message: `there is no valid token '${reference.slice(0, 80)}'`,
-    remedy: 'List them: ironwake token list.',
+    remedy: 'List them: npx ironwake token list.',
   });
 }

@@ -7,14 +7,16 @@ import type { Observation } from '../runs/observation.ts';
 import { ENDED_STATES, type Run } from '../runs/run.ts';
 import { hashPassword, randomPassword } from '../trust/password.ts';
 import { uuidv7 } from '../trust/uuid.ts';
+import { imageCalled } from './images.ts';
 import { answerOf } from './install.ts';
 import type { Journey } from './journey.ts';
+import { refuseLockOut } from './lock-out.ts';
 import { machineFactsOf } from './machine-facts.ts';
 import { nodeProfileOf } from './node-profile.ts';
 import { observe } from './observe.ts';
 import type { MediaRecord } from './ports.ts';
 import { secretsOf, withSecrets } from './secrets.ts';
-import { type ProfileSnapshot, snapshotOf } from './snapshot.ts';
+import { snapshotOf } from './snapshot.ts';
 
 const MINUTE = 60_000;
 
@@ -39,8 +41,9 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
   await journey.images.file(media, media.kernelPath);
   const snapshot = snapshotOf(profile);
   const { product, release } = media;
+  // Before the parameters are judged: an empty list of keys is refused there, too, in words that say less.
+  refuseLockOut(profile);
   buildPlan({ postInstall: withSecrets(snapshot.postInstall, await secretsOf(journey)), product, release });
-  refuseLockOut(snapshot, node);
   const minutes = options.expiresMinutes ?? profile.install.expiresMinutes;
   if (!Number.isInteger(minutes) || minutes < 1 || minutes > 7 * 24 * 60) {
     throw invalid(
@@ -115,7 +118,7 @@ export async function retryNode(journey: Journey, node: Node, by: string): Promi
       kind: 'conflict',
       code: 'run.never',
       message: `${node.fqdn} has never been armed`,
-      remedy: `Arm it: ironwake node install ${node.fqdn}`,
+      remedy: `Arm it: npx ironwake node install ${node.fqdn}`,
     });
   }
   refuseActive(node, last);
@@ -131,34 +134,13 @@ function refuseActive(node: Node, last: Run): void {
     kind: 'conflict',
     code: 'run.active',
     message: `${node.fqdn} has an installation under way (state ${last.state})`,
-    remedy: `Wait for it to end (ironwake node watch), or stop it first: ironwake node cancel ${node.fqdn}`,
-  });
-}
-
-/**
- * Logins by key only, and no key for anyone: the plan would have to stop on the node, after everything else has been done.
- * @throws IronwakeError `plan.nobody-can-log-in`
- */
-function refuseLockOut(snapshot: ProfileSnapshot, node: Node): void {
-  const plan = snapshot.postInstall as {
-    readonly ssh?: unknown;
-    readonly 'admin-user'?: { readonly keys?: readonly unknown[] };
-  };
-  const global = snapshot.answer.global as { readonly 'root-ssh-keys'?: readonly unknown[] } | undefined;
-  const keys = [...(plan['admin-user']?.keys ?? []), ...(global?.['root-ssh-keys'] ?? [])];
-  if (plan.ssh === undefined || keys.length > 0) return;
-  throw new IronwakeError({
-    kind: 'conflict',
-    code: 'plan.nobody-can-log-in',
-    field: 'postInstall.admin-user.keys',
-    message: `profile '${node.profile}' allows SSH logins by key only and holds no key of yours`,
-    remedy: `Add your public key under postInstall.admin-user.keys in the profile ${node.profile}.yaml, then arm again.`,
+    remedy: `Wait for it to end (npx ironwake node watch), or stop it first: npx ironwake node cancel ${node.fqdn}`,
   });
 }
 
 /**
  * The image that a name stands for, else the newest that fits the profile.
- * @throws IronwakeError `media.unknown`, `media.none`
+ * @throws IronwakeError `media.unknown`, `media.ambiguous`, `media.none`
  */
 export async function chooseMedia(
   journey: Journey,
@@ -166,20 +148,7 @@ export async function chooseMedia(
   wanted: string | undefined,
 ): Promise<MediaRecord> {
   const all = await journey.store.media.list();
-  if (wanted !== undefined) {
-    const text = wanted.toLowerCase();
-    const found = all.filter(
-      (media) => media.name.toLowerCase() === text || (text.length >= 8 && media.id.startsWith(text)),
-    );
-    const [only] = found;
-    if (only !== undefined && found.length === 1) return only;
-    throw invalid(
-      'media.unknown',
-      'media',
-      `there is no single image '${wanted.slice(0, 80)}'`,
-      'List them: ironwake media list.',
-    );
-  }
+  if (wanted !== undefined) return imageCalled(all, wanted);
   const fitting = all.filter(
     (media) =>
       media.product === (profile.product ?? 'pve') &&
@@ -191,7 +160,7 @@ export async function chooseMedia(
     kind: 'conflict',
     code: 'media.none',
     message: `there is no image of ${profile.product ?? 'pve'}${profile.release === undefined ? '' : ` ${profile.release}`}, which profile '${profile.name}' needs`,
-    remedy: 'Import the installer image: ironwake media add FILE.iso',
+    remedy: 'Import the installer image: npx ironwake media add FILE.iso',
   });
 }
 
@@ -227,7 +196,7 @@ async function decide(
       kind: 'conflict',
       code: 'run.none',
       message: `${node.fqdn} has no installation under way`,
-      remedy: `Arm one: ironwake node install ${node.fqdn}`,
+      remedy: `Arm one: npx ironwake node install ${node.fqdn}`,
     });
   }
   const done = await observe(journey, run.id, observation);
@@ -244,7 +213,7 @@ async function decide(
       kind: 'conflict',
       code: 'run.not-contested',
       message: `the installation of ${node.fqdn} is not contested`,
-      remedy: 'There is nothing to trust; see ironwake node show.',
+      remedy: 'There is nothing to trust; see npx ironwake node show.',
     });
   }
 }

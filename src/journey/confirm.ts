@@ -16,7 +16,7 @@ import { profileOf } from './snapshot.ts';
 export async function confirmNode(journey: Journey, node: Node, code: string, by: string): Promise<Run> {
   const run = await journey.store.runs.activeOf(node.id);
   if (run === undefined)
-    throw conflict('run.none', `${node.fqdn} has no installation under way`, `ironwake node install ${node.fqdn}`);
+    throw conflict('run.none', `${node.fqdn} has no installation under way`, `npx ironwake node install ${node.fqdn}`);
   if (profileOf(run).install.release !== 'confirm') {
     throw conflict(
       'run.no-confirmation',
@@ -28,7 +28,7 @@ export async function confirmNode(journey: Journey, node: Node, code: string, by
     throw conflict(
       'run.contested',
       `the installation of ${node.fqdn} is contested`,
-      `Look at the machine; then ironwake node trust ${node.fqdn}, or ironwake node cancel ${node.fqdn}.`,
+      `Look at the machine; then npx ironwake node trust ${node.fqdn}, or npx ironwake node cancel ${node.fqdn}.`,
     );
   const { provedFingerprint, toldPins = journey.identity.pins } = run.data;
   if (provedFingerprint === undefined) {
@@ -66,7 +66,7 @@ export async function confirmNode(journey: Journey, node: Node, code: string, by
   throw conflict(
     'run.nothing-withheld',
     `nothing of the plan of ${node.fqdn} waits for a code`,
-    `See: ironwake node show ${node.fqdn}`,
+    `See: npx ironwake node show ${node.fqdn}`,
   );
 }
 
@@ -114,7 +114,7 @@ export async function revokeCredential(journey: Journey, node: Node, by: string)
   throw conflict(
     'node.no-credential',
     `${node.fqdn} has no valid credential`,
-    `See: ironwake node credential ${node.fqdn}`,
+    `See: npx ironwake node credential ${node.fqdn}`,
   );
 }
 

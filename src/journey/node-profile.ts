@@ -73,7 +73,7 @@ async function refuseHeldAddress(
     code: 'pool.address-taken',
     field: 'answer.network.cidr',
     message: `${cidr} of ${node.fqdn} is the address that ${other} has from a pool`,
-    remedy: `Give another address, or remove the other node first: ironwake node rm ${other}.`,
+    remedy: `Give another address, or remove the other node first: npx ironwake node rm ${other}.`,
   });
 }
 
@@ -84,7 +84,7 @@ function exhausted({ kind, name, from, to, print }: Pool, node: Node): IronwakeE
     code: 'pool.exhausted',
     field: `${kind}s.${name}`,
     message: `${kind} '${name}' (${print(from)} to ${print(to)}) has no free ${what} for ${node.fqdn}`,
-    remedy: 'Make its range larger in the profile, or remove nodes that are gone: ironwake node rm.',
+    remedy: 'Make its range larger in the profile, or remove nodes that are gone: npx ironwake node rm.',
   });
 }
 

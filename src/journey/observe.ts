@@ -103,6 +103,6 @@ function unknownRun(): IronwakeError {
     kind: 'not-found',
     code: 'run.unknown',
     message: 'there is no such run',
-    remedy: 'List the nodes: ironwake node list.',
+    remedy: 'List the nodes: npx ironwake node list.',
   });
 }

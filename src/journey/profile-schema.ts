@@ -19,7 +19,7 @@ const SECRET = {
   type: 'object',
   additionalProperties: false,
   required: ['secret'],
-  properties: { secret: { type: 'string', description: "Name of a secret: 'ironwake secret set NAME'." } },
+  properties: { secret: { type: 'string', description: "Name of a secret: 'npx ironwake secret set NAME'." } },
 };
 
 /** What belongs to the node or to the run, and has no place in a profile. */

@@ -63,6 +63,6 @@ function unknownSecret(name: string): IronwakeError {
     kind: 'not-found',
     code: 'secret.unknown',
     message: `there is no secret named '${name}'`,
-    remedy: `Set it: ironwake secret set ${name} < FILE`,
+    remedy: `Set it: npx ironwake secret set ${name} < FILE`,
   });
 }

@@ -27,7 +27,7 @@ export async function servedAnswerOf(journey: Journey, reference: string): Promi
       kind: 'not-found',
       code: 'run.no-answer',
       message: 'no answer has been served in this run',
-      remedy: 'It is served when the installer asks for it; see ironwake node show.',
+      remedy: 'It is served when the installer asks for it; see npx ironwake node show.',
     });
   }
   return {
@@ -62,6 +62,6 @@ function unknown(reference: string): IronwakeError {
     kind: 'not-found',
     code: 'run.unknown',
     message: `there is no run '${reference.slice(0, 80)}'`,
-    remedy: 'Give the id of a run (ironwake node show --json), or the name of a node that has one.',
+    remedy: 'Give the id of a run (npx ironwake node show --json), or the name of a node that has one.',
   });
 }

@@ -37,9 +37,9 @@ export async function statusOf(journey: Journey, missingLoaders: readonly string
         (run) =>
           `the installation of ${nameOf.get(run.nodeId) ?? run.nodeId} is contested: look at the machine, then trust or cancel`,
       ),
-      ...missingLoaders.map((file) => `the boot loader ${file} is not staged: npm run setup`),
+      ...missingLoaders.map((file) => `the boot loader ${file} is not staged: npm run setup -- serve`),
       ...profiles.problems().map((problem) => problem.message),
-      ...(media.length === 0 ? ['no installer image has been imported yet: ironwake media add FILE.iso'] : []),
+      ...(media.length === 0 ? ['no installer image has been imported yet: npx ironwake media add FILE.iso'] : []),
     ],
   };
 }

@@ -248,7 +248,7 @@ function noSpace(directory: string, sizeBytes: number | undefined, freeBytes: nu
     kind: 'unavailable',
     code: 'media.no-space',
     message: `${needs} does not fit: ${directory} has ${megabytes(freeBytes)} free, and ${megabytes(RESERVE_BYTES)} must stay free`,
-    remedy: 'Remove images that are not needed, or give the data directory a bigger disk',
+    remedy: 'Remove images that are not needed (npx ironwake media rm NAME), or give the data directory a bigger disk',
   });
 }
 

@@ -301,7 +301,7 @@ function misplaced(body: unknown, path: readonly string[]): ProfileFinding[] {
         path: at,
         message: 'A password in clear text has no place in a profile',
         remedy:
-          "Remove it. Each run gets a random root password; your own goes in with 'ironwake secret set root-password' and root-password: { secret: root-password }.",
+          "Remove it. Each run gets a random root password; your own goes in with 'npx ironwake secret set root-password' and root-password: { secret: root-password }.",
       });
     }
     if (key === 'fqdn') {
@@ -310,7 +310,7 @@ function misplaced(body: unknown, path: readonly string[]): ProfileFinding[] {
         severity: 'error',
         path: at,
         message: 'The host name belongs to the node, not to its profile',
-        remedy: "Remove it; it is given with 'ironwake node add --fqdn'.",
+        remedy: "Remove it; it is given with 'npx ironwake node add --fqdn'.",
       });
     }
   }

@@ -40,7 +40,7 @@ const CATALOGUE = {
     severity: 'warning',
     text: () => 'the armed installation expired: the machine did not come to the installer in time',
     cause: () => 'the machine was not powered on, does not boot from the network first, or cannot reach this server',
-    remedy: () => 'Power it on with network boot first, then arm it again: ironwake node install.',
+    remedy: () => 'Power it on with network boot first, then arm it again: npx ironwake node install NAME.',
   },
   'run.stalled': {
     severity: 'warning',
@@ -52,7 +52,7 @@ const CATALOGUE = {
   'run.failed': {
     severity: 'alarm',
     text: (d) => `the installation failed: ${DETAIL.failure(d)}`,
-    remedy: () => 'Mend the cause, then arm the machine again: ironwake node install.',
+    remedy: () => 'Mend the cause, then arm the machine again: npx ironwake node install NAME.',
   },
   'run.contested': {
     severity: 'alarm',
@@ -60,7 +60,7 @@ const CATALOGUE = {
     cause: () =>
       'somebody else on the network used a token of this run, or the machine was restarted in the middle of the installation',
     remedy: () =>
-      'Look at the machine. If it was you: ironwake node trust NAME. If not: ironwake node cancel NAME, find the stranger, then install again.',
+      'Look at the machine. If it was you: npx ironwake node trust NAME. If not: npx ironwake node cancel NAME, find the stranger, then install again.',
   },
   'run.clock-jumped': {
     severity: 'warning',
@@ -73,7 +73,7 @@ const CATALOGUE = {
   'run.certificate-changed': {
     severity: 'alarm',
     text: () => "the server's certificate was changed at once: what this installation was told to trust is gone",
-    remedy: () => 'Cancel it and install again: ironwake node cancel NAME, ironwake node install NAME.',
+    remedy: () => 'Cancel it and install again: npx ironwake node cancel NAME, npx ironwake node install NAME.',
   },
   'run.ready': good((d) => `ready: installed, hardened and verified in ${formatDuration(d.durationMs)}`),
 
@@ -149,7 +149,7 @@ const CATALOGUE = {
   'installer.webhook-held': {
     severity: 'warning',
     text: () => 'the post-installation report came while the run is contested; it is kept until you decide',
-    remedy: () => 'ironwake node trust NAME takes it, ironwake node cancel NAME throws it away.',
+    remedy: () => 'npx ironwake node trust NAME takes it, npx ironwake node cancel NAME throws it away.',
   },
 
   'node.proved': good(
@@ -169,12 +169,12 @@ const CATALOGUE = {
   'plan.withheld': {
     severity: 'warning',
     text: (d) => `${DETAIL.list(d.modules)} wait for the confirmation code, because secrets are in them`,
-    remedy: () => "Read the code on the machine's screen (or serial console), then: ironwake run confirm NAME CODE.",
+    remedy: () => "Read the code on the machine's screen (or serial console), then: npx ironwake run confirm NAME CODE.",
   },
   'plan.waiting-for-code': {
     severity: 'warning',
     text: () => 'everything else is done: the node shows its code and waits for a person',
-    remedy: () => "Read the code on the machine's screen (or serial console), then: ironwake run confirm NAME CODE.",
+    remedy: () => "Read the code on the machine's screen (or serial console), then: npx ironwake run confirm NAME CODE.",
   },
   'run.confirmed': good((d) => `${text(d, 'by')} confirmed the node by its code (host key ${text(d, 'fingerprint')})`),
   'run.wrong-code': {
@@ -195,7 +195,7 @@ const CATALOGUE = {
     severity: 'alarm',
     text: (d) =>
       `${text(d, 'module')}: ${text(d, 'step')} failed after ${formatDuration(d.durationMs)}${DETAIL.suffix(d)}`,
-    remedy: () => "Read the step's output (ironwake node show --output), mend the cause, then install again.",
+    remedy: () => "Read the step's output (npx ironwake node show --output), mend the cause, then install again.",
   },
   'plan.probe': {
     severity: 'info',

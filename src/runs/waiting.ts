@@ -30,7 +30,7 @@ export function waitingOf(run: Run): Waiting | undefined {
     return {
       for: 'your decision: the run is contested',
       until: run.deadlineAt,
-      do: 'Look at the machine; then ironwake node trust NAME, or ironwake node cancel NAME.',
+      do: 'Look at the machine; then npx ironwake node trust NAME, or npx ironwake node cancel NAME.',
     };
   }
   const { withheld = [], confirmedAt, waitingForCodeSince } = run.data;
@@ -39,7 +39,7 @@ export function waitingOf(run: Run): Waiting | undefined {
     return {
       for: `the confirmation code of the node${meanwhile}`,
       until: run.deadlineAt,
-      do: "Read it on the machine's screen or serial console; then ironwake run confirm NAME CODE.",
+      do: "Read it on the machine's screen or serial console; then npx ironwake run confirm NAME CODE.",
     };
   }
   const wait = WAITS[run.state] ?? { for: 'the next step', do: 'Nothing.' };

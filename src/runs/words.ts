@@ -43,7 +43,7 @@ export const STALLS: Readonly<Partial<Record<RunState, Stall>>> = {
   booting: {
     cause:
       'the firmware ignored the offer, or its TFTP/HTTP requests are blocked by a firewall, or Secure Boot refused the loader',
-    remedy: "Look at the machine's screen; run ironwake doctor on this server.",
+    remedy: "Look at the machine's screen; run npx ironwake doctor on this server.",
   },
   loading: {
     cause:

@@ -97,7 +97,7 @@ export async function readBackup(path: string): Promise<BackupContents> {
       throw refusal(
         'backup.foreign',
         `${path} is not a backup of Ironwake`,
-        'Give a file that ironwake backup has written.',
+        'Give a file that npx ironwake backup has written.',
       );
     }
     await checkIntegrity(path, 'full');
@@ -122,7 +122,7 @@ export async function readBackup(path: string): Promise<BackupContents> {
     if (error instanceof IronwakeError) throw error;
     const failure = storeFailure(error, path);
     if (failure instanceof IronwakeError && failure.code === 'store.corrupt') {
-      throw refusal('backup.foreign', failure.message, 'Give a file that ironwake backup has written.');
+      throw refusal('backup.foreign', failure.message, 'Give a file that npx ironwake backup has written.');
     }
     throw failure;
   } finally {

@@ -28,6 +28,6 @@ export function damaged(path: string, finding: string): IronwakeError {
     kind: 'unavailable',
     code: 'store.corrupt',
     message: `The database ${path} is damaged (${finding.split('\n')[0]?.slice(0, 200)})`,
-    remedy: 'Restore it from a backup (ironwake restore FILE), or move it away to start with an empty one.',
+    remedy: 'Restore it from a backup (npx ironwake restore FILE), or move it away to start with an empty one.',
   });
 }

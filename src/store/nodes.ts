@@ -79,7 +79,7 @@ async function refuseTaken(db: Kysely<Tables>, node: Node): Promise<void> {
       code: 'node.fqdn-taken',
       field: 'fqdn',
       message: `${node.fqdn} is registered already (node ${sameName.id})`,
-      remedy: 'Choose another name, or remove that node first: ironwake node rm.',
+      remedy: 'Choose another name, or remove that node first: npx ironwake node rm.',
     });
   }
   for (const mac of node.macs) {
@@ -96,7 +96,7 @@ async function refuseTaken(db: Kysely<Tables>, node: Node): Promise<void> {
         code: 'node.mac-taken',
         field: 'mac',
         message: `${mac} belongs to ${other.fqdn} already`,
-        remedy: `Check the address on the machine, or remove the other node first: ironwake node rm ${other.fqdn}.`,
+        remedy: `Check the address on the machine, or remove the other node first: npx ironwake node rm ${other.fqdn}.`,
       });
     }
   }

@@ -23,7 +23,7 @@ export function runRepository(db: Kysely<Tables>, site: string): RunRepository {
           kind: 'conflict',
           code: 'run.active',
           message: 'This node has an installation under way already',
-          remedy: 'Wait for it to end (ironwake node watch), or stop it first: ironwake node cancel.',
+          remedy: 'Wait for it to end (npx ironwake node watch), or stop it first: npx ironwake node cancel.',
           cause: error,
         });
       }

@@ -1,0 +1,60 @@
+/** Installer images: which one a name means, and taking one away. */
+import { IronwakeError, invalid } from '../errors.ts';
+import type { Journey } from './journey.ts';
+import type { MediaRecord } from './ports.ts';
+
+/**
+ * The image that an id, its beginning (8 digits or more) or a short name stands for.
+ * @throws IronwakeError `media.unknown`, `media.ambiguous`
+ */
+export function imageCalled(all: readonly MediaRecord[], wanted: string): MediaRecord {
+  const text = wanted.toLowerCase();
+  const found = all.filter(
+    (media) => media.name.toLowerCase() === text || (text.length >= 8 && media.id.startsWith(text)),
+  );
+  const [only] = found;
+  if (only === undefined)
+    throw invalid(
+      'media.unknown',
+      'media',
+      `there is no image '${wanted.slice(0, 80)}'`,
+      'List them: npx ironwake media list.',
+    );
+  if (found.length > 1)
+    throw invalid(
+      'media.ambiguous',
+      'media',
+      `${found.length} images are called '${wanted.slice(0, 80)}': ${found.map(({ id }) => id.slice(0, 12)).join(', ')}`,
+      'Give the id of one of them.',
+    );
+  return only;
+}
+
+/**
+ * Forgets an image and removes its file; the space is free at once, or when the daemon starts again if it was being streamed.
+ * @param removeFile the catalogue's
+ * @throws IronwakeError `media.unknown`, `media.ambiguous`; `media.in-use` (409) while an installation under way needs it
+ */
+export async function removeImage(
+  journey: Journey,
+  wanted: string,
+  removeFile: (id: string) => Promise<void>,
+): Promise<MediaRecord> {
+  const media = imageCalled(await journey.store.media.list(), wanted);
+  await journey.store.transaction(async (repositories) => {
+    const users = (await repositories.runs.active()).filter(({ mediaId }) => mediaId === media.id);
+    const [user] = users;
+    if (user !== undefined) {
+      const node = await repositories.nodes.byId(user.nodeId);
+      throw new IronwakeError({
+        kind: 'conflict',
+        code: 'media.in-use',
+        message: `${media.name} is needed by ${users.length === 1 ? 'the installation' : `${users.length} installations`} under way${node === undefined ? '' : ` (${node.fqdn})`}`,
+        remedy: `Wait for its end, or stop it first: npx ironwake node cancel ${node?.fqdn ?? 'NAME'}.`,
+      });
+    }
+    await repositories.media.remove(media.id);
+  });
+  await removeFile(media.id);
+  return media;
+}
