@@ -24,6 +24,8 @@ export async function statusOf(journey: Journey, missingLoaders: readonly string
     store.discovered.list(DISCOVERED_LIMIT),
   ]);
   const contested = runs.filter((run) => run.contested);
+  const there = await Promise.all(media.map((image) => journey.images.present(image)));
+  const lost = media.filter((_, index) => !there[index]);
   const nameOf = new Map(nodes.map((node) => [node.id, node.fqdn]));
   return {
     nodes: nodes.length,
@@ -39,6 +41,10 @@ export async function statusOf(journey: Journey, missingLoaders: readonly string
       ),
       ...missingLoaders.map((file) => `the boot loader ${file} is not staged: npm run setup -- serve`),
       ...profiles.problems().map((problem) => problem.message),
+      ...lost.map(
+        ({ name, id }) =>
+          `the file of image ${name} (${id.slice(0, 12)}) is gone or cut short: import it again with npx ironwake media add FILE.iso`,
+      ),
       ...(media.length === 0 ? ['no installer image has been imported yet: npx ironwake media add FILE.iso'] : []),
     ],
   };

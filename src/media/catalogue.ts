@@ -3,7 +3,7 @@
  * every run's view share that.
  */
 
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IronwakeError, messageOf, systemCode } from '../errors.ts';
 import { wrapInitrd } from './cpio.ts';
@@ -53,6 +53,10 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
   return {
     add: (request) =>
       importImage(request, { directory, now: options.now, onReplaced: (sha256) => void opened.delete(sha256) }),
+    async present({ id, sizeBytes }) {
+      const about = await stat(imagePath(directory, id)).catch(() => undefined);
+      return about?.size === sizeBytes;
+    },
     async file(media, path) {
       const { source, iso } = await image(media);
       return openFile(source, iso, path);

@@ -31,6 +31,8 @@ export interface OverlayFile {
 
 /** The images on disk. Implemented by the catalogue. */
 export interface ImageSources {
+  /** Whether the file of a catalogued image is there, as long as it was. */
+  present(media: MediaRecord): Promise<boolean>;
   /** A file inside the image by its Rock Ridge path (kernel, initrd). @throws IronwakeError `media.file-missing` */
   file(media: MediaRecord, path: string): Promise<ByteSource>;
   /** The image's initrd, padding, and a cpio member `proxmox.iso` with the image as this run sees it. Same run, same bytes. */

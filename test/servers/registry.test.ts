@@ -2,6 +2,7 @@
 import t from 'tap';
 import { armNode } from '../../src/journey/arm.ts';
 import { addNode, removeNode } from '../../src/journey/registry.ts';
+import { statusOf } from '../../src/journey/status.ts';
 import { NODE_MAC, startParts } from '../support/parts.ts';
 
 const INPUT = { macs: [NODE_MAC], fqdn: 'pve1.lab.example', profile: 'default' };
@@ -29,6 +30,15 @@ t.test('a node is never removed under an installation, whoever is first', async 
     t.equal((await journey.store.audit.list(5)).length, removed.status === 'fulfilled' ? 1 : 0);
     await parts.close();
   }
+});
+
+t.test('an image whose file is gone is a problem of the status', async (t) => {
+  const parts = await startParts();
+  t.teardown(() => parts.close());
+  const { journey } = parts;
+  t.same((await statusOf(journey, [])).problems, []);
+  const images = { ...journey.images, present: async () => false };
+  t.match((await statusOf({ ...journey, images }, [])).problems, [/proxmox-ve_9\.2-1 .*gone.*media add/]);
 });
 
 t.test('what cannot be written down is not done', async (t) => {

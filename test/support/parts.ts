@@ -136,6 +136,7 @@ export async function startParts(options: PartsOptions = {}) {
     identity: identityOf({ certificates }),
     certificates,
     images: {
+      present: async () => true,
       file: async () => bytesSource(Buffer.from('KERNEL')),
       wrappedInitrd: async (_media, files) => {
         overlay = files;

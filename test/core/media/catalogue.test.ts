@@ -195,7 +195,10 @@ test('a removed image is gone for new requests, and one under way goes on', asyn
   const catalogue = await openCatalogue({ dataDir: t.testdir(), now });
   const media = await catalogue.add({ source: upload() });
   const underWay = await catalogue.wrappedInitrd(media, files);
+  t.equal(await catalogue.present(media), true);
+  t.equal(await catalogue.present({ ...media, sizeBytes: media.sizeBytes + 1 }), false, 'cut short');
   await catalogue.remove(media.id);
+  t.equal(await catalogue.present(media), false);
   await t.rejects(catalogue.file(media, '/boot/linux26'), { code: 'media.gone', kind: 'not-found' });
   t.equal((await readExactly(underWay, 0, underWay.sizeBytes)).byteLength, underWay.sizeBytes);
   t.match(await catalogue.add({ source: upload() }), { id: media.id });
