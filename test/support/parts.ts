@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createArtefacts } from '../../src/artefacts/artefacts.ts';
 import { createBackups } from '../../src/backups.ts';
 import { ManualClock } from '../../src/clock.ts';
@@ -173,7 +173,7 @@ export async function startParts(options: PartsOptions = {}) {
     version: '0',
     startedAt: clock.now(),
     readiness: createReadiness({ probe: () => store.probe(), missing: () => [], clock, log }),
-    backups: createBackups(directory, '0', () => clock.now()),
+    backups: createBackups(dirname(options.databasePath ?? join(directory, 'none')), '0', () => clock.now()),
     packets: () => ({ dhcp: { answered: 3 }, tftp: { complete: 2 }, dhcpMalformed: { 'no-cookie': 1 }, tftpActive: 1 }),
   });
   const plain = await listen(apps.plain, ['127.0.0.1'], 0);
