@@ -19,7 +19,7 @@ interface Verdict {
 }
 
 function askPython<R>(program: string, rows: readonly object[]): R[] {
-  const path = fileURLToPath(new URL(`../../lab/image/live/${program}`, import.meta.url));
+  const path = fileURLToPath(new URL(`../lab/image/live/${program}`, import.meta.url));
   const asked = spawnSync(PYTHON, ['-B', path, '--rows'], {
     input: rows.map((row) => `${JSON.stringify(row)}\n`).join(''),
     encoding: 'utf8',
