@@ -62,6 +62,8 @@ async function walk(firmware: MachineFirmware, mac: string): Promise<ReadonlyMap
     for (const { code, at } of view.timeline) {
       if (!marks.has(code)) marks.set(code, (Date.parse(at) - poweredOnAt) / 1000);
     }
+    // Minutes of work: what is known is told, should the next machine fail.
+    process.stderr.write(`${firmware}: ${[...marks].map(([code, at]) => `${code} ${at.toFixed(1)}`).join(', ')}\n`);
     return marks;
   } finally {
     await site.stop();
