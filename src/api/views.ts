@@ -87,7 +87,8 @@ export function runView(run: Run, { fingerprintOf }: RunContext): RunView {
 
 /** A node that was never armed waits for an administrator; one whose run has ended waits for nothing. */
 export function waitingView(run: Run | undefined): WaitingView | null {
-  if (run === undefined) return { for: 'an administrator to arm it', until: null, do: 'npx ironwake node install NAME' };
+  if (run === undefined)
+    return { for: 'an administrator to arm it', until: null, do: 'npx ironwake node install NAME' };
   const waiting = waitingOf(run);
   return waiting === undefined ? null : { for: waiting.for, until: isoOrNull(waiting.until), do: waiting.do };
 }

@@ -36,7 +36,8 @@ export class Workshop {
     const packages = [
       `node18@npm:node-${platform}@18`,
       `node20@npm:node-${platform}@20`,
-      'npm9@npm:npm@9',
+      // The npm of Debian 12 and 13.
+      'npm9@npm:npm@9.2.0',
       'npm11@npm:npm@11',
     ];
     const flags = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--no-save'];
@@ -93,7 +94,9 @@ export interface RunOptions {
 
 export function run(program: string, args: readonly string[], options: RunOptions): Promise<Outcome> {
   return new Promise((done, fail) => {
-    const child = spawn(program, args, {
+    // The test runner loads its own code into every Node that is started below it, which an old Node cannot run: `env` takes that away
+    // after the runner has put it there.
+    const child = spawn('env', ['-u', 'NODE_OPTIONS', program, ...args], {
       cwd: options.cwd,
       env: options.env,
       detached: true,

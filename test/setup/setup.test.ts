@@ -48,6 +48,8 @@ for (const row of ROWS) {
     t.match(first.stderr, /npm dependencies: installing/, 'shows progress');
     t.ok(existsSync(join(checkout, 'tftproot/undionly.kpxe')), 'boot loaders are staged');
     t.equal(readlinkSync(join(checkout, 'node_modules/.bin/ironwake')), '../../scripts/ironwake.js');
+    const pinned = await run(join(checkout, 'node_modules/.bin/node'), ['--version'], { cwd: '/', env: {} });
+    t.match(pinned.stdout, /^v24\./, 'the Node that the systemd unit and `npx node` start');
 
     const at = installedAt(checkout);
     const second = await npm(checkout, row, ['run', 'setup', '--', 'serve'], NO_NETWORK);
