@@ -89,6 +89,7 @@ export class DhcpServer {
   #open = false;
   #stopWatching: () => void = () => {};
   #watching: Promise<void> = Promise.resolve();
+  #looking: Promise<void> = Promise.resolve();
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
@@ -146,7 +147,14 @@ export class DhcpServer {
   }
 
   /** Compares the interfaces with their sockets and makes what no longer fits anew. Runs every few seconds; public for tests. */
-  async checkInterfaces(): Promise<void> {
+  checkInterfaces(): Promise<void> {
+    // One look after the other: two at once would bind the same sockets twice.
+    const look = this.#looking.then(() => this.#look());
+    this.#looking = look.catch(() => {});
+    return look;
+  }
+
+  async #look(): Promise<void> {
     const host = await this.#host();
     for (const served of this.#served) {
       if (!this.#open) return;
@@ -168,12 +176,13 @@ export class DhcpServer {
   }
 
   async #rebind(served: Served, next: { readonly segment: Segment; readonly index: number }): Promise<void> {
-    const before = served.segment;
+    const { segment: before, index } = served;
     await this.#unbind(served);
     try {
       await this.#bind(Object.assign(served, { segment: next.segment, index: next.index }));
     } catch (error) {
-      // Tried again at the next look.
+      // Tried again at the next look, from where it stood: whoever is told of the change must hear of the address that was really left.
+      Object.assign(served, { segment: before, index });
       const line = error instanceof IronwakeError ? error.line : messageOf(error);
       this.#rarely.say(`rebind ${before.interfaceName}`, () =>
         this.#log.error({ interface: before.interfaceName }, line),

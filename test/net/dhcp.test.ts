@@ -353,10 +353,12 @@ test('an interface that is made anew under its name, with another address, is se
     { ns: server, name: 'seg-b', address: '10.91.2.3/24' },
     { ns: clientB, name: 'eth0', address: '10.91.2.9/24' },
   );
-  t.match(
-    (await daemon.ask('check')).before.find((l) => l.observed === 'segment-restored'),
-    { segment: { address: '10.91.2.3' } },
-  );
+  // A look while the interface is only half made finds it so, and the next one mends it.
+  let restored: Line | undefined;
+  for (let looks = 0; looks < 50 && restored === undefined; looks += 1) {
+    restored = (await daemon.ask('check')).before.find((l) => l.observed === 'segment-restored');
+  }
+  t.match(restored, { segment: { address: '10.91.2.3' } });
   t.strictSame(asked(clientB, [discover(MACHINE)], 1).map(row), [
     { from: '10.91.2.3', port: 67, yiaddr: '0.0.0.0', file: 'ipxe-x86_64.efi' },
   ]);
