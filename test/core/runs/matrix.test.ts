@@ -55,6 +55,11 @@ const SEEN = {
   'image-cut': [{ kind: 'image-cut', bytes: 500, because: 'client' }],
   'installer-seen': [{ kind: 'installer-seen' }],
   'answer-claimed': [CLAIM, { ...CLAIM, source: STRANGER }],
+  'answer-requested': [
+    { kind: 'answer-requested', source: NODE },
+    { kind: 'answer-requested', source: STRANGER },
+  ],
+  'answer-unusable': [{ kind: 'answer-unusable', source: NODE, message: 'not JSON' }],
   'answer-invalid': [{ kind: 'answer-invalid', message: 'country', remedy: 'Mend it.' }],
   'hook-fetched': [
     { kind: 'hook-fetched', source: NODE, pins: [] },
