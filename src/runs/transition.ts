@@ -419,7 +419,10 @@ class Step {
   #planFinished(result: 'ok' | 'failed'): Transition {
     const { state, data } = this.#run;
     if (state !== 'configuring' || data.planModules === undefined) return this.#refuse('not-in-this-state');
-    const unproven = data.planModules.filter((module) => !isProven(data.results?.[module]));
+    // What is still withheld has not run.
+    const unproven = [...data.planModules, ...(data.withheld ?? [])].filter(
+      (module) => !isProven(data.results?.[module]),
+    );
     if (result === 'ok' && unproven.length > 0) {
       const failed = event('run.failed', { failure: 'reports-missing', modules: unproven });
       return this.#end('failed', [failed], 'reports-missing');

@@ -81,10 +81,20 @@ t.test('secrets wait for the code of the node; the rest of the plan does not', a
   t.match(whole.text, 'plan.new/modules/ssh');
   view = (await api(at, '/nodes/pve1')).body;
   t.match(view.waiting.for, /report about its plan/);
+  const steps = ['repositories', 'admin-user', 'ssh'].flatMap((module) =>
+    (['apply changed', 'verify ok', 'reapply unchanged'] as const).map((words) => ({
+      module,
+      words: words.split(' '),
+    })),
+  );
+  const reports = steps.map(({ module, words: [step, result] }, index) => ({
+    ...{ seq: index + 1, module, step, result, startedAt: 1, durationMs: 5, output: '', detail: '' },
+  }));
+  t.equal((await parts.call(`${node}/reports`, { token, json: { run: runId, reports } })).status, 200);
   t.equal((await parts.call(`${node}/finished`, { token, json: { run: runId, result: 'ok' } })).status, 200);
   t.equal(await state(), 'ready');
   t.same(
-    (await codes()).filter((each) => /^(plan|run|node)\./.test(each)),
+    (await codes()).filter((each) => /^(plan|run|node)\./.test(each) && each !== 'plan.step'),
     [
       'node.registered',
       'run.armed',
@@ -156,7 +166,7 @@ t.test('a node credential is seen, revoked, and got anew by the host key only', 
   t.equal((await parts.call(`${node}/plan`, { token })).status, 401);
   t.equal((await parts.call(`${node}/plan`, { token: next })).status, 200);
   await api(at, '/nodes/pve1/cancel', { method: 'POST' });
-  t.equal((await parts.call(`${node}/plan`, { token: next })).status, 403, 'and with the run it ends');
+  t.equal((await parts.call(`${node}/plan`, { token: next })).status, 401, 'and with the run it ends');
 });
 
 t.test('tokens: made, shown once, rotated, expired, revoked; each change audited', async (t) => {
