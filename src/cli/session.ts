@@ -30,7 +30,8 @@ export async function serverOf(io: Io, options: Readonly<Record<string, unknown>
   const tokenFile = text('tokenFile', 'IRONWAKE_TOKEN_FILE');
   const given = tokenFile === undefined ? env.IRONWAKE_TOKEN : undefined;
   // The daemon's own settings say where it keeps its data; a command with --server and a token needs none of them.
-  const dataDir = () => loadLocalConfig({ flags: { dataDir: options.dataDir, config: options.config }, env, cwd }).dataDir;
+  const dataDir = () =>
+    loadLocalConfig({ flags: { dataDir: options.dataDir, config: options.config }, env, cwd }).dataDir;
   const local = url === undefined ? await readServerFile(dataDir()) : undefined;
   const token =
     given ?? (await readToken(tokenFile === undefined ? join(dataDir(), 'admin-token') : resolve(cwd, tokenFile)));

@@ -29,7 +29,12 @@ export async function checkLoaders(tftproot: string): Promise<StagedLoaders> {
     if (size !== undefined && size > 0) present.push(file);
     else if (size === 0)
       findings.push(
-        problem('loaders', 'loaders.empty', `${join(tftproot, file)} is empty`, 'Delete it, then: npm run setup -- serve.'),
+        problem(
+          'loaders',
+          'loaders.empty',
+          `${join(tftproot, file)} is empty`,
+          'Delete it, then: npm run setup -- serve.',
+        ),
       );
     else if (required)
       findings.push(

@@ -169,12 +169,14 @@ const CATALOGUE = {
   'plan.withheld': {
     severity: 'warning',
     text: (d) => `${DETAIL.list(d.modules)} wait for the confirmation code, because secrets are in them`,
-    remedy: () => "Read the code on the machine's screen (or serial console), then: npx ironwake run confirm NAME CODE.",
+    remedy: () =>
+      "Read the code on the machine's screen (or serial console), then: npx ironwake run confirm NAME CODE.",
   },
   'plan.waiting-for-code': {
     severity: 'warning',
     text: () => 'everything else is done: the node shows its code and waits for a person',
-    remedy: () => "Read the code on the machine's screen (or serial console), then: npx ironwake run confirm NAME CODE.",
+    remedy: () =>
+      "Read the code on the machine's screen (or serial console), then: npx ironwake run confirm NAME CODE.",
   },
   'run.confirmed': good((d) => `${text(d, 'by')} confirmed the node by its code (host key ${text(d, 'fingerprint')})`),
   'run.wrong-code': {
