@@ -166,7 +166,7 @@ t.test('a node credential is seen, revoked, and got anew by the host key only', 
   t.equal((await parts.call(`${node}/plan`, { token })).status, 401);
   t.equal((await parts.call(`${node}/plan`, { token: next })).status, 200);
   await api(at, '/nodes/pve1/cancel', { method: 'POST' });
-  t.equal((await parts.call(`${node}/plan`, { token: next })).status, 401, 'and with the run it ends');
+  t.equal((await parts.call(`${node}/plan`, { token: next })).status, 410, 'and with the run it ends');
 });
 
 t.test('tokens: made, shown once, rotated, expired, revoked; each change audited', async (t) => {
