@@ -8,8 +8,6 @@ const closed = { additionalProperties: false } as const;
 const time = (description: string) => Type.String({ description, examples: ['2027-01-15T08:00:00.000Z'] });
 const maybe = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const listOf = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item) }, closed);
-/** Names of profiles and secrets: they become file names, words of a command and keys in YAML. */
-const Name = Type.String({ minLength: 1, maxLength: 100, pattern: '^[a-z0-9][a-z0-9._-]*$' });
 const Sha256 = Type.String({ pattern: '^[0-9a-fA-F]{64}$' });
 
 /** RFC 9457. Every refusal of the API looks like this, as application/problem+json. */
@@ -264,7 +262,8 @@ export type SecretInput = Static<typeof SecretInput>;
 export const SecretView = Type.Object({ name: Type.String(), updatedAt: time('When it was set last.') }, closed);
 export type SecretView = Static<typeof SecretView>;
 export const SecretList = listOf(SecretView);
-export const SecretParams = Type.Object({ name: Name }, closed);
+/** What a name may be the journey says in words. */
+export const SecretParams = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) }, closed);
 
 export const RoleName = Type.Union([Type.Literal('viewer'), Type.Literal('operator'), Type.Literal('admin')]);
 export type RoleName = Static<typeof RoleName>;

@@ -54,7 +54,8 @@ export async function runForeign(
 ): Promise<{ readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: string }> {
   const here = fileURLToPath(import.meta.url);
   const path = fileURLToPath(new URL(`foreign/${script}${extname(here)}`, import.meta.url));
-  const output = await runTool(process.execPath, [path, ...args], timeoutMs);
+  // setpriv (util-linux) becomes the script and has the kernel end it with us, however we end: a package that hangs outlives nobody.
+  const output = await runTool('setpriv', ['--pdeathsig', 'KILL', process.execPath, path, ...args], timeoutMs);
   if (output.kind !== 'text')
     return { ok: false, reason: output.kind === 'failed' ? output.reason : 'it did not start' };
   try {
