@@ -79,6 +79,12 @@ export async function claimAnswer(
     answer = answerOf(journey, subject, prefers);
   } catch (error) {
     if (!(error instanceof IronwakeError)) throw error;
+    // Only the image of this run can show that its profile is wrong: whatever else claims a release is not this run's installer.
+    const media = await journey.store.media.byId(run.mediaId);
+    if (error.code !== 'answer.invalid' || media?.release !== release || media.product !== product) {
+      await observe(journey, run.id, { kind: 'answer-unusable', source, message: error.message });
+      return { kind: 'unusable', text: `${error.line}\n` };
+    }
     await observe(journey, run.id, { kind: 'answer-invalid', message: error.message, remedy: error.remedy });
     return { kind: 'unusable', text: `${error.line}\n` };
   }

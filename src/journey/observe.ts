@@ -71,8 +71,8 @@ const REPEATABLE: ReadonlySet<EventCode> = new Set([
 ]);
 const REPEAT_MS = 1000;
 
-function isNews(journey: Journey, runId: string, { code, data }: RunEvent): boolean {
-  return !REPEATABLE.has(code) || journey.throttle.passes(`${runId} ${code} ${data.stage ?? ''}`, REPEAT_MS);
+function isNews(journey: Journey, runId: string, { code }: RunEvent): boolean {
+  return !REPEATABLE.has(code) || journey.throttle.passes(`${runId} ${code}`, REPEAT_MS);
 }
 
 /** Data of an event that helps in the log; outputs and documents stay on the timeline. */

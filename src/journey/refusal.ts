@@ -59,7 +59,8 @@ export async function refuse(
     const repeated = leftOut === 0 ? undefined : leftOut;
     journey.log.warn({ ip: address, run: subject?.run?.id, reason, reference, repeated }, `refused ${what}`);
   }
-  if (subject !== undefined && passes) {
+  // A row a second for each reason, whatever the addresses: the log has them all, and a stranger with many must not push a timeline out of sight.
+  if (subject !== undefined && passes && journey.throttle.passes(`refused ${subject.node.id} ${reason}`, 1000)) {
     await appendEvent(
       journey,
       { code: 'refused', data: { what, reason, reference, address: address ?? '?' } },

@@ -12,7 +12,7 @@ export interface RetentionSettings {
 
 const DAY = 86_400_000;
 /** Rows of one transaction: some milliseconds. */
-const BATCH = 500;
+const BATCH = 100;
 /** Between two of them everything else has its turn. */
 const PAUSE_MS = 50;
 const FIRST_MS = 60_000;

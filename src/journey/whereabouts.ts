@@ -28,18 +28,21 @@ export async function sourceOf(
   proved = false,
 ): Promise<Source | undefined> {
   const { address, segment } = caller;
-  switch (placeOf(journey, caller)) {
-    case 'own-network': {
-      const mac = await journey.neighbours.macOf(address, segment.interfaceName);
-      if (mac === undefined || !node.macs.includes(mac)) return undefined;
-      return { address, interfaceName: segment.interfaceName, mac };
-    }
+  const home = homeOf(journey, caller);
+  const mac = home === undefined ? undefined : await journey.neighbours.macOf(address, home.interfaceName);
+  const known = mac !== undefined && node.macs.includes(mac);
+  switch (placeOf(caller, home)) {
+    case 'own-network':
+      return known ? { address, interfaceName: segment.interfaceName, mac } : undefined;
     case 'routed':
       return proved || run?.data.relayed === true
         ? { address, interfaceName: segment.interfaceName, mac: undefined }
         : undefined;
     case 'other-network':
-      return undefined;
+      // An installed node may have its address on another network of ours than the one that it was installed from.
+      return proved && known
+        ? { address, interfaceName: home?.interfaceName ?? segment.interfaceName, mac }
+        : undefined;
   }
 }
 
@@ -48,8 +51,13 @@ export async function sourceOf(
  * the caller went around the neighbour check by calling an address of ours that is not on its own network (this host answers there all the
  * same). `routed`: none of our networks.
  */
-export function placeOf(journey: Journey, caller: Caller): 'own-network' | 'other-network' | 'routed' {
+function placeOf({ segment }: Caller, home: Segment | undefined): 'own-network' | 'other-network' | 'routed' {
+  if (home === undefined) return 'routed';
+  return home === segment ? 'own-network' : 'other-network';
+}
+
+/** The segment in whose network the caller's address lies; the one that was called goes first. */
+function homeOf(journey: Journey, caller: Caller): Segment | undefined {
   const inside = ({ address, prefixLength }: Segment): boolean => inNetwork(caller.address, address, prefixLength);
-  if (inside(caller.segment)) return 'own-network';
-  return journey.segments().some(inside) ? 'other-network' : 'routed';
+  return inside(caller.segment) ? caller.segment : journey.segments().find(inside);
 }

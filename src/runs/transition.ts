@@ -162,7 +162,8 @@ class Step {
       case 'image-cut':
         return this.#imageCut(seen);
       case 'installer-seen':
-        if (state !== 'loading') return this.#nothing();
+        // Forged as easily as any packet: it counts when the image can be there to have sent it.
+        if (state !== 'loading' || !this.#imageIsThere()) return this.#nothing();
         return this.#enter('live', {}, [event('installer.seen')]);
       case 'answer-requested':
         return this.#claimIsRefused(seen.source) ?? this.#nothing();
@@ -215,9 +216,12 @@ class Step {
     const { arch, stage, interfaceName, relayed = false } = seen;
     const asked = event('boot.firmware-asked', { arch, stage, interface: interfaceName });
     if (isBefore(state, 'loading')) {
-      return data.lastStage === stage
-        ? this.#nothing()
-        : this.#enter('booting', { arch, lastStage: stage, relayed }, [asked]);
+      const fresh = { arch, lastStage: stage, relayed: data.relayed === true || relayed };
+      if (data.lastStage === stage) {
+        return fresh.relayed === (data.relayed ?? false) ? this.#nothing() : this.#accept(this.with(fresh), []);
+      }
+      // Repeating it renews no budget.
+      return state === 'booting' ? this.#accept(this.with(fresh), [asked]) : this.#enter('booting', fresh, [asked]);
     }
     // A DISCOVER can be forged by anybody on the segment, so it moves nothing that is under way: a machine that really starts again
     // comes back for its script, and that request is bound.
@@ -257,11 +261,17 @@ class Step {
       : this.#contest('another-source', source);
   }
 
+  /** All of it was delivered; or most of it, and the note of the end was lost with a daemon that was killed. */
+  #imageIsThere(): boolean {
+    const { imageDeliveredAt, imageBytes = 0, imageTotalBytes = 0 } = this.#run.data;
+    return imageDeliveredAt !== undefined || (imageTotalBytes > 0 && imageBytes * 2 > imageTotalBytes);
+  }
+
   /** Whether a claim by this source cannot be: the refusal then, which may contest the run. */
   #claimIsRefused(source: Source): Transition | undefined {
-    const { state, data } = this.#run;
-    // The installer runs out of the image: before all of it was delivered, or the live system was heard, nobody can be asking.
-    const mayBeLive = state === 'live' || (state === 'loading' && data.imageDeliveredAt !== undefined);
+    const { state } = this.#run;
+    // The installer runs out of the image: before that was delivered, or the live system was heard, nobody can be asking.
+    const mayBeLive = state === 'live' || (state === 'loading' && this.#imageIsThere());
     if (isBefore(state, 'claimed') && !mayBeLive) return this.#contest('out-of-order', source);
     if (!isBefore(state, 'claimed')) {
       return this.#contest(this.#isBoundTo(source) ? 'second-claim' : 'another-source', source);
@@ -534,6 +544,9 @@ class Step {
   /** When the budget of a state ends: before the claim never later than the run's own expiry. */
   deadlineOf(state: RunState): number | undefined {
     if (ENDED_STATES.has(state)) return undefined;
+    const { waitingForCodeSince } = this.#run.data;
+    // A person may take a day, whatever else the node does meanwhile.
+    if (state === 'configuring' && waitingForCodeSince !== undefined) return waitingForCodeSince + CODE_BUDGET_MS;
     const budget = this.#budgets.states[state];
     const end = budget === undefined ? this.#run.data.expiresAt : this.#now + budget;
     return isBefore(state, 'claimed') ? Math.min(end, this.#run.data.expiresAt) : end;

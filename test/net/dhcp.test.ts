@@ -10,7 +10,7 @@ import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { t, test } from 'tap';
+import { type Test, t, test } from 'tap';
 import { bootServerRequest, discoverPacket, encodeDiscover, leaseRequest } from '../../src/dhcp/discover.ts';
 import { MESSAGE, OPTION, readIpv4 } from '../../src/dhcp/options.ts';
 import { type DhcpPacket, encodePacket, parsePacket } from '../../src/dhcp/packet.ts';
@@ -105,8 +105,10 @@ class Daemon {
 const decided = (lines: readonly Line[]) =>
   lines.flatMap(({ decide: d, interface: i }) => (d === undefined ? [] : [`${d.kind} ${d.message} ${d.port} ${i}`]));
 
-async function started(settings: object, wrapper: readonly string[] = []): Promise<Daemon> {
+/** Ended with its test, also with one that fails: what is left over would fail all that follow. */
+async function started(t: Test, settings: object, wrapper: readonly string[] = []): Promise<Daemon> {
   const daemon = new Daemon(server, settings, wrapper);
+  t.teardown(() => ended(daemon.child));
   const line = await daemon.until((l) => l.ready !== undefined || l.error !== undefined);
   if (line.error !== undefined) throw new Error(JSON.stringify(line));
   return daemon;
@@ -114,6 +116,7 @@ async function started(settings: object, wrapper: readonly string[] = []): Promi
 
 /** dnsmasq with leases only, as on any network; resolves when it listens. */
 async function dnsmasq(
+  t: Test,
   ns: string,
   interfaceName: string,
   range: string,
@@ -132,6 +135,7 @@ async function dnsmasq(
     `--dhcp-range=${range},1h`,
     ...more,
   ]);
+  t.teardown(() => ended(child));
   const { stderr } = child;
   if (stderr === null) throw new Error('no pipes');
   let text = '';
@@ -180,7 +184,7 @@ const row = (a: Answer) => ({ from: a.from, port: a.port, yiaddr: a.packet.yiadd
 
 test('two segments, no default route: each client is answered out of its own interface, with its own address', async (t) => {
   t.equal(lab.ip(server, 'route show default'), '', 'the host has no default route');
-  const daemon = await started({ interfaces: ['seg-a', 'seg-b'] });
+  const daemon = await started(t, { interfaces: ['seg-a', 'seg-b'] });
   t.strictSame(asked(clientA, [discover(MACHINE)], 1).map(row), [
     { from: '10.91.1.2', port: 67, yiaddr: '0.0.0.0', file: 'ipxe-x86_64.efi' },
   ]);
@@ -230,7 +234,7 @@ test('two segments, no default route: each client is answered out of its own int
 
 test('the right to bind low ports is all that it needs (as under systemd), and without it says so', async (t) => {
   const rights = (bounding: string) => ['setpriv', '--no-new-privs', `--bounding-set=${bounding}`];
-  const daemon = await started({ interfaces: ['seg-a'] }, rights('-all,+net_bind_service'));
+  const daemon = await started(t, { interfaces: ['seg-a'] }, rights('-all,+net_bind_service'));
   t.hasStrict(asked(clientA, [discover(MACHINE)], 1).map(row), [{ from: '10.91.1.2', port: 67 }]);
   await ended(daemon.child);
   const bare = new Daemon(server, { interfaces: ['seg-a'] }, rights('-all'));
@@ -240,7 +244,7 @@ test('the right to bind low ports is all that it needs (as under systemd), and w
 });
 
 test('500 machines powered on at once are all answered at their first DISCOVER', async (t) => {
-  const daemon = await started({ interfaces: ['seg-a'] });
+  const daemon = await started(t, { interfaces: ['seg-a'] });
   const sends = Array.from({ length: 500 }, (_, i) =>
     discover(`${ARMED}:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}` as Mac),
   );
@@ -250,7 +254,7 @@ test('500 machines powered on at once are all answered at their first DISCOVER',
 });
 
 test('a flood of malformed packets is counted and survived', async (t) => {
-  const daemon = await started({ interfaces: ['seg-a'] });
+  const daemon = await started(t, { interfaces: ['seg-a'] });
   const good = encodeDiscover({ client: 'uefi', mac: MACHINE, xid: 9, uuid: '00112233-4455-6677-8899-aabbccddeeff' });
   const flood = Array.from({ length: 1500 }, (_, i) => {
     if (i % 3 === 0) return { bytes: randomBytes(i % 1400) };
@@ -274,23 +278,33 @@ test('a flood of malformed packets is counted and survived', async (t) => {
 });
 
 test('beside a plain DHCP server on the network: both offers arrive, and leases work', async (t) => {
-  const daemon = await started({ interfaces: ['seg-a'] });
-  const other = await dnsmasq(leases, 'eth0', '10.91.1.100,10.91.1.150', ['--bind-dynamic']);
+  const daemon = await started(t, { interfaces: ['seg-a'] });
+  const other = await dnsmasq(t, leases, 'eth0', '10.91.1.100,10.91.1.150', ['--bind-dynamic']);
   const offers = asked(clientA, [discover(MACHINE)], 2);
   t.strictSame(offers.map((a) => `${a.from} ${a.packet.yiaddr === '0.0.0.0' ? 'proxy' : 'lease'}`).sort(), [
     '10.91.1.1 lease',
     '10.91.1.2 proxy',
   ]);
-  const text = lab.run(clientA, 'busybox', ['udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-s', '/bin/true']);
-  t.pass(`an ordinary client (udhcpc) gets its lease${text}`);
+  // On a busy machine an acknowledgement can come too late for udhcpc, which gives up after three requests: as users do, it asks again.
+  const leased = () => {
+    try {
+      return (
+        lab.run(clientA, 'busybox', ['udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-T', '2', '-s', '/bin/true']) !==
+        undefined
+      );
+    } catch {
+      return false;
+    }
+  };
+  t.ok([1, 2, 3, 4, 5].some(leased), 'an ordinary client (udhcpc) gets its lease');
   await Promise.all([ended(daemon.child), ended(other)]);
 });
 
 for (const order of ['dnsmasq first', 'ironwake first'] as const) {
   test(`beside dnsmasq (bind-dynamic) on the same host, ${order}: both offers, and unicast stays dnsmasq's`, async (t) => {
-    const lease = () => dnsmasq(server, 'seg-a', '10.91.1.100,10.91.1.150', ['--bind-dynamic']);
+    const lease = () => dnsmasq(t, server, 'seg-a', '10.91.1.100,10.91.1.150', ['--bind-dynamic']);
     const first = order === 'dnsmasq first' ? await lease() : undefined;
-    const daemon = await started({ interfaces: ['seg-a'] });
+    const daemon = await started(t, { interfaces: ['seg-a'] });
     const other = first ?? (await lease());
     const offers = asked(clientA, [discover(MACHINE)], 2);
     t.strictSame(offers.map((a) => `${a.from} ${a.packet.yiaddr === '0.0.0.0' ? 'proxy' : 'lease'}`).sort(), [
@@ -311,7 +325,7 @@ for (const order of ['dnsmasq first', 'ironwake first'] as const) {
 }
 
 test('dnsmasq without bind-dynamic holds the port: one line names it and says what to do', async (t) => {
-  const other = await dnsmasq(server, 'seg-a', '10.91.1.100,10.91.1.150', []);
+  const other = await dnsmasq(t, server, 'seg-a', '10.91.1.100,10.91.1.150', []);
   const daemon = new Daemon(server, { interfaces: ['seg-a'] });
   const { error, line } = await daemon.until((l) => l.error !== undefined);
   t.equal(error, 'net.port-in-use');
@@ -320,7 +334,7 @@ test('dnsmasq without bind-dynamic holds the port: one line names it and says wh
 });
 
 test('a second Ironwake on the same segment is refused, naming the first', async (t) => {
-  const daemon = await started({ interfaces: ['seg-a'] });
+  const daemon = await started(t, { interfaces: ['seg-a'] });
   const second = new Daemon(server, { interfaces: ['seg-a'] });
   const { error, line } = await second.until((l) => l.error !== undefined);
   t.equal(error, 'net.port-in-use');
@@ -329,7 +343,7 @@ test('a second Ironwake on the same segment is refused, naming the first', async
 });
 
 test('through a relay: the offer goes to the relay, port 67, with its option 82', async (t) => {
-  const daemon = await started({ interfaces: ['seg-b'], relay: true });
+  const daemon = await started(t, { interfaces: ['seg-b'], relay: true });
   const relayAgent = Uint8Array.of(1, 4, 1, 2, 3, 4);
   const packet = discoverPacket({
     client: 'bios',
@@ -346,7 +360,7 @@ test('through a relay: the offer goes to the relay, port 67, with its option 82'
 });
 
 test('an interface that is made anew under its name, with another address, is served again', async (t) => {
-  const daemon = await started({ interfaces: ['seg-b'] });
+  const daemon = await started(t, { interfaces: ['seg-b'] });
   lab.ip(server, 'link delete seg-b');
   t.ok((await daemon.ask('check')).before.some((l) => l.observed === 'segment-lost'));
   lab.veth(
@@ -366,7 +380,7 @@ test('an interface that is made anew under its name, with another address, is se
 });
 
 test('without koffi: both segments are still answered out of the right interface', async (t) => {
-  const daemon = await started({ interfaces: ['seg-a', 'seg-b'], koffi: false });
+  const daemon = await started(t, { interfaces: ['seg-a', 'seg-b'], koffi: false });
   t.ok(
     daemon.lines.some((l) => JSON.stringify(l).includes('koffi does not load')),
     'it says so',

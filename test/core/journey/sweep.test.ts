@@ -18,6 +18,7 @@ const STEPS: ReadonlyArray<readonly [string, Observation | undefined]> = [
   ['armed', undefined],
   ['booting', { kind: 'firmware-asked', arch: 'bios', stage: 'PXE', interfaceName: 'lo' }],
   ['loading', { kind: 'image-requested', source: NODE, totalBytes: 10, fingerprint: 'AA' }],
+  ['loading', { kind: 'image-delivered', bytes: 10, durationMs: 1 }],
   ['live', { kind: 'installer-seen' }],
   ['claimed', { kind: 'answer-claimed', source: NODE, answer: '', product: 'pve', release: '9.2' }],
   ['installing', { kind: 'hook-fetched', source: NODE, pins: [] }],
