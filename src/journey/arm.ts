@@ -200,6 +200,14 @@ async function decide(
     });
   }
   const done = await observe(journey, run.id, observation);
+  if (done.kind === 'refused' && done.reason === 'run-ended') {
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'run.none',
+      message: `the installation of ${node.fqdn} is over: its time ran out`,
+      remedy: `Arm it again: npx ironwake node install ${node.fqdn}`,
+    });
+  }
   if (done.kind === 'refused' && done.reason !== 'not-contested') {
     throw new IronwakeError({
       kind: 'conflict',

@@ -7,7 +7,7 @@ import type { ClientFacts } from '../boot/facts.ts';
 import { kernelArguments, renderInstallScript, renderLocalDiskScript } from '../boot/scripts.ts';
 import { IronwakeError, messageOf } from '../errors.ts';
 import type { ByteSource } from '../media/source.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
+import { type Ipv4, inNetwork } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Segment } from '../net/segment.ts';
 import type { Node } from '../nodes/node.ts';
@@ -44,7 +44,7 @@ export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: 
       arch: facts.arch?.name ?? '?',
       stage: STAGES[facts.kind],
       interfaceName: segment.interfaceName,
-      relayed: facts.relay !== undefined,
+      relayed: facts.relay !== undefined && !isServed(journey, facts.relay),
     });
   }
   if (decision.kind === 'local-disk') await noteLocalDisk(journey, node, run, describeReason(decision.because));
@@ -57,6 +57,11 @@ async function activeRun(journey: Journey, node: Node): Promise<Run | undefined>
   if (run === undefined || !hasExpired(run, journey.clock.now())) return run;
   await observe(journey, run.id, { kind: 'deadline' });
   return undefined;
+}
+
+/** A relay has no business on a network that we serve ourselves: there the neighbour check holds, and a forged giaddr must not undo it. */
+function isServed(journey: Journey, address: Ipv4): boolean {
+  return journey.segments().some((segment) => inNetwork(address, segment.address, segment.prefixLength));
 }
 
 const STAGES: Readonly<Record<ClientFacts['kind'], string>> = {
