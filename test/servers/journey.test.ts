@@ -281,6 +281,16 @@ t.test('the API: roles, tokens, bad input', async (t) => {
       status: 403,
       code: 'api.forbidden',
     },
+    {
+      name: 'a secret name with a path',
+      path: '/secrets/..%2Fx',
+      token: admin,
+      method: 'PUT',
+      json: { value: 'v' },
+      status: 400,
+      code: 'secret.malformed-name',
+      field: 'name',
+    },
     { name: 'admin reads the root password', path: '/nodes/pve1/root-password', token: admin, status: 200 },
     {
       name: 'malformed MAC',

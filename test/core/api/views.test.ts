@@ -88,7 +88,7 @@ test('input schemas refuse what does not belong', async (t) => {
     ['nothing to install with', schemas.InstallInput, {}, true],
     ['an expiry of no time', schemas.InstallInput, { expiresMinutes: 0 }, false],
     ['an empty secret', schemas.SecretInput, { value: '' }, false],
-    ['a secret name with a path', schemas.SecretParams, { name: '../x' }, false],
+    ['a secret without a name', schemas.SecretParams, { name: '' }, false],
     ['a checksum that is none', schemas.MediaInput, { path: '/x.iso', sha256: 'abc' }, false],
   ];
   for (const [name, schema, value, expected] of cases) t.equal(Value.Check(schema, value), expected, name);
