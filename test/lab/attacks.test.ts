@@ -134,7 +134,7 @@ test('a stranger on the provisioning network', async (t) => {
     victim.station.ip('link', 'set', 'lan0', 'up');
     t.match(
       (await ask(victim.station, victim.scriptUrl)).body,
-      /nothing to install here \(reference \w+\)[^]*sanboot/,
+      /nothing to install here \(reference \w+\)[\s\S]*sanboot/,
       'the machine boots its disk',
     );
     refusedAlike(t, await victim.claim(urls.answer), 'the machine with the same token, from its own address');
