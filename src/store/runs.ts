@@ -45,6 +45,10 @@ export function runRepository(db: Kysely<Tables>, site: string): RunRepository {
       return fromRow(await select().where('node_id', '=', nodeId).where(ACTIVE).executeTakeFirst());
     },
     async latestOf(nodeId) {
+      // The one under way first: a run armed within the same millisecond as the last one, or after the clock was set back, is
+      // not the newest by its time.
+      const active = fromRow(await select().where('node_id', '=', nodeId).where(ACTIVE).executeTakeFirst());
+      if (active !== undefined) return active;
       const row = await select()
         .where('node_id', '=', nodeId)
         .orderBy('armed_at', 'desc')

@@ -86,6 +86,20 @@ test('runs: one active a node, the newest, the history', async (t) => {
   t.strictSame(await store.runs.byId('run-1'), ended);
 });
 
+test('the run under way is the newest, whatever the clock said', async (t) => {
+  for (const { label, armedAt } of [
+    { label: 'armed within the same millisecond', armedAt: 1000 },
+    { label: 'armed after the clock was set back', armedAt: 10 },
+  ]) {
+    const store = await memory();
+    t.teardown(() => store.close());
+    await store.nodes.insert(aNode());
+    await store.runs.insert(aRun({ id: 'run-9', armedAt: 1000, state: 'cancelled', endedAt: 1000 }));
+    await store.runs.insert(aRun({ id: 'run-1', armedAt }));
+    t.equal((await store.runs.latestOf('node-1'))?.id, 'run-1', label);
+  }
+});
+
 for (const state of ['ready', 'failed', 'expired', 'cancelled'] as const) {
   test(`a run that is ${state} leaves room for the next one`, async (t) => {
     const store = await memory();
