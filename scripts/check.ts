@@ -1,5 +1,5 @@
 /**
- * The checks of `npm run check`: types, lint and format, the import table, shell scripts. All of them run, also after a failure, and the
+ * The checks of `npm run check`: types, lint and format, the import table, generated pages, shell scripts. All of them run, also after a failure, and the
  * last line says what failed. With `--all` (CI) a check that cannot run here is a failure as well.
  */
 import { spawnSync } from 'node:child_process';
@@ -24,6 +24,7 @@ const CHECKS: readonly Check[] = [
     program: process.execPath,
     args: [bin('depcruise'), '--config', '.dependency-cruiser.mjs', '--output-type', 'err-long', 'src', 'scripts'],
   },
+  { name: 'generated pages', program: process.execPath, args: ['scripts/answer-page.ts', '--check'] },
   { name: 'shell scripts', program: 'shellcheck', args: ['--severity=warning', ...shellFiles] },
 ];
 

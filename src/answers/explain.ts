@@ -1,4 +1,4 @@
-/** One key, or one finding's code, explained from the table: the same facts as in docs/answer-file.md. */
+/** One key, or one finding's code, explained from the table: the same facts as in docs/answers.md and docs/answer-findings.md. */
 import { ANSWER_RELEASES } from './dialect.ts';
 import { exampleLine } from './examples.ts';
 import { FINDING_TEXTS } from './finding-texts.ts';

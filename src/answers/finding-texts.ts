@@ -1,4 +1,4 @@
-/** What each finding's code stands for, one sentence; docs/answer-file.md and `answer explain CODE` are made from it. */
+/** What each finding's code stands for, one sentence; docs/answer-findings.md and `answer explain CODE` are made from it. */
 import type { FindingCode } from './findings.ts';
 
 export const FINDING_TEXTS: Readonly<Record<FindingCode, string>> = {

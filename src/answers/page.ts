@@ -1,10 +1,10 @@
-/** docs/answer-file.md, made from the key table and the catalogue of findings. */
+/** docs/answers.md, made from the key table. */
 import { ANSWER_RELEASES } from './dialect.ts';
-import { explainFinding, explainKey } from './explain.ts';
-import { FINDING_KINDS } from './findings.ts';
+import { explainKey } from './explain.ts';
 import { ANSWER_KEYS, isInRelease, SECTIONS, sectionSince } from './keys.ts';
 
-const cell = (text: string): string => text.replaceAll('|', '\\|');
+/** Text as it stands in a cell of a Markdown table. */
+export const tableCell = (text: string): string => text.replaceAll('|', '\\|');
 
 function keyTable(section: (typeof SECTIONS)[number]): string {
   const rows = ANSWER_KEYS.filter((entry) => entry.section === section).map((entry) => {
@@ -16,7 +16,7 @@ function keyTable(section: (typeof SECTIONS)[number]): string {
     const needed =
       required === 'no' ? (entry.default ?? '') : required === 'yes' ? '**required**' : `**required** ${required}`;
     const only = products === null ? '' : ` Only ${products.join(', ')}.`;
-    return `| \`${entry.key}\` | ${cell(kind)}${bounds} | ${cell(needed)} | ${releases} | ${rules.join(', ')} | \`${cell(example)}\` | ${cell(text)}${only}${spelling === 'this one only' ? '' : ` (${spelling})`} |`;
+    return `| \`${entry.key}\` | ${tableCell(kind)}${bounds} | ${tableCell(needed)} | ${releases} | ${rules.join(', ')} | \`${tableCell(example)}\` | ${tableCell(text)}${only}${spelling === 'this one only' ? '' : ` (${spelling})`} |`;
   });
   return [
     `### [${section}]`,
@@ -28,14 +28,6 @@ function keyTable(section: (typeof SECTIONS)[number]): string {
     ...rows,
     '',
   ].join('\n');
-}
-
-function findingTable(): string {
-  const rows = Object.keys(FINDING_KINDS).map((code) => {
-    const explained = explainFinding(code);
-    return `| \`${code}\` | ${explained?.severity ?? ''} | ${explained?.judge ?? ''} | ${cell(explained?.text ?? '')} |`;
-  });
-  return ['| code | severity | who says so | meaning |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
 }
 
 export function answerPage(): string {
@@ -60,10 +52,8 @@ spell their keys with underscores and know neither \`reboot-mode\` nor a host na
 \`validate\` prints \`FILE: accepted\` or \`FILE: rejected CODE PATH ...\`, one line a file, and exits with 0 when all are accepted, 1 when one is rejected,
 2 when one cannot be read. *Accepted* is what the official installer of that release says when it parses and checks the file (with \`--machine\` also when
 it meets the machine). Our own findings go to standard error; with \`--strict\` those of severity *error* count as well.
-\`--severity CODE=error|warning|off\` raises or lowers them, as does the setting \`findings\` of the daemon, which also counts when it makes an answer; what the
-installer refuses stays refused.
+All codes, and how to raise or lower them: [answer-findings.md](answer-findings.md).
 
-${findingTable()}
 ## Keys
 
 ${SECTIONS.map(keyTable).join('\n')}

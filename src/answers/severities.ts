@@ -13,6 +13,11 @@ const FIXED: ReadonlySet<FindingCode> = new Set([
   'answer.select-port',
 ]);
 
+/** Whether a code cannot be lowered. */
+export function isFixed(code: FindingCode): boolean {
+  return FIXED.has(code);
+}
+
 const LEVELS = ['error', 'warning', 'off'] as const;
 
 /**
@@ -31,7 +36,7 @@ export function parseSeverities(assignments: readonly string[], field = '--sever
           'answer.severity',
           field,
           `there is no finding '${name.slice(0, 60)}'`,
-          close === undefined ? 'See docs/answer-file.md for the codes.' : `Did you mean ${close}?`,
+          close === undefined ? 'See docs/answer-findings.md for the codes.' : `Did you mean ${close}?`,
         );
       }
       if (severity === undefined) {

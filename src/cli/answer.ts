@@ -174,7 +174,7 @@ export function explain(io: Io, [name = '']: readonly string[], options: Options
       'answer.unknown-key',
       'KEY',
       `there is no key '${name.slice(0, 60)}'`,
-      close === undefined ? 'See docs/answer-file.md for all keys.' : `Did you mean ${close}?`,
+      close === undefined ? 'See docs/answers.md for all keys.' : `Did you mean ${close}?`,
     );
   }
   for (const key of keys) {

@@ -138,7 +138,7 @@ export const ConfigSchema = Type.Object(
       defaultText: 'none',
       expected: 'a list of CODE=error, CODE=warning or CODE=off',
       description:
-        'How findings about answers weigh: a list of CODE=error, CODE=warning or CODE=off (codes: docs/answer-file.md). What the installer refuses stays refused.',
+        'How findings about answers weigh: a list of CODE=error, CODE=warning or CODE=off (codes: docs/answer-findings.md). What the installer refuses stays refused.',
     }),
     retention: Type.Object(
       {
