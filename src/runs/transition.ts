@@ -497,7 +497,10 @@ class Step {
     const held = this.#run.data.heldWebhooks ?? [];
     const known = [this.#run.data.webhookDigest, ...held.map((webhook) => webhook.digest)];
     if (known.includes(seen.digest)) return this.#nothing();
-    if (held.length >= HELD_WEBHOOKS) return this.#refuse('contested');
+    // The report of the bound machine has places of its own: strangers who were first must not take the last one.
+    const bound = this.#isBoundTo(seen.source);
+    const alike = held.filter((webhook) => this.#isBoundTo(webhook.source as Source) === bound);
+    if (alike.length >= (bound ? HELD_OF_BOUND : HELD_OF_OTHERS)) return this.#refuse('contested');
     return this.#accept(this.with({ heldWebhooks: [...held, { ...seen }] }), [
       event('installer.webhook-held', { address: seen.source.address }),
     ]);
@@ -607,8 +610,9 @@ class Step {
   }
 }
 
-/** A machine sends one report; more than a few different ones are a flood. */
-const HELD_WEBHOOKS = 4;
+/** A machine sends one report; more than a few different ones are a flood. Each may have megabytes, and `trust` takes one of them. */
+const HELD_OF_BOUND = 2;
+const HELD_OF_OTHERS = 2;
 
 /** Applied, verified, and a second run that changed nothing: only that makes a module hold. */
 function isProven(results: Readonly<Partial<Record<string, string>>> | undefined): boolean {

@@ -481,6 +481,21 @@ t.test('a webhook that comes while the run is contested is kept, and taken by tr
   t.equal(afterTrust.run.contested, true);
 });
 
+t.test('forged reports leave a place for the report of the bound machine', async (t) => {
+  let run = aRun('installing', BOUND, { contested: true });
+  const kinds = [];
+  for (let n = 0; n < 6; n += 1) {
+    const seen = transition(run, { ...SEEN.webhook, source: STRANGER, digest: `forged ${n}` }, NOW, DEFAULT_BUDGETS);
+    kinds.push(seen.kind);
+    run = seen.run;
+  }
+  t.same(kinds, ['accepted', 'accepted', 'refused', 'refused', 'refused', 'refused'], 'what is held is bounded');
+  const held = transition(run, SEEN.webhook, NOW, DEFAULT_BUDGETS);
+  t.equal(held.kind, 'accepted', 'its own is held all the same');
+  const trusted = transition(held.run, SEEN.trust, NOW, DEFAULT_BUDGETS);
+  t.match(trusted.run, { state: 'installed', contested: false, data: { webhookDigest: SEEN.webhook.digest } });
+});
+
 t.test('deadlines', async (t) => {
   const due = { deadlineAt: NOW };
   const expired = transition(aRun('armed', { expiresAt: NOW }, due), SEEN.deadline, NOW, DEFAULT_BUDGETS);
