@@ -38,11 +38,11 @@ import { invalid } from '../errors.ts';
 import { hostKeyFingerprint } from '../journey/access.ts';
 import { armNode, cancelRun, trustRun } from '../journey/arm.ts';
 import { explain } from '../journey/explain.ts';
-import { removeImage } from '../journey/images.ts';
+import { addImage, removeImage } from '../journey/images.ts';
 import type { Journey } from '../journey/journey.ts';
 import type { MediaRecord } from '../journey/ports.ts';
 import { addNode, discoveredMachines, findNode, removeNode } from '../journey/registry.ts';
-import { putSecret, removeSecret } from '../journey/secrets.ts';
+import { putSecret, removeSecret, type SecretAges } from '../journey/secrets.ts';
 import { statusOf } from '../journey/status.ts';
 import { rootPasswordOf, viewNode } from '../journey/view.ts';
 import { parseMac } from '../net/mac.ts';
@@ -185,8 +185,12 @@ export function registerAdmin(
     { ...needs('operator'), schema: { params: NodeParams, body: InstallInput, response: { 201: NodeView } } },
     async (request, reply) => {
       const node = await findNode(journey, request.params.id);
-      const run = await armNode(journey, node, { ...request.body, by: nameOf(request) });
-      await audit(request, 'run.armed', node.fqdn, { before: null, after: { run: run.id, media: run.mediaId } });
+      await armNode(journey, node, {
+        ...request.body,
+        by: nameOf(request),
+        audit: ({ id, mediaId }) =>
+          entry(request, 'run.armed', node.fqdn, { before: null, after: { run: id, media: mediaId } }),
+      });
       return reply.code(201).send(await shown(node.id));
     },
   );
@@ -200,14 +204,13 @@ export function registerAdmin(
       { ...needs('operator'), schema: { params: NodeParams, response: { 200: NodeView } } },
       async (request) => {
         const node = await findNode(journey, request.params.id);
-        const before = await store.runs.activeOf(node.id);
-        await decide(journey, node, nameOf(request));
-        const after = before === undefined ? undefined : await store.runs.byId(before.id);
-        await audit(request, `run.${action}`, node.fqdn, {
-          run: before?.id,
-          before: stateOf(before),
-          after: stateOf(after),
-        });
+        await decide(journey, node, nameOf(request), ({ before, after }) =>
+          entry(request, `run.${action}`, node.fqdn, {
+            run: before.id,
+            before: stateOf(before),
+            after: stateOf(after),
+          }),
+        );
         return shown(node.id);
       },
     );
@@ -237,25 +240,28 @@ export function registerAdmin(
     { ...needs('admin'), bodyLimit: IMAGE_BYTES, schema: { headers: MediaHeaders, response: { 201: MediaView } } },
     async (request, reply) => {
       const record = await catalogue.add(importOf(request));
-      if ((await store.media.byId(record.id)) === undefined) await store.media.insert(record);
-      await audit(request, 'media.added', record.name, { before: null, after: { id: record.id } });
-      return reply.code(201).send(mediaView((await store.media.byId(record.id)) ?? record));
+      const listed = await addImage(journey, record, ({ name, id }) =>
+        entry(request, 'media.added', name, { before: null, after: { id } }),
+      );
+      return reply.code(201).send(mediaView(listed));
     },
   );
 
   app.delete('/api/v1/media/:id', { ...needs('admin'), schema: { params: NodeParams } }, async (request, reply) => {
-    const removed = await removeImage(journey, request.params.id, (id) => catalogue.remove(id));
-    await audit(request, 'media.removed', removed.name, { before: { id: removed.id }, after: null });
+    await removeImage(
+      journey,
+      request.params.id,
+      (id) => catalogue.remove(id),
+      ({ name, id }) => entry(request, 'media.removed', name, { before: { id }, after: null }),
+    );
     return reply.code(204).send();
   });
 
   // --- secrets ---
 
-  /** All that is told of a secret: since when it has its value. */
-  const secretAge = async (name: string): Promise<{ readonly setAt: string } | null> => {
-    const found = (await store.secrets.list()).find((secret) => secret.name === name);
-    return found === undefined ? null : { setAt: new Date(found.updatedAt).toISOString() };
-  };
+  const setAt = (at: number | undefined): { readonly setAt: string } | null =>
+    at === undefined ? null : { setAt: new Date(at).toISOString() };
+  const ages = ({ before, after }: SecretAges) => ({ before: setAt(before), after: setAt(after) });
 
   app.get('/api/v1/secrets', { ...needs('operator'), schema: { response: { 200: SecretList } } }, async () => ({
     items: (await store.secrets.list()).map(({ name, updatedAt }) => ({
@@ -269,9 +275,7 @@ export function registerAdmin(
     { ...needs('admin'), schema: { params: SecretParams, body: SecretInput } },
     async (request, reply) => {
       const { name } = request.params;
-      const before = await secretAge(name);
-      await putSecret(journey, name, request.body.value);
-      await audit(request, 'secret.set', name, { before, after: await secretAge(name) });
+      await putSecret(journey, name, request.body.value, (done) => entry(request, 'secret.set', name, ages(done)));
       return reply.code(204).send();
     },
   );
@@ -281,9 +285,7 @@ export function registerAdmin(
     { ...needs('admin'), schema: { params: SecretParams } },
     async (request, reply) => {
       const { name } = request.params;
-      const before = await secretAge(name);
-      await removeSecret(journey, name);
-      await audit(request, 'secret.removed', name, { before, after: null });
+      await removeSecret(journey, name, (done) => entry(request, 'secret.removed', name, ages(done)));
       return reply.code(204).send();
     },
   );
@@ -309,8 +311,8 @@ export function registerAdmin(
   }));
 }
 
-function stateOf(run: Run | undefined): { readonly state: string; readonly contested: boolean } | null {
-  return run === undefined ? null : { state: run.state, contested: run.contested };
+function stateOf(run: Run): { readonly state: string; readonly contested: boolean } {
+  return { state: run.state, contested: run.contested };
 }
 
 function importOf(request: FastifyRequest): Parameters<ImageImport['add']>[0] {

@@ -16,7 +16,7 @@ const RUNS = 200;
 
 export function registerRuns(plugin: FastifyInstance, journey: Journey): void {
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
-  const { needs, nameOf, audit } = guardOf(journey);
+  const { needs, nameOf, entry } = guardOf(journey);
 
   app.get(
     '/api/v1/nodes/:id/runs',
@@ -33,8 +33,11 @@ export function registerRuns(plugin: FastifyInstance, journey: Journey): void {
     { ...needs('operator'), schema: { params: NodeParams, response: { 201: NodeView } } },
     async (request, reply) => {
       const node = await findNode(journey, request.params.id);
-      const run = await retryNode(journey, node, nameOf(request));
-      await audit(request, 'run.armed', node.fqdn, { run: run.id, media: run.mediaId, retry: true });
+      await retryNode(journey, node, {
+        by: nameOf(request),
+        audit: ({ id, mediaId }) =>
+          entry(request, 'run.armed', node.fqdn, { before: null, after: { run: id, media: mediaId }, retry: true }),
+      });
       const picture = await viewNode(journey, node);
       return reply.code(201).send(nodeView(picture.node, picture.run, picture.timeline, CONTEXT));
     },

@@ -34,7 +34,7 @@ const isoOrNull = (at: number | undefined): string | null => (at === undefined ?
 export function registerTrust(plugin: FastifyInstance, { journey }: { readonly journey: Journey }): void {
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
   const { store } = journey;
-  const { needs, nameOf, audit } = guardOf(journey);
+  const { needs, nameOf, audit, entry } = guardOf(journey);
 
   // --- tokens ---
 
@@ -46,8 +46,9 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
     '/api/v1/tokens',
     { ...needs('admin'), schema: { body: TokenInput, response: { 201: IssuedTokenView } } },
     async (request, reply) => {
-      const issued = await addToken(journey, request.body);
-      await audit(request, 'token.added', issued.token.name, { before: null, after: rights(issued.token) });
+      const issued = await addToken(journey, request.body, ({ token }) =>
+        entry(request, 'token.added', token.name, { before: null, after: rights(token) }),
+      );
       return reply.code(201).header('Cache-Control', 'no-store').send(issuedView(issued));
     },
   );
@@ -57,19 +58,17 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
     { ...needs('admin'), schema: { params: TokenParams, body: RotateInput, response: { 201: IssuedTokenView } } },
     async (request, reply) => {
       const { overlapMinutes = 0 } = request.body;
-      const issued = await rotateToken(journey, request.params.id, overlapMinutes);
-      await audit(request, 'token.rotated', issued.token.name, {
-        before: rights(issued.before),
-        after: rights(issued.token),
-        overlapMinutes,
-      });
+      const issued = await rotateToken(journey, request.params.id, overlapMinutes, ({ token, before }) =>
+        entry(request, 'token.rotated', token.name, { before: rights(before), after: rights(token), overlapMinutes }),
+      );
       return reply.code(201).header('Cache-Control', 'no-store').send(issuedView(issued));
     },
   );
 
   app.delete('/api/v1/tokens/:id', { ...needs('admin'), schema: { params: TokenParams } }, async (request, reply) => {
-    for (const token of await removeToken(journey, request.params.id))
-      await audit(request, 'token.revoked', token.name, { before: rights(token), after: null });
+    await removeToken(journey, request.params.id, (token) =>
+      entry(request, 'token.revoked', token.name, { before: rights(token), after: null }),
+    );
     return reply.code(204).send();
   });
 
@@ -93,15 +92,15 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
     async (request) => {
       const node = await findNode(journey, request.params.id);
       try {
-        const run = await confirmNode(journey, node, request.body.code, nameOf(request));
-        const { withheld, provedFingerprint } = run.data;
-        await audit(request, 'run.confirmed', node.fqdn, {
-          before: { released: false },
-          after: { released: true },
-          run: run.id,
-          modules: withheld,
-          hostKey: provedFingerprint,
-        });
+        await confirmNode(journey, node, request.body.code, nameOf(request), ({ id, data }) =>
+          entry(request, 'run.confirmed', node.fqdn, {
+            before: { released: false },
+            after: { released: true },
+            run: id,
+            modules: data.withheld,
+            hostKey: data.provedFingerprint,
+          }),
+        );
       } catch (error) {
         if (error instanceof IronwakeError)
           await audit(request, 'run.confirm-refused', node.fqdn, { reason: error.code });
@@ -133,11 +132,12 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
     { ...needs('operator'), schema: { params: NodeParams, response: { 200: CredentialView } } },
     async (request) => {
       const node = await findNode(journey, request.params.id);
-      const picture = await revokeCredential(journey, node, nameOf(request));
-      await audit(request, 'credential.revoked', node.fqdn, {
-        before: { valid: true, issuedAt: isoOrNull(picture.issuedAt) },
-        after: { valid: false },
-      });
+      const picture = await revokeCredential(journey, node, nameOf(request), ({ issuedAt }) =>
+        entry(request, 'credential.revoked', node.fqdn, {
+          before: { valid: true, issuedAt: isoOrNull(issuedAt) },
+          after: { valid: false },
+        }),
+      );
       return credentialView(picture);
     },
   );
@@ -160,12 +160,11 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
     { ...needs('admin'), schema: { body: CertificateInput, response: { 200: CertificateView } } },
     async (request) => {
       const before = journey.identity.fingerprint;
-      const { switched, dependents } = await rotateCertificate(journey, request.body.now === true);
-      await audit(request, switched ? 'certificate.rotated' : 'certificate.prepared', 'certificate', {
-        before,
-        after: journey.identity.fingerprint,
-        next: journey.certificates.next?.fingerprint ?? null,
-        ...(switched ? { broken: dependents } : { waitsFor: dependents }),
+      const { switched, dependents } = await rotateCertificate(journey, request.body.now === true, (done) => {
+        const next = journey.certificates.next?.fingerprint ?? null;
+        return done.switched
+          ? entry(request, 'certificate.rotated', 'certificate', { before, after: next, broken: done.dependents })
+          : entry(request, 'certificate.prepared', 'certificate', { before, next, waitsFor: done.dependents });
       });
       return { ...(await certificate()), ...(switched && { broken: [...dependents] }) };
     },

@@ -3,7 +3,7 @@ import { IronwakeError, invalid } from '../errors.ts';
 import { hashApiToken, makeApiToken } from '../trust/api-token.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import type { Journey } from './journey.ts';
-import type { ApiToken, Repositories, Role } from './ports.ts';
+import type { ApiToken, AuditOf, Repositories, Role } from './ports.ts';
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const DAY = 86_400_000;
@@ -15,6 +15,10 @@ export interface IssuedToken {
   readonly text: string;
 }
 
+export interface RotatedToken extends IssuedToken {
+  readonly before: ApiToken;
+}
+
 export interface NewToken {
   readonly name: string;
   readonly role: Role;
@@ -23,7 +27,11 @@ export interface NewToken {
 }
 
 /** @throws IronwakeError `token.malformed-name`, `token.name-taken` (409) */
-export async function addToken(journey: Journey, { name, role, expiresDays }: NewToken): Promise<IssuedToken> {
+export async function addToken(
+  journey: Journey,
+  { name, role, expiresDays }: NewToken,
+  audit?: AuditOf<IssuedToken>,
+): Promise<IssuedToken> {
   if (!NAME.test(name)) {
     throw invalid(
       'token.malformed-name',
@@ -34,7 +42,7 @@ export async function addToken(journey: Journey, { name, role, expiresDays }: Ne
   }
   const now = journey.clock.now();
   const issued = issue(journey, name, role, expiresDays === undefined ? undefined : now + expiresDays * DAY);
-  await journey.store.transaction(async ({ tokens }) => {
+  await journey.store.transaction(async ({ tokens, audit: log }) => {
     if ((await tokens.list()).some((token) => token.name === name && isAlive(token, now))) {
       throw new IronwakeError({
         kind: 'conflict',
@@ -45,6 +53,7 @@ export async function addToken(journey: Journey, { name, role, expiresDays }: Ne
       });
     }
     await tokens.insert(issued.token);
+    if (audit !== undefined) await log.append(audit(issued));
   });
   return issued;
 }
@@ -58,9 +67,10 @@ export async function rotateToken(
   journey: Journey,
   reference: string,
   overlapMinutes: number,
-): Promise<IssuedToken & { readonly before: ApiToken }> {
+  audit?: AuditOf<RotatedToken>,
+): Promise<RotatedToken> {
   const now = journey.clock.now();
-  return journey.store.transaction(async ({ tokens }) => {
+  return journey.store.transaction(async ({ tokens, audit: log }) => {
     const before = (await named(tokens, reference)).filter((token) => isAlive(token, now)).at(-1);
     if (before === undefined) throw unknown(reference);
     const lifetime = before.expiresAt === undefined ? undefined : before.expiresAt - before.createdAt;
@@ -68,7 +78,9 @@ export async function rotateToken(
     await tokens.insert(issued.token);
     if (overlapMinutes === 0) await tokens.remove(before.id);
     else await tokens.expire(before.id, Math.min(before.expiresAt ?? Infinity, now + overlapMinutes * MINUTE));
-    return { ...issued, before };
+    const rotated = { ...issued, before };
+    if (audit !== undefined) await log.append(audit(rotated));
+    return rotated;
   });
 }
 
@@ -77,9 +89,13 @@ export async function rotateToken(
  * @returns what was revoked
  * @throws IronwakeError `token.unknown`; `token.last-admin` (409) when nobody could administer any more
  */
-export async function removeToken(journey: Journey, reference: string): Promise<readonly ApiToken[]> {
+export async function removeToken(
+  journey: Journey,
+  reference: string,
+  audit?: AuditOf<ApiToken>,
+): Promise<readonly ApiToken[]> {
   const now = journey.clock.now();
-  return journey.store.transaction(async ({ tokens }) => {
+  return journey.store.transaction(async ({ tokens, audit: log }) => {
     const found = await named(tokens, reference);
     if (found.length === 0) throw unknown(reference);
     const ids = new Set(found.map(({ id }) => id));
@@ -93,7 +109,10 @@ export async function removeToken(journey: Journey, reference: string): Promise<
         remedy: 'Make another one first (npx ironwake token add NAME --role admin), or rotate this one.',
       });
     }
-    for (const { id } of found) await tokens.remove(id);
+    for (const token of found) {
+      await tokens.remove(token.id);
+      if (audit !== undefined) await log.append(audit(token));
+    }
     return found;
   });
 }

@@ -14,7 +14,7 @@ import { refuseLockOut } from './lock-out.ts';
 import { machineFactsOf } from './machine-facts.ts';
 import { nodeProfileOf } from './node-profile.ts';
 import { observe } from './observe.ts';
-import type { MediaRecord } from './ports.ts';
+import type { AuditOf, MediaRecord } from './ports.ts';
 import { secretsOf, withSecrets } from './secrets.ts';
 import { snapshotOf } from './snapshot.ts';
 
@@ -26,6 +26,8 @@ export interface ArmOptions {
   readonly expiresMinutes?: number | undefined;
   /** Who arms, for the timeline. */
   readonly by: string;
+  /** What the audit log says of it, written with it or not at all. */
+  readonly audit?: AuditOf<Run> | undefined;
 }
 
 /**
@@ -33,6 +35,7 @@ export interface ArmOptions {
  * @throws IronwakeError `run.active` (409) when one is under way; `media.none`, `media.unknown`; `answer.invalid`; `plan.*`; `secret.unknown`
  */
 export async function armNode(journey: Journey, node: Node, options: ArmOptions): Promise<Run> {
+  await endOverdue(journey, node);
   const { profile } = await journey.store.transaction((repositories) =>
     nodeProfileOf(journey, repositories, node, 'take'),
   );
@@ -102,6 +105,7 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
         data: { media: media.name, by: options.by, expiresInMs: minutes * MINUTE },
       },
     ]);
+    if (options.audit !== undefined) await repositories.audit.append(options.audit(run));
   });
   journey.changes.notify();
   return run;
@@ -111,7 +115,12 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
  * Arms a new installation like the node's last one: the same image, the same time to live; profile and values as they are now.
  * @throws IronwakeError `run.never` for a node that was never armed, and what `armNode` throws
  */
-export async function retryNode(journey: Journey, node: Node, by: string): Promise<Run> {
+export async function retryNode(
+  journey: Journey,
+  node: Node,
+  { by, audit }: Pick<ArmOptions, 'by' | 'audit'>,
+): Promise<Run> {
+  await endOverdue(journey, node);
   const last = await journey.store.runs.latestOf(node.id);
   if (last === undefined) {
     throw new IronwakeError({
@@ -124,7 +133,14 @@ export async function retryNode(journey: Journey, node: Node, by: string): Promi
   refuseActive(node, last);
   const minutes = Math.round((last.data.expiresAt - last.armedAt) / MINUTE);
   const expiresMinutes = Math.min(Math.max(1, minutes), 7 * 24 * 60);
-  return armNode(journey, node, { media: last.mediaId, expiresMinutes, by });
+  return armNode(journey, node, { media: last.mediaId, expiresMinutes, by, audit });
+}
+
+/** What the sweep would do in a moment: a run whose time is over, and that nobody has looked at since, must not stand in the way of the next. */
+export async function endOverdue(journey: Journey, node: Node): Promise<void> {
+  const run = await journey.store.runs.activeOf(node.id);
+  if (run?.deadlineAt === undefined || run.deadlineAt > journey.clock.now()) return;
+  await observe(journey, run.id, { kind: 'deadline' });
 }
 
 /** Said before anything is rendered or drawn from a pool; the store's index holds it against two at once. */
@@ -175,20 +191,27 @@ function compareReleases(a: MediaRecord, b: MediaRecord): number {
   return a.addedAt - b.addedAt;
 }
 
+/** A run before and after a decision about it. */
+export interface Decided {
+  readonly before: Run;
+  readonly after: Run;
+}
+
 /** @throws IronwakeError `run.none` when nothing is under way */
-export async function cancelRun(journey: Journey, node: Node, by: string): Promise<void> {
-  await decide(journey, node, { kind: 'cancel', by });
+export async function cancelRun(journey: Journey, node: Node, by: string, audit?: AuditOf<Decided>): Promise<void> {
+  await decide(journey, node, { kind: 'cancel', by }, audit);
 }
 
 /** @throws IronwakeError `run.none`, `run.not-contested` */
-export async function trustRun(journey: Journey, node: Node, by: string): Promise<void> {
-  await decide(journey, node, { kind: 'trust', by });
+export async function trustRun(journey: Journey, node: Node, by: string, audit?: AuditOf<Decided>): Promise<void> {
+  await decide(journey, node, { kind: 'trust', by }, audit);
 }
 
 async function decide(
   journey: Journey,
   node: Node,
   observation: Extract<Observation, { kind: 'cancel' | 'trust' }>,
+  audit: AuditOf<Decided> | undefined,
 ): Promise<void> {
   const run = await journey.store.runs.activeOf(node.id);
   if (run === undefined) {
@@ -199,7 +222,9 @@ async function decide(
       remedy: `Arm one: npx ironwake node install ${node.fqdn}`,
     });
   }
-  const done = await observe(journey, run.id, observation);
+  const done = await observe(journey, run.id, observation, async (repositories, after, before) => {
+    if (audit !== undefined) await repositories.audit.append(audit({ before, after }));
+  });
   if (done.kind === 'refused' && done.reason === 'run-ended') {
     throw new IronwakeError({
       kind: 'conflict',

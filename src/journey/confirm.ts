@@ -6,6 +6,7 @@ import type { Run } from '../runs/run.ts';
 import { isConfirmationCode } from '../trust/confirmation-code.ts';
 import type { Journey } from './journey.ts';
 import { observe } from './observe.ts';
+import type { AuditOf } from './ports.ts';
 import { profileOf } from './snapshot.ts';
 
 /**
@@ -13,7 +14,13 @@ import { profileOf } from './snapshot.ts';
  * @throws IronwakeError `run.none`, `run.no-confirmation`, `run.contested`, `run.code-too-early`, `run.nothing-withheld` (409),
  *   `run.wrong-code` (403), `run.too-many-codes` (429)
  */
-export async function confirmNode(journey: Journey, node: Node, code: string, by: string): Promise<Run> {
+export async function confirmNode(
+  journey: Journey,
+  node: Node,
+  code: string,
+  by: string,
+  audit?: AuditOf<Run>,
+): Promise<Run> {
   const run = await journey.store.runs.activeOf(node.id);
   if (run === undefined)
     throw conflict('run.none', `${node.fqdn} has no installation under way`, `npx ironwake node install ${node.fqdn}`);
@@ -43,7 +50,9 @@ export async function confirmNode(journey: Journey, node: Node, code: string, by
     pins: pinList(toldPins),
     runId: run.id,
   });
-  const seen = await observe(journey, run.id, { kind: 'code-entered', right, by });
+  const seen = await observe(journey, run.id, { kind: 'code-entered', right, by }, async (repositories, confirmed) => {
+    if (audit !== undefined) await repositories.audit.append(audit(confirmed));
+  });
   if (seen.kind === 'accepted') return seen.run;
   if (seen.reason === 'wrong-code') {
     throw new IronwakeError({
@@ -106,9 +115,20 @@ function pictureOf({ id, data }: Run): CredentialPicture | undefined {
  * the credential does not. To stop the node itself, cancel its run.
  * @throws IronwakeError `node.no-credential` (409)
  */
-export async function revokeCredential(journey: Journey, node: Node, by: string): Promise<CredentialPicture> {
+export async function revokeCredential(
+  journey: Journey,
+  node: Node,
+  by: string,
+  audit?: AuditOf<CredentialPicture>,
+): Promise<CredentialPicture> {
   const run = await journey.store.runs.latestOf(node.id);
-  const seen = run === undefined ? undefined : await observe(journey, run.id, { kind: 'credential-revoked', by });
+  const seen =
+    run === undefined
+      ? undefined
+      : await observe(journey, run.id, { kind: 'credential-revoked', by }, async (repositories, revoked) => {
+          const after = pictureOf(revoked);
+          if (audit !== undefined && after !== undefined) await repositories.audit.append(audit(after));
+        });
   const picture = seen?.kind === 'accepted' ? pictureOf(seen.run) : undefined;
   if (picture !== undefined) return picture;
   throw conflict(

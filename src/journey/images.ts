@@ -1,7 +1,7 @@
 /** Installer images: which one a name means, and taking one away. */
 import { IronwakeError, invalid } from '../errors.ts';
 import type { Journey } from './journey.ts';
-import type { MediaRecord } from './ports.ts';
+import type { AuditOf, MediaRecord } from './ports.ts';
 
 /**
  * The image that an id, its beginning (8 digits or more) or a short name stands for.
@@ -30,6 +30,21 @@ export function imageCalled(all: readonly MediaRecord[], wanted: string): MediaR
   return only;
 }
 
+/** Takes an image whose file is there into the list; one that is in it already stays as it is. */
+export async function addImage(
+  journey: Journey,
+  image: MediaRecord,
+  audit?: AuditOf<MediaRecord>,
+): Promise<MediaRecord> {
+  return journey.store.transaction(async (repositories) => {
+    const known = await repositories.media.byId(image.id);
+    if (known === undefined) await repositories.media.insert(image);
+    const listed = known ?? image;
+    if (audit !== undefined) await repositories.audit.append(audit(listed));
+    return listed;
+  });
+}
+
 /**
  * Forgets an image and removes its file; the space is free at once, or when the daemon starts again if it was being streamed.
  * @param removeFile the catalogue's
@@ -39,6 +54,7 @@ export async function removeImage(
   journey: Journey,
   wanted: string,
   removeFile: (id: string) => Promise<void>,
+  audit?: AuditOf<MediaRecord>,
 ): Promise<MediaRecord> {
   const media = imageCalled(await journey.store.media.list(), wanted);
   await journey.store.transaction(async (repositories) => {
@@ -54,6 +70,7 @@ export async function removeImage(
       });
     }
     await repositories.media.remove(media.id);
+    if (audit !== undefined) await repositories.audit.append(audit(media));
   });
   await removeFile(media.id);
   return media;

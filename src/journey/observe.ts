@@ -13,14 +13,14 @@ const ATTEMPTS = 8;
 
 /**
  * Applies an observation to a run, against the run as it is stored now (not as the caller saw it a moment ago).
- * @param alongside further writes in the same transaction, made only when the observation was accepted
+ * @param alongside further writes in the same transaction, made only when the observation was accepted: the run as it is now, and as it was
  * @throws IronwakeError `run.unknown`; `run.busy` when others kept changing it
  */
 export async function observe(
   journey: Journey,
   runId: string,
   observation: Observation,
-  alongside?: (repositories: Repositories, run: Run) => Promise<void>,
+  alongside?: (repositories: Repositories, run: Run, before: Run) => Promise<void>,
 ): Promise<Transition> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const done = await journey.store.transaction(async (repositories) => {
@@ -35,7 +35,7 @@ export async function observe(
         const node = await repositories.nodes.byId(run.nodeId);
         await repositories.events.append(events.map((event) => eventOf(journey, event, node, run)));
       }
-      if (result.kind === 'accepted') await alongside?.(repositories, result.run);
+      if (result.kind === 'accepted') await alongside?.(repositories, result.run, run);
       return { result, events, before: run, changed: result.run.revision !== run.revision };
     });
     if (done === undefined) continue;

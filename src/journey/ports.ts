@@ -156,6 +156,9 @@ export interface AuditEntry {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** What the audit log says of a change, made of what came of it: written in the transaction of the change, so that neither is there without the other. */
+export type AuditOf<T> = (done: T) => AuditEntry;
+
 /** `id` rises with time. */
 export interface AuditRecord extends AuditEntry {
   readonly id: number;

@@ -6,6 +6,7 @@ import type { DiscoveredMachine, Node } from '../nodes/node.ts';
 import { readNodeValues } from '../profiles/node-values.ts';
 import { TAG_NAME } from '../profiles/schema.ts';
 import { uuidv7 } from '../trust/uuid.ts';
+import { endOverdue } from './arm.ts';
 import type { Journey } from './journey.ts';
 import { nodeProfileOf } from './node-profile.ts';
 import type { AuditEntry } from './ports.ts';
@@ -126,6 +127,7 @@ async function byMacText(journey: Journey, text: string): Promise<Node | undefin
  * @throws IronwakeError `node.busy` while a run is under way
  */
 export async function removeNode(journey: Journey, node: Node, audit?: AuditEntry): Promise<void> {
+  await endOverdue(journey, node);
   // Looked and removed in one: an installation that is armed in between would go with the node.
   await journey.store.transaction(async (repositories) => {
     const run = await repositories.runs.activeOf(node.id);

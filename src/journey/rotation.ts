@@ -5,7 +5,8 @@
 import { messageOf } from '../errors.ts';
 import type { Run, RunState } from '../runs/run.ts';
 import type { Journey } from './journey.ts';
-import { appendEvent } from './observe.ts';
+import { eventOf } from './observe.ts';
+import type { AuditOf } from './ports.ts';
 
 export interface Rotation {
   /** False: the next certificate waits for the runs in `dependents`. */
@@ -35,35 +36,48 @@ export async function dependentsOf(journey: Journey): Promise<readonly string[]>
   return names;
 }
 
-/** Makes the next certificate if there is none, and changes to it if nothing stands against it, or `atOnce`. */
-export async function rotateCertificate(journey: Journey, atOnce: boolean): Promise<Rotation> {
+/**
+ * Makes the next certificate if there is none, and changes to it if nothing stands against it, or `atOnce`.
+ * @param audit called before the change, while `journey.certificates` still has the present one and the next
+ */
+export async function rotateCertificate(
+  journey: Journey,
+  atOnce: boolean,
+  audit?: AuditOf<Rotation>,
+): Promise<Rotation> {
   await journey.certificates.prepare(journey.clock.now());
-  return changeOver(journey, atOnce);
+  return changeOver(journey, atOnce, audit);
 }
 
 /** Looks and changes within one transaction: no run can come to depend on the old certificate in between. */
-async function changeOver(journey: Journey, atOnce: boolean): Promise<Rotation> {
+async function changeOver(journey: Journey, atOnce: boolean, audit?: AuditOf<Rotation>): Promise<Rotation> {
   const { certificates, store, log } = journey;
   const { next } = certificates;
   if (next === undefined) return { switched: false, dependents: [] };
-  const { switched, dependents } = await store.transaction(async ({ runs, nodes }) => {
+  const rotation = await store.transaction(async (repositories) => {
+    const { runs, nodes, events } = repositories;
     const found = [];
     for (const run of await runs.active()) {
       if (!dependsOnPresent(run, next.publicKeyPin)) continue;
       const node = await nodes.byId(run.nodeId);
       if (node !== undefined) found.push({ run, node });
     }
-    if (found.length > 0 && !atOnce) return { switched: false, dependents: found };
+    const switched = found.length === 0 || atOnce;
+    const decided = { switched, dependents: found.map(({ node }) => node.fqdn) };
+    if (audit !== undefined) await repositories.audit.append(audit(decided));
+    if (!switched) return decided;
+    await events.append(
+      found.map(({ run, node }) => eventOf(journey, { code: 'run.certificate-changed', data: {} }, node, run)),
+    );
+    // Last: what cannot be written down is not done.
     await certificates.adopt();
-    return { switched: true, dependents: found };
+    return decided;
   });
-  const names = dependents.map(({ node }) => node.fqdn);
-  if (switched) {
-    log.info({ fingerprint: next.fingerprint, broken: names }, 'the certificate has changed');
-    for (const { run, node } of dependents)
-      await appendEvent(journey, { code: 'run.certificate-changed', data: {} }, node, run);
+  if (rotation.switched) {
+    log.info({ fingerprint: next.fingerprint, broken: rotation.dependents }, 'the certificate has changed');
+    journey.changes.notify();
   }
-  return { switched, dependents: names };
+  return rotation;
 }
 
 const LOOK_AGAIN_MS = 60_000;

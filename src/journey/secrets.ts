@@ -2,13 +2,25 @@
 import { IronwakeError, invalid } from '../errors.ts';
 import { isSecretReference } from '../profiles/merge.ts';
 import type { Journey } from './journey.ts';
+import type { AuditOf, Repositories } from './ports.ts';
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 const purpose = (name: string): string => `secret ${name}`;
 
+/** All that is told of a secret: when it got its value, before and now. Epoch milliseconds; undefined: there is none. */
+export interface SecretAges {
+  readonly before: number | undefined;
+  readonly after: number | undefined;
+}
+
 /** @throws IronwakeError `secret.malformed-name`, `secret.too-long` */
-export async function putSecret(journey: Journey, name: string, value: string): Promise<void> {
+export async function putSecret(
+  journey: Journey,
+  name: string,
+  value: string,
+  audit?: AuditOf<SecretAges>,
+): Promise<void> {
   if (!NAME.test(name)) {
     throw invalid(
       'secret.malformed-name',
@@ -25,12 +37,26 @@ export async function putSecret(journey: Journey, name: string, value: string): 
       'Give the value on standard input or with --file.',
     );
   }
-  await journey.store.secrets.put(name, journey.keys.seal(purpose(name), value), journey.clock.now());
+  const after = journey.clock.now();
+  const sealed = journey.keys.seal(purpose(name), value);
+  await journey.store.transaction(async ({ secrets, audit: log }) => {
+    const before = await ageOf(secrets, name);
+    await secrets.put(name, sealed, after);
+    if (audit !== undefined) await log.append(audit({ before, after }));
+  });
 }
 
 /** @throws IronwakeError `secret.unknown` */
-export async function removeSecret(journey: Journey, name: string): Promise<void> {
-  if (!(await journey.store.secrets.remove(name))) throw unknownSecret(name);
+export async function removeSecret(journey: Journey, name: string, audit?: AuditOf<SecretAges>): Promise<void> {
+  await journey.store.transaction(async ({ secrets, audit: log }) => {
+    const before = await ageOf(secrets, name);
+    if (!(await secrets.remove(name))) throw unknownSecret(name);
+    if (audit !== undefined) await log.append(audit({ before, after: undefined }));
+  });
+}
+
+async function ageOf(secrets: Repositories['secrets'], name: string): Promise<number | undefined> {
+  return (await secrets.list()).find((secret) => secret.name === name)?.updatedAt;
 }
 
 /** A function that opens secrets by name, for building a plan. */
