@@ -1,14 +1,22 @@
 /**
  * The contract of the HTTP API, once: the server checks and documents with these schemas, the client and the command line take their types
- * from here. Times are ISO 8601 in UTC. Schemas hold shapes and lengths; what a MAC or a name may be, the journey says, in sentences.
+ * from here. Times are RFC 3339 in UTC. Schemas hold shapes and lengths; what a MAC or a name may be, the journey says, in sentences.
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 
 const closed = { additionalProperties: false } as const;
-const time = (description: string) => Type.String({ description, examples: ['2027-01-15T08:00:00.000Z'] });
+/** RFC 3339 in UTC, to the millisecond. */
+const time = (description: string) =>
+  Type.String({ format: 'date-time', description, examples: ['2027-01-15T08:00:00.000Z'] });
 const maybe = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const listOf = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item) }, closed);
-const Sha256 = Type.String({ pattern: '^[0-9a-fA-F]{64}$' });
+const Sha256 = Type.String({ pattern: '^[0-9a-fA-F]{64}$', examples: ['ab'.repeat(32)] });
+const FQDN = ['pve1.lab.example'];
+const MAC = ['bc:24:11:00:00:01'];
+const Id = Type.String({
+  description: 'Opaque; never used twice.',
+  examples: ['0199b6a4-7d4e-7c58-9c3a-0f6f8c1d2e3a'],
+});
 
 /** RFC 9457. Every refusal of the API looks like this, as application/problem+json. */
 export const Problem = Type.Object({
@@ -23,14 +31,28 @@ export const Problem = Type.Object({
 });
 export type Problem = Static<typeof Problem>;
 
+/** Of an answer without a body. */
+export const Nothing = Type.Unsafe<undefined>({ type: 'null', description: 'Done.' });
+/** Of an answer that is no JSON. */
+export const Bytes = Type.Unsafe<NodeJS.ReadableStream>({ type: 'string', format: 'binary', description: 'A file.' });
+export const EventStream = Type.Unsafe<never>({ type: 'string', description: 'Events `timeline` and `run`.' });
+export const JsonSchema = Type.Unsafe<string>({ type: 'object', description: 'A JSON Schema.' });
+
 export const NodeInput = Type.Object(
   {
-    mac: Type.Optional(Type.String({ maxLength: 40, description: 'In any usual notation; or several in `macs`.' })),
-    macs: Type.Optional(Type.Array(Type.String({ maxLength: 40 }), { minItems: 1, maxItems: 32 })),
-    fqdn: Type.String({ minLength: 1, maxLength: 300, examples: ['pve1.lab.example'] }),
-    profile: Type.String({ minLength: 1, maxLength: 100, description: 'Name of a profile: its file without .yaml.' }),
+    mac: Type.Optional(
+      Type.String({ maxLength: 40, description: 'In any usual notation; or several in `macs`.', examples: MAC }),
+    ),
+    macs: Type.Optional(Type.Array(Type.String({ maxLength: 40, examples: MAC }), { minItems: 1, maxItems: 32 })),
+    fqdn: Type.String({ minLength: 1, maxLength: 300, examples: FQDN }),
+    profile: Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description: 'Name of a profile: its file without .yaml.',
+      examples: ['default'],
+    }),
     tags: Type.Optional(
-      Type.Array(Type.String({ minLength: 1, maxLength: 63 }), {
+      Type.Array(Type.String({ minLength: 1, maxLength: 63, examples: ['rack-a'] }), {
         maxItems: 32,
         description: 'Labels; tags/NAME.yaml beside the profiles goes over the profile of every node with the tag.',
       }),
@@ -47,11 +69,11 @@ export type NodeInput = Static<typeof NodeInput>;
 
 export const NodeDetails = Type.Object(
   {
-    id: Type.String(),
-    fqdn: Type.String(),
-    macs: Type.Array(Type.String()),
-    profile: Type.String(),
-    tags: Type.Optional(Type.Array(Type.String())),
+    id: Id,
+    fqdn: Type.String({ examples: FQDN }),
+    macs: Type.Array(Type.String({ examples: MAC })),
+    profile: Type.String({ examples: ['default'] }),
+    tags: Type.Optional(Type.Array(Type.String({ examples: ['rack-a'] }))),
     values: Type.Record(Type.String(), Type.Unknown()),
     site: Type.String(),
     revision: Type.Integer(),
@@ -63,13 +85,13 @@ export type NodeDetails = Static<typeof NodeDetails>;
 
 export const RunView = Type.Object(
   {
-    id: Type.String(),
-    state: Type.String(),
+    id: Id,
+    state: Type.String({ examples: ['installing'] }),
     ended: Type.Boolean({ description: 'Nothing leaves this state any more.' }),
     contested: Type.Boolean(),
     failure: maybe(Type.String({ description: 'Code of the reason, for `failed`.' })),
-    mediaId: Type.String(),
-    profile: Type.String(),
+    mediaId: Sha256,
+    profile: Type.String({ examples: ['default'] }),
     armedAt: time('When an administrator armed it.'),
     stateSince: time('Since when it is in this state.'),
     deadlineAt: maybe(time('When it counts as stalled, or expires while it is only armed.')),
@@ -98,7 +120,7 @@ export const EventView = Type.Object(
     mac: maybe(Type.String()),
     nodeId: maybe(Type.String()),
     runId: maybe(Type.String()),
-    code: Type.String(),
+    code: Type.String({ examples: ['run.armed'] }),
     severity: Type.Union([Type.Literal('info'), Type.Literal('good'), Type.Literal('warning'), Type.Literal('alarm')]),
     text: Type.String(),
     cause: Type.Optional(Type.String()),
@@ -131,7 +153,11 @@ export const RunList = listOf(RunView);
 
 /** What the live stream sends beside events: where a node is now, whenever that changes. */
 export const RunFrame = Type.Object(
-  { node: Type.Object({ id: Type.String(), fqdn: Type.String() }, closed), run: RunView, waiting: maybe(WaitingView) },
+  {
+    node: Type.Object({ id: Id, fqdn: Type.String({ examples: FQDN }) }, closed),
+    run: RunView,
+    waiting: maybe(WaitingView),
+  },
   closed,
 );
 export type RunFrame = Static<typeof RunFrame>;
@@ -291,8 +317,8 @@ export const RotateInput = Type.Object(
 export type RotateInput = Static<typeof RotateInput>;
 
 const tokenFields = {
-  id: Type.String(),
-  name: Type.String(),
+  id: Id,
+  name: Type.String({ examples: ['ci'] }),
   role: RoleName,
   createdAt: time('When it was made.'),
   expiresAt: maybe(time('From when on it is refused.')),
@@ -336,7 +362,7 @@ export type ConfirmInput = Static<typeof ConfirmInput>;
 /** The credential of a node's newest run; the credential itself is known to the node alone. */
 export const CredentialView = Type.Object(
   {
-    runId: Type.String(),
+    runId: Id,
     valid: Type.Boolean(),
     issuedAt: maybe(time('When the node proved its host key.')),
     revokedAt: maybe(time('When one was revoked last.')),
@@ -376,8 +402,8 @@ export type CertificateInput = Static<typeof CertificateInput>;
 
 export const ExplanationView = Type.Object(
   {
-    mac: Type.String(),
-    node: maybe(Type.Object({ id: Type.String(), fqdn: Type.String(), profile: Type.String() }, closed)),
+    mac: Type.String({ examples: MAC }),
+    node: maybe(Type.Object({ id: Id, fqdn: Type.String({ examples: FQDN }), profile: Type.String() }, closed)),
     run: maybe(RunView),
     offers: Type.Array(
       Type.Object(
@@ -397,7 +423,7 @@ export type ExplanationView = Static<typeof ExplanationView>;
 
 export const DiscoveredView = Type.Object(
   {
-    mac: Type.String(),
+    mac: Type.String({ examples: MAC }),
     firstSeenAt: time('First packet.'),
     lastSeenAt: time('Last packet.'),
     packets: Type.Integer(),
@@ -561,4 +587,11 @@ export const RunParams = Type.Object(
   { id: Type.String({ minLength: 1, maxLength: 300, description: 'UUID of a run, or a node: its newest run.' }) },
   closed,
 );
-export const MacParams = Type.Object({ mac: Type.String({ minLength: 1, maxLength: 40 }) }, closed);
+export const MediaParams = Type.Object(
+  { id: Type.String({ minLength: 1, maxLength: 300, description: 'Id, its beginning, or name.' }) },
+  closed,
+);
+export const MacParams = Type.Object(
+  { mac: Type.String({ minLength: 1, maxLength: 40, description: 'In any usual notation.', examples: MAC }) },
+  closed,
+);

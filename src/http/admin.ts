@@ -9,15 +9,18 @@ import {
   InstallInput,
   MacParams,
   MediaHeaders,
-  type MediaInput,
+  MediaInput,
   MediaList,
+  MediaParams,
   MediaView,
   NodeDetails,
   NodeInput,
   NodeList,
   NodeParams,
   NodeView,
+  Nothing,
   ReportList,
+  RootPasswordView,
   SecretInput,
   SecretList,
   SecretParams,
@@ -75,6 +78,14 @@ export interface AdminRoutes {
 /** The largest image that is taken: a cpio member ends at 4 GiB. */
 const IMAGE_BYTES = 4 * 1024 ** 3;
 
+/** The bytes are a stream that ajv cannot look at, so the route checks its body itself. */
+const IMAGE_BODY = {
+  content: {
+    'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
+    'application/json': { schema: MediaInput },
+  },
+};
+
 const CONTEXT: RunContext = { fingerprintOf: hostKeyFingerprint };
 
 export function registerAdmin(
@@ -90,38 +101,59 @@ export function registerAdmin(
     return nodeView(node, run, timeline, CONTEXT);
   };
 
-  app.get('/api/v1/status', { ...needs('viewer'), schema: { response: { 200: StatusView } } }, async () => {
-    const { dhcp, dhcpMalformed, tftp } = packets();
-    const { problems, ...counts } = await statusOf(journey, await artefacts.missing());
-    return {
-      version,
-      site: journey.settings.site,
-      startedAt: new Date(startedAt).toISOString(),
-      fingerprint: journey.identity.fingerprint,
-      segments: journey
-        .segments()
-        .map(({ interfaceName, address, httpUrl, httpsUrl }) => ({ interfaceName, address, httpUrl, httpsUrl })),
-      counts,
-      counters: { dhcp: { ...dhcp }, dhcpMalformed: { ...dhcpMalformed }, tftp: { ...tftp } },
-      problems: [...problems],
-    };
-  });
+  app.get(
+    '/api/v1/status',
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['daemon'],
+        summary: 'The daemon at a glance: networks, counts, what needs an administrator',
+        response: { 200: StatusView },
+      },
+    },
+    async () => {
+      const { dhcp, dhcpMalformed, tftp } = packets();
+      const { problems, ...counts } = await statusOf(journey, await artefacts.missing());
+      return {
+        version,
+        site: journey.settings.site,
+        startedAt: new Date(startedAt).toISOString(),
+        fingerprint: journey.identity.fingerprint,
+        segments: journey
+          .segments()
+          .map(({ interfaceName, address, httpUrl, httpsUrl }) => ({ interfaceName, address, httpUrl, httpsUrl })),
+        counts,
+        counters: { dhcp: { ...dhcp }, dhcpMalformed: { ...dhcpMalformed }, tftp: { ...tftp } },
+        problems: [...problems],
+      };
+    },
+  );
 
   // --- nodes ---
 
-  app.get('/api/v1/nodes', { ...needs('viewer'), schema: { response: { 200: NodeList } } }, async () => {
-    const nodes = await store.nodes.list();
-    const items = [];
-    for (const node of nodes) {
-      const run = await store.runs.latestOf(node.id);
-      items.push({ node: nodeDetails(node), run: run === undefined ? null : runView(run, CONTEXT) });
-    }
-    return { items };
-  });
+  app.get(
+    '/api/v1/nodes',
+    {
+      ...needs('viewer'),
+      schema: { tags: ['nodes'], summary: 'Nodes with their newest run', response: { 200: NodeList } },
+    },
+    async () => {
+      const nodes = await store.nodes.list();
+      const items = [];
+      for (const node of nodes) {
+        const run = await store.runs.latestOf(node.id);
+        items.push({ node: nodeDetails(node), run: run === undefined ? null : runView(run, CONTEXT) });
+      }
+      return { items };
+    },
+  );
 
   app.post(
     '/api/v1/nodes',
-    { ...needs('operator'), schema: { body: NodeInput, response: { 201: NodeDetails } } },
+    {
+      ...needs('operator'),
+      schema: { tags: ['nodes'], summary: 'Register a machine', body: NodeInput, response: { 201: NodeDetails } },
+    },
     async (request, reply) => {
       const { mac, macs = [], fqdn, profile, tags, values } = request.body;
       const allMacs = mac === undefined ? macs : [mac, ...macs];
@@ -137,20 +169,48 @@ export function registerAdmin(
 
   app.get(
     '/api/v1/nodes/:id',
-    { ...needs('viewer'), schema: { params: NodeParams, response: { 200: NodeView } } },
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['nodes'],
+        summary: 'State, timeline in words, and what the node waits for',
+        params: NodeParams,
+        response: { 200: NodeView },
+      },
+    },
     (request) => shown(request.params.id),
   );
 
-  app.delete('/api/v1/nodes/:id', { ...needs('operator'), schema: { params: NodeParams } }, async (request, reply) => {
-    const node = await findNode(journey, request.params.id);
-    const before = { macs: node.macs, profile: node.profile, tags: node.tags };
-    await removeNode(journey, node, entry(request, 'node.removed', node.fqdn, { before, after: null }));
-    return reply.code(204).send();
-  });
+  app.delete(
+    '/api/v1/nodes/:id',
+    {
+      ...needs('operator'),
+      schema: {
+        tags: ['nodes'],
+        summary: 'Remove a node and its history',
+        params: NodeParams,
+        response: { 204: Nothing },
+      },
+    },
+    async (request, reply) => {
+      const node = await findNode(journey, request.params.id);
+      const before = { macs: node.macs, profile: node.profile, tags: node.tags };
+      await removeNode(journey, node, entry(request, 'node.removed', node.fqdn, { before, after: null }));
+      return reply.code(204).send();
+    },
+  );
 
   app.get(
     '/api/v1/nodes/:id/reports',
-    { ...needs('viewer'), schema: { params: NodeParams, response: { 200: ReportList } } },
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['nodes'],
+        summary: 'Every step of the first-boot plan with its output',
+        params: NodeParams,
+        response: { 200: ReportList },
+      },
+    },
     async (request) => {
       const { run } = await viewNode(journey, await findNode(journey, request.params.id));
       const reports = run === undefined ? [] : await store.runs.reports(run.id);
@@ -161,7 +221,16 @@ export function registerAdmin(
   /** Readable until the node is ready, by an admin only, and always audited. */
   app.get(
     '/api/v1/nodes/:id/root-password',
-    { ...needs('admin'), schema: { params: NodeParams }, exposeHeadRoute: false },
+    {
+      ...needs('admin'),
+      schema: {
+        tags: ['access'],
+        summary: 'The random root password of the run, until the node is ready; audited',
+        params: NodeParams,
+        response: { 200: RootPasswordView },
+      },
+      exposeHeadRoute: false,
+    },
     async (request, reply) => {
       const node = await findNode(journey, request.params.id);
       const password = await rootPasswordOf(journey, node);
@@ -182,7 +251,16 @@ export function registerAdmin(
 
   app.post(
     '/api/v1/nodes/:id/install',
-    { ...needs('operator'), schema: { params: NodeParams, body: InstallInput, response: { 201: NodeView } } },
+    {
+      ...needs('operator'),
+      schema: {
+        tags: ['runs'],
+        summary: 'Arm one installation',
+        params: NodeParams,
+        body: InstallInput,
+        response: { 201: NodeView },
+      },
+    },
     async (request, reply) => {
       const node = await findNode(journey, request.params.id);
       await armNode(journey, node, {
@@ -195,13 +273,13 @@ export function registerAdmin(
     },
   );
 
-  for (const [action, decide] of [
-    ['cancel', cancelRun],
-    ['trust', trustRun],
+  for (const [action, decide, summary] of [
+    ['cancel', cancelRun, 'End the run under way; its tokens are worthless from now on'],
+    ['trust', trustRun, 'Let a contested run go on, after you looked at the machine'],
   ] as const) {
     app.post(
       `/api/v1/nodes/:id/${action}`,
-      { ...needs('operator'), schema: { params: NodeParams, response: { 200: NodeView } } },
+      { ...needs('operator'), schema: { tags: ['runs'], summary, params: NodeParams, response: { 200: NodeView } } },
       async (request) => {
         const node = await findNode(journey, request.params.id);
         await decide(journey, node, nameOf(request), ({ before, after }) =>
@@ -218,7 +296,15 @@ export function registerAdmin(
 
   app.get(
     '/api/v1/events',
-    { ...needs('viewer'), schema: { querystring: EventsQuery, response: { 200: EventPage } } },
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['events'],
+        summary: 'All timelines as one feed',
+        querystring: EventsQuery,
+        response: { 200: EventPage },
+      },
+    },
     async (request) => {
       const { after = 0, limit = 200 } = request.query;
       const events = await store.events.since(after, limit);
@@ -230,14 +316,27 @@ export function registerAdmin(
 
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
 
-  app.get('/api/v1/media', { ...needs('viewer'), schema: { response: { 200: MediaList } } }, async () => ({
-    items: (await store.media.list()).map(mediaView),
-  }));
+  app.get(
+    '/api/v1/media',
+    { ...needs('viewer'), schema: { tags: ['media'], summary: 'Images', response: { 200: MediaList } } },
+    async () => ({
+      items: (await store.media.list()).map(mediaView),
+    }),
+  );
 
   /** The image as the body, or the path of a file on this host (JSON): the latter reads any file of the daemon's user, hence admin. */
   app.post(
     '/api/v1/media',
-    { ...needs('admin'), bodyLimit: IMAGE_BYTES, schema: { headers: MediaHeaders, response: { 201: MediaView } } },
+    {
+      ...needs('admin', { documentedBody: IMAGE_BODY }),
+      bodyLimit: IMAGE_BYTES,
+      schema: {
+        tags: ['media'],
+        summary: 'Import an installer image: its bytes, or a file on the server',
+        headers: MediaHeaders,
+        response: { 201: MediaView },
+      },
+    },
     async (request, reply) => {
       const record = await catalogue.add(importOf(request));
       const listed = await addImage(journey, record, ({ name, id }) =>
@@ -247,15 +346,22 @@ export function registerAdmin(
     },
   );
 
-  app.delete('/api/v1/media/:id', { ...needs('admin'), schema: { params: NodeParams } }, async (request, reply) => {
-    await removeImage(
-      journey,
-      request.params.id,
-      (id) => catalogue.remove(id),
-      ({ name, id }) => entry(request, 'media.removed', name, { before: { id }, after: null }),
-    );
-    return reply.code(204).send();
-  });
+  app.delete(
+    '/api/v1/media/:id',
+    {
+      ...needs('admin'),
+      schema: { tags: ['media'], summary: 'Remove an image', params: MediaParams, response: { 204: Nothing } },
+    },
+    async (request, reply) => {
+      await removeImage(
+        journey,
+        request.params.id,
+        (id) => catalogue.remove(id),
+        ({ name, id }) => entry(request, 'media.removed', name, { before: { id }, after: null }),
+      );
+      return reply.code(204).send();
+    },
+  );
 
   // --- secrets ---
 
@@ -263,16 +369,29 @@ export function registerAdmin(
     at === undefined ? null : { setAt: new Date(at).toISOString() };
   const ages = ({ before, after }: SecretAges) => ({ before: setAt(before), after: setAt(after) });
 
-  app.get('/api/v1/secrets', { ...needs('operator'), schema: { response: { 200: SecretList } } }, async () => ({
-    items: (await store.secrets.list()).map(({ name, updatedAt }) => ({
-      name,
-      updatedAt: new Date(updatedAt).toISOString(),
-    })),
-  }));
+  app.get(
+    '/api/v1/secrets',
+    { ...needs('operator'), schema: { tags: ['access'], summary: 'Names of secrets', response: { 200: SecretList } } },
+    async () => ({
+      items: (await store.secrets.list()).map(({ name, updatedAt }) => ({
+        name,
+        updatedAt: new Date(updatedAt).toISOString(),
+      })),
+    }),
+  );
 
   app.put(
     '/api/v1/secrets/:name',
-    { ...needs('admin'), schema: { params: SecretParams, body: SecretInput } },
+    {
+      ...needs('admin'),
+      schema: {
+        tags: ['access'],
+        summary: 'Set a secret; a value never comes out again',
+        params: SecretParams,
+        body: SecretInput,
+        response: { 204: Nothing },
+      },
+    },
     async (request, reply) => {
       const { name } = request.params;
       await putSecret(journey, name, request.body.value, (done) => entry(request, 'secret.set', name, ages(done)));
@@ -282,7 +401,10 @@ export function registerAdmin(
 
   app.delete(
     '/api/v1/secrets/:name',
-    { ...needs('admin'), schema: { params: SecretParams } },
+    {
+      ...needs('admin'),
+      schema: { tags: ['access'], summary: 'Remove a secret', params: SecretParams, response: { 204: Nothing } },
+    },
     async (request, reply) => {
       const { name } = request.params;
       await removeSecret(journey, name, (done) => entry(request, 'secret.removed', name, ages(done)));
@@ -294,7 +416,15 @@ export function registerAdmin(
 
   app.get(
     '/api/v1/explain/:mac',
-    { ...needs('viewer'), schema: { params: MacParams, response: { 200: ExplanationView } } },
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['discovery'],
+        summary: 'What this machine would be offered now, and why',
+        params: MacParams,
+        response: { 200: ExplanationView },
+      },
+    },
     async (request) => {
       const { mac, node, run, offers } = await explain(journey, parseMac(request.params.mac));
       return {
@@ -306,9 +436,20 @@ export function registerAdmin(
     },
   );
 
-  app.get('/api/v1/discovered', { ...needs('viewer'), schema: { response: { 200: DiscoveredList } } }, async () => ({
-    items: (await discoveredMachines(journey)).map(discoveredView),
-  }));
+  app.get(
+    '/api/v1/discovered',
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['discovery'],
+        summary: 'Machines that asked for a boot file and that nobody registered',
+        response: { 200: DiscoveredList },
+      },
+    },
+    async () => ({
+      items: (await discoveredMachines(journey)).map(discoveredView),
+    }),
+  );
 }
 
 function stateOf(run: Run): { readonly state: string; readonly contested: boolean } {

@@ -15,6 +15,7 @@ import { registerInstaller } from './installer.ts';
 import { registerLive } from './live.ts';
 import { type PacketCounts, registerMetrics } from './metrics.ts';
 import { registerNode } from './node.ts';
+import { registerOpenApi } from './openapi.ts';
 import { isApi, nothingHere, sendError, sendLine } from './problem.ts';
 import { registerProfiles } from './profiles.ts';
 import { limitRefusals } from './refusal-limit.ts';
@@ -45,6 +46,7 @@ export async function createApps(parts: AppParts): Promise<Apps> {
   registerBoot(plain, parts);
 
   const secure = createApp(parts);
+  await registerOpenApi(secure, parts.version);
   limitRefusals(secure, parts.journey);
   await secure.register(async (scope) => registerInstaller(scope, parts.journey));
   await secure.register(async (scope) => registerNode(scope, parts.journey));

@@ -1,5 +1,5 @@
 /** Who asks: the bearer token of a request. Every change is written to the audit log with this name and address. */
-import type { FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyRequest } from 'fastify';
 import { authenticate } from '../journey/access.ts';
 import type { Journey } from '../journey/journey.ts';
 import type { AuditEntry, Role } from '../journey/ports.ts';
@@ -21,7 +21,10 @@ export async function actorOf(journey: Journey, request: FastifyRequest, needed:
 /** What the routes of the API need around them: who asks, and a place where every change is written down. */
 export interface Guard {
   /** Checked before the body is read, so that a stranger cannot make us read gigabytes. */
-  needs(role: Role): { readonly onRequest: (request: FastifyRequest) => Promise<void> };
+  needs(
+    role: Role,
+    config?: FastifyContextConfig,
+  ): { readonly onRequest: (request: FastifyRequest) => Promise<void>; readonly config: FastifyContextConfig };
   nameOf(request: FastifyRequest): string;
   /** A line of the audit log for whoever writes it together with what it tells of. */
   entry(request: FastifyRequest, action: string, target: string, data?: Readonly<Record<string, unknown>>): AuditEntry;
@@ -46,7 +49,8 @@ export function guardOf(journey: Journey): Guard {
   });
   return {
     entry,
-    needs: (role) => ({
+    needs: (role, config) => ({
+      config: { ...config, role },
       onRequest: async (request) => {
         actors.set(request, await actorOf(journey, request, role));
       },

@@ -6,7 +6,7 @@
 import type { ServerResponse } from 'node:http';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type RunFrame, StreamQuery } from '../api/schemas.ts';
+import { EventStream, type RunFrame, StreamQuery } from '../api/schemas.ts';
 import { eventView, runView, waitingView } from '../api/views.ts';
 import { IronwakeError, messageOf } from '../errors.ts';
 import { hostKeyFingerprint } from '../journey/access.ts';
@@ -50,7 +50,17 @@ export function registerLive(plugin: FastifyInstance, journey: Journey, limits: 
 
   app.get(
     '/api/v1/events/stream',
-    { ...needs('viewer'), schema: { querystring: StreamQuery }, exposeHeadRoute: false },
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['events'],
+        summary: 'What happens, as it happens, as server-sent events',
+        produces: ['text/event-stream'],
+        querystring: StreamQuery,
+        response: { 200: EventStream },
+      },
+      exposeHeadRoute: false,
+    },
     async (request, reply) => {
       const { node: reference, after } = request.query;
       if (open.size >= limits.streams) throw tooMany();

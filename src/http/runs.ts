@@ -20,7 +20,15 @@ export function registerRuns(plugin: FastifyInstance, journey: Journey): void {
 
   app.get(
     '/api/v1/nodes/:id/runs',
-    { ...needs('viewer'), schema: { params: NodeParams, response: { 200: RunList } } },
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['runs'],
+        summary: 'All installations of a node, newest first',
+        params: NodeParams,
+        response: { 200: RunList },
+      },
+    },
     async (request) => {
       const node = await findNode(journey, request.params.id);
       const runs = await journey.store.runs.listOf(node.id, RUNS);
@@ -30,7 +38,15 @@ export function registerRuns(plugin: FastifyInstance, journey: Journey): void {
 
   app.post(
     '/api/v1/nodes/:id/retry',
-    { ...needs('operator'), schema: { params: NodeParams, response: { 201: NodeView } } },
+    {
+      ...needs('operator'),
+      schema: {
+        tags: ['runs'],
+        summary: 'Arm one more installation like the last',
+        params: NodeParams,
+        response: { 201: NodeView },
+      },
+    },
     async (request, reply) => {
       const node = await findNode(journey, request.params.id);
       await retryNode(journey, node, {

@@ -10,6 +10,7 @@ import {
   IssuedTokenView,
   NodeParams,
   NodeView,
+  Nothing,
   RotateInput,
   TokenInput,
   TokenList,
@@ -38,13 +39,28 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
 
   // --- tokens ---
 
-  app.get('/api/v1/tokens', { ...needs('admin'), schema: { response: { 200: TokenList } } }, async () => ({
-    items: (await store.tokens.list()).map(tokenView),
-  }));
+  app.get(
+    '/api/v1/tokens',
+    {
+      ...needs('admin'),
+      schema: { tags: ['access'], summary: 'Names, roles and ends of tokens', response: { 200: TokenList } },
+    },
+    async () => ({
+      items: (await store.tokens.list()).map(tokenView),
+    }),
+  );
 
   app.post(
     '/api/v1/tokens',
-    { ...needs('admin'), schema: { body: TokenInput, response: { 201: IssuedTokenView } } },
+    {
+      ...needs('admin'),
+      schema: {
+        tags: ['access'],
+        summary: 'Make a token; this answer is the only one that holds it',
+        body: TokenInput,
+        response: { 201: IssuedTokenView },
+      },
+    },
     async (request, reply) => {
       const issued = await addToken(journey, request.body, ({ token }) =>
         entry(request, 'token.added', token.name, { before: null, after: rights(token) }),
@@ -55,7 +71,16 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
 
   app.post(
     '/api/v1/tokens/:id/rotate',
-    { ...needs('admin'), schema: { params: TokenParams, body: RotateInput, response: { 201: IssuedTokenView } } },
+    {
+      ...needs('admin'),
+      schema: {
+        tags: ['access'],
+        summary: 'A new token in place of an old one',
+        params: TokenParams,
+        body: RotateInput,
+        response: { 201: IssuedTokenView },
+      },
+    },
     async (request, reply) => {
       const { overlapMinutes = 0 } = request.body;
       const issued = await rotateToken(journey, request.params.id, overlapMinutes, ({ token, before }) =>
@@ -65,18 +90,33 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
     },
   );
 
-  app.delete('/api/v1/tokens/:id', { ...needs('admin'), schema: { params: TokenParams } }, async (request, reply) => {
-    await removeToken(journey, request.params.id, (token) =>
-      entry(request, 'token.revoked', token.name, { before: rights(token), after: null }),
-    );
-    return reply.code(204).send();
-  });
+  app.delete(
+    '/api/v1/tokens/:id',
+    {
+      ...needs('admin'),
+      schema: { tags: ['access'], summary: 'Revoke a token', params: TokenParams, response: { 204: Nothing } },
+    },
+    async (request, reply) => {
+      await removeToken(journey, request.params.id, (token) =>
+        entry(request, 'token.revoked', token.name, { before: rights(token), after: null }),
+      );
+      return reply.code(204).send();
+    },
+  );
 
   // --- what was changed ---
 
   app.get(
     '/api/v1/audit',
-    { ...needs('admin'), schema: { querystring: AuditQuery, response: { 200: AuditList } } },
+    {
+      ...needs('admin'),
+      schema: {
+        tags: ['access'],
+        summary: 'Who changed what, from where; newest first',
+        querystring: AuditQuery,
+        response: { 200: AuditList },
+      },
+    },
     async (request) => {
       const { limit = 100, before } = request.query;
       const entries = await store.audit.list(limit, before);
@@ -88,7 +128,16 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
 
   app.post(
     '/api/v1/nodes/:id/confirm',
-    { ...needs('operator'), schema: { params: NodeParams, body: ConfirmInput, response: { 200: NodeView } } },
+    {
+      ...needs('operator'),
+      schema: {
+        tags: ['runs'],
+        summary: "Release what waits for the code that the node's screen shows",
+        params: NodeParams,
+        body: ConfirmInput,
+        response: { 200: NodeView },
+      },
+    },
     async (request) => {
       const node = await findNode(journey, request.params.id);
       try {
@@ -113,7 +162,15 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
 
   app.get(
     '/api/v1/nodes/:id/credential',
-    { ...needs('viewer'), schema: { params: NodeParams, response: { 200: CredentialView } } },
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['access'],
+        summary: 'The credential of a node: since when, by which host key',
+        params: NodeParams,
+        response: { 200: CredentialView },
+      },
+    },
     async (request) => {
       const node = await findNode(journey, request.params.id);
       const picture = await credentialOf(journey, node);
@@ -129,7 +186,15 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
 
   app.delete(
     '/api/v1/nodes/:id/credential',
-    { ...needs('operator'), schema: { params: NodeParams, response: { 200: CredentialView } } },
+    {
+      ...needs('operator'),
+      schema: {
+        tags: ['access'],
+        summary: 'Revoke the credential of a node',
+        params: NodeParams,
+        response: { 200: CredentialView },
+      },
+    },
     async (request) => {
       const node = await findNode(journey, request.params.id);
       const picture = await revokeCredential(journey, node, nameOf(request), ({ issuedAt }) =>
@@ -153,11 +218,30 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
     };
   };
 
-  app.get('/api/v1/certificate', { ...needs('viewer'), schema: { response: { 200: CertificateView } } }, certificate);
+  app.get(
+    '/api/v1/certificate',
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['access'],
+        summary: "The daemon's certificate, and the one that follows",
+        response: { 200: CertificateView },
+      },
+    },
+    certificate,
+  );
 
   app.post(
     '/api/v1/certificate/rotate',
-    { ...needs('admin'), schema: { body: CertificateInput, response: { 200: CertificateView } } },
+    {
+      ...needs('admin'),
+      schema: {
+        tags: ['access'],
+        summary: 'Prepare the next certificate, or change to it at once',
+        body: CertificateInput,
+        response: { 200: CertificateView },
+      },
+    },
     async (request) => {
       const before = journey.identity.fingerprint;
       const { switched, dependents } = await rotateCertificate(journey, request.body.now === true, (done) => {

@@ -250,6 +250,7 @@ export async function startParts(options: PartsOptions = {}) {
 
   return {
     journey,
+    apps,
     clock,
     neighbours,
     probes,
