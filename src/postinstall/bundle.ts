@@ -53,6 +53,7 @@ export function bundlePlan(plan: Plan, context: BundleContext): string {
       'rollback.sh': shellFile('rollback.sh'),
       'report.pl': shellFile('report.pl'),
       'runner.sh': shellFile('runner.sh'),
+      'verify.sh': shellFile('verify.sh'),
     }),
     ...files('plan.new', {
       order: lines(plan.modules.map(({ module }) => module.name)),
@@ -88,7 +89,13 @@ function unpackModule({ module, needs, prepared }: PlannedModule): readonly stri
     .digest('hex');
   return [
     `mkdir -p ${['parameters', 'files', 'secrets'].map((name) => shellQuote(`${folder}/${name}`)).join(' ')}`,
-    ...files(folder, { ...scripts, limit: `${module.timeLimitSeconds}\n`, needs: lines(needs), input: `${input}\n` }),
+    ...files(folder, {
+      ...scripts,
+      limit: `${module.timeLimitSeconds}\n`,
+      scope: `${module.scope}\n`,
+      needs: lines(needs),
+      input: `${input}\n`,
+    }),
     ...files(`${folder}/parameters`, prepared.parameters),
     ...files(`${folder}/files`, content),
     // Once more under `secrets`: what lies there is masked in every report.

@@ -1,13 +1,14 @@
 /**
- * What a post-install module is. A module is one folder below `modules/`:
+ * What a post-install module is. A module is one folder below `modules/`, and one line in modules/index.ts:
  *
  *     module.ts      this interface: parameters, what it runs on, what it comes after, what it prepares
  *     apply.sh       brings the node into the wanted state; run twice, the second run changes nothing
- *     verify.sh      looks, and changes nothing: is the wanted state there?
+ *     verify.sh      looks, and changes nothing: is the wanted state there? Runs again every hour of the node's life
  *     rollback.sh    takes back what apply did
  *     files/*.hbs    configuration files (never shell), rendered by `prepare`
  *
  * The scripts are static. Parameters reach them as files (`parameter NAME` in shell/module.sh), so no value is ever part of a script.
+ * CONTRIBUTING.md shows one from nothing; docs/modules.md is made from all of them.
  */
 import { readFileSync } from 'node:fs';
 import type { Static, TObject } from '@sinclair/typebox';
@@ -41,17 +42,36 @@ export interface Prepared {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
+export interface Proof {
+  /** `container/modules/ssh`. */
+  readonly test: string;
+  /** `Debian 12 and 13 in containers, real OpenSSH`. */
+  readonly on: string;
+}
+
 export interface PostInstallModule<S extends TObject = TObject> {
-  /** Name of its folder and key under `postInstall:`. */
+  /** Name of its folder and key under `postInstall:`: lower-case letters, digits and hyphens, a letter first. */
   readonly name: string;
+  /** What it does, in a few words and without a full stop. */
   readonly title: string;
-  /** Every parameter with default and description: profile validation and the documentation come from here. */
+  /** Why an administrator wants that: one sentence. `plan show` and docs/modules.md print it. */
+  readonly why: string;
+  /** Every parameter with default and description: profile validation, completion in editors and the documentation come from here. */
   readonly parameters: S;
   readonly supports: Support;
-  /** Modules that must be through before, when they are in the plan too. If one fails, this one is skipped. */
+  /** Modules that must have succeeded before, when they are in the plan too: if one fails, this one is skipped. */
+  readonly requires: readonly string[];
+  /** Modules that run before, when they are in the plan too; how they end does not matter. Order only. */
   readonly after: readonly string[];
+  /**
+   * `cluster`: what it changes belongs to the whole cluster (/etc/pve). Nodes of one cluster then run it one at a time, and whoever comes second
+   * finds it done; it must converge. `node`: everything else.
+   */
+  readonly scope: 'node' | 'cluster';
   /** Limit of one step, in seconds. */
   readonly timeLimitSeconds: number;
+  /** What shows that it works: a file below test/ without `.test.ts`, and on what that runs. Printed in docs/modules.md. */
+  readonly proof: readonly Proof[];
   /** Static programs of the folder beside the three scripts, started as `./NAME`. */
   readonly programs?: readonly string[];
   /** The module's folder, `new URL('.', import.meta.url)`. */

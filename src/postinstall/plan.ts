@@ -26,8 +26,10 @@ export interface PlannedModule {
   readonly module: PostInstallModule;
   /** With defaults filled in. */
   readonly params: Readonly<Record<string, unknown>>;
-  /** Names of the modules in this plan that it waits for. */
+  /** Names of the modules in this plan without whose success it is skipped. */
   readonly needs: readonly string[];
+  /** Names of the modules in this plan that run before it, whatever becomes of them. */
+  readonly follows: readonly string[];
   readonly prepared: Prepared;
 }
 
@@ -40,8 +42,8 @@ export interface Plan {
 }
 
 /**
- * Puts the modules of a profile into the order in which they run: a module after those that it names in `after`, otherwise in the
- * order of the shipped list, whatever order the profile has.
+ * Puts the modules of a profile into the order in which they run: a module after those that it names in `requires` and `after`, otherwise in
+ * the order of the shipped list, whatever order the profile has.
  * @throws IronwakeError `plan.malformed`, `plan.module-unknown`, `plan.not-supported`, `plan.parameter`, `plan.cycle`
  */
 export function buildPlan(request: PlanRequest): Plan {
@@ -111,8 +113,9 @@ function planned(module: PostInstallModule, wanted: Wanted, context: ModuleConte
     throw invalid('plan.parameter', path, finding.message, finding.remedy);
   }
   const params = withDefaults(module, given) as Record<string, unknown>;
-  const needs = module.after.filter((name) => wanted.has(name));
-  return { module, params, needs, prepared: module.prepare(params, context) };
+  const inPlan = (names: readonly string[]) => names.filter((name) => wanted.has(name));
+  const needs = inPlan(module.requires);
+  return { module, params, needs, follows: inPlan(module.after), prepared: module.prepare(params, context) };
 }
 
 function inOrder(modules: readonly PostInstallModule[], wanted: Wanted): readonly PostInstallModule[] {
@@ -120,7 +123,9 @@ function inOrder(modules: readonly PostInstallModule[], wanted: Wanted): readonl
   const placed = new Set<string>();
   while (ordered.length < modules.length) {
     const next = modules.find(
-      (module) => !placed.has(module.name) && module.after.every((name) => !wanted.has(name) || placed.has(name)),
+      (module) =>
+        !placed.has(module.name) &&
+        [...module.requires, ...module.after].every((name) => !wanted.has(name) || placed.has(name)),
     );
     if (next === undefined) {
       const left = modules.filter((module) => !placed.has(module.name)).map((module) => module.name);
@@ -129,7 +134,7 @@ function inOrder(modules: readonly PostInstallModule[], wanted: Wanted): readonl
         code: 'plan.cycle',
         field: 'postInstall',
         message: `modules wait for each other: ${left.join(', ')}`,
-        remedy: 'Take one of them out of the plan, or mend `after` in its module.ts.',
+        remedy: 'Take one of them out of the plan, or mend `requires` or `after` in its module.ts.',
       });
     }
     ordered.push(next);

@@ -13,6 +13,17 @@ export const MAX_REPORTS_BODY = 2 << 20;
 
 const EPOCH_MS_LIMIT = 8_640_000_000_000_000;
 
+/** One line of `expect` in a module's verify.sh: what the node should have, and what it has. */
+export const DifferenceSchema = Type.Object(
+  {
+    what: Type.String({ maxLength: MAX_DETAIL }),
+    expected: Type.String({ maxLength: MAX_DETAIL }),
+    found: Type.String({ maxLength: MAX_DETAIL }),
+  },
+  { additionalProperties: false },
+);
+export const MAX_DIFFERENCES = 50;
+
 const StepReportSchema = Type.Object(
   {
     seq: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
@@ -22,6 +33,7 @@ const StepReportSchema = Type.Object(
       Type.Literal('verify'),
       Type.Literal('reapply'),
       Type.Literal('rollback'),
+      Type.Literal('restart'),
     ]),
     result: Type.Union([
       Type.Literal('changed'),
@@ -34,6 +46,7 @@ const StepReportSchema = Type.Object(
     durationMs: Type.Integer({ minimum: 0, maximum: 604_800_000 }),
     output: Type.String({ maxLength: MAX_OUTPUT }),
     detail: Type.String({ maxLength: MAX_DETAIL }),
+    differences: Type.Optional(Type.Array(DifferenceSchema, { maxItems: MAX_DIFFERENCES })),
   },
   { additionalProperties: false },
 );

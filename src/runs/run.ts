@@ -24,12 +24,20 @@ export const ENDED_STATES: ReadonlySet<RunState> = new Set(['ready', 'failed', '
 /** The steps that a token of a run opens (design: Trust). */
 export type TokenStep = 'image' | 'answer' | 'hook' | 'webhook';
 
+/** What a module's verification says is not as the plan wants it. No secrets. */
+export interface Difference {
+  readonly what: string;
+  readonly expected: string;
+  readonly found: string;
+}
+
 /** One line of the node's own report about its plan. */
 export interface StepReport {
   /** Rises by one with each report of a run; the same number again is a repetition and changes nothing. */
   readonly seq: number;
   readonly module: string;
-  readonly step: 'apply' | 'verify' | 'reapply' | 'rollback';
+  /** `restart`: the node restarts because the module asked for it, and the plan goes on afterwards. */
+  readonly step: 'apply' | 'verify' | 'reapply' | 'rollback' | 'restart';
   readonly result: 'changed' | 'unchanged' | 'ok' | 'failed' | 'skipped';
   /** Epoch milliseconds by the node's clock. */
   readonly startedAt: number;
@@ -38,6 +46,8 @@ export interface StepReport {
   readonly output: string;
   /** One line that says what the result means: why it failed, what changed. */
   readonly detail: string;
+  /** Of a verification that failed. */
+  readonly differences?: readonly Difference[];
 }
 
 export interface HostKeys {

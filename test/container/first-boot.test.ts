@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { Type } from '@sinclair/typebox';
 import t from 'tap';
 import { defineModule, type PostInstallModule, type PreparedFile } from '../../src/postinstall/module.ts';
-import { startRig } from '../support/rig.ts';
+import { held, startRig } from '../support/rig.ts';
 
 t.setTimeout(600_000);
 const dir = mkdtempSync(join(tmpdir(), 'ironwake-first-boot-'));
@@ -17,6 +17,8 @@ interface Scripts {
   readonly verify?: string;
   readonly rollback?: string;
   readonly after?: readonly string[];
+  readonly requires?: readonly string[];
+  readonly scope?: 'node' | 'cluster';
   readonly limit?: number;
   readonly files?: readonly PreparedFile[];
 }
@@ -32,7 +34,11 @@ function moduleOf(name: string, scripts: Scripts): PostInstallModule {
     title: name,
     parameters: Type.Object({}),
     supports: { pve: ['8', '9'] },
+    why: 'A test wants it.',
+    requires: scripts.requires ?? [],
     after: scripts.after ?? [],
+    scope: scripts.scope ?? 'node',
+    proof: [],
     timeLimitSeconds: scripts.limit ?? 60,
     folder: pathToFileURL(`${folder}/`),
     prepare: () => ({ parameters: {}, files: scripts.files ?? [] }),
@@ -230,8 +236,9 @@ t.test('what fails stops what depends on it, and nothing else', async (t) => {
   await rig.runPlan(
     planOf(
       moduleOf('broken', { apply: `${marker('/root/broken')}\nfail 'there is no way'`, rollback: 'rm /root/broken' }),
-      moduleOf('dependent', { apply: marker('/root/dependent'), after: ['broken'] }),
-      moduleOf('remote', { apply: marker('/root/remote'), after: ['dependent'] }),
+      moduleOf('dependent', { apply: marker('/root/dependent'), requires: ['broken'] }),
+      moduleOf('remote', { apply: marker('/root/remote'), requires: ['dependent'] }),
+      moduleOf('later', { apply: marker('/root/later'), after: ['broken'] }),
       moduleOf('slow', { apply: 'sleep 60', limit: 1 }),
       moduleOf('restless', { apply: 'changed always' }),
       moduleOf('untrue', { apply: marker('/root/untrue'), verify: 'expect colour blue red; verified' }),
@@ -246,19 +253,26 @@ t.test('what fails stops what depends on it, and nothing else', async (t) => {
       'broken rollback ok: ',
       'dependent apply skipped: it comes after broken, which did not succeed',
       'remote apply skipped: it comes after dependent, which did not succeed',
+      'later apply changed: /root/later',
+      'later verify ok: ',
+      'later reapply unchanged: ',
       'slow apply failed: it took longer than 1 s',
       'restless apply changed: always',
       'restless verify ok: ',
       'restless reapply failed: a second run still changes: always',
       'restless rollback ok: ',
       'untrue apply changed: /root/untrue',
-      'untrue verify failed: colour should be blue, is red',
+      'untrue verify failed: colour: expected blue, found red',
       'untrue rollback ok: ',
       'surprised apply failed: line 2 failed: false',
       'good apply changed: /root/good',
       'good verify ok: ',
       'good reapply unchanged: ',
     ],
+  );
+  t.strictSame(
+    server.reports.flatMap(({ differences }) => differences ?? []),
+    [{ what: 'colour', expected: 'blue', found: 'red' }],
   );
   t.strictSame(server.finished, { run: server.runId, result: 'failed' });
   t.strictSame((await container.sh('cd /root; ls broken dependent remote good 2> /dev/null || true')).trim(), 'good');
@@ -290,6 +304,102 @@ t.test('a restart in the middle: the plan goes on where it was', async (t) => {
   );
   t.equal(container.read('/root/first.log'), 'run\nrun\n', 'apply and reapply, not a third time');
   t.equal(server.requests.filter((request) => request.endsWith('/plan')).length, 1, 'the plan was on the disk');
+});
+
+t.test('a module asks for a restart: the plan goes on after it, and asks no second time', async (t) => {
+  const rig = await startRig(t, { release: 'trixie' });
+  const { container, server } = rig;
+  const before = container.leader;
+  await rig.install(
+    planOf(
+      moduleOf('first', { apply: marker('/root/first') }),
+      moduleOf('kernel', {
+        apply: "[ -e /root/restarted ] || { touch /root/restarted; request_reboot 'a new kernel'; }",
+        verify: 'expect restarted yes "$([ -e /root/restarted ] && echo yes || echo no)"; verified',
+      }),
+      moduleOf('restless', { apply: 'request_reboot again' }),
+      moduleOf('last', { apply: marker('/root/last') }),
+    ),
+  );
+  await rig.finished();
+  t.not(container.leader, before, 'it is another boot');
+  t.strictSame(
+    server.reports.map(({ module, step, result, detail }) => `${module} ${step} ${result}: ${detail}`),
+    [
+      ...['first apply changed: /root/first', 'first verify ok: ', 'first reapply unchanged: '],
+      ...['kernel apply changed: restart: a new kernel', 'kernel restart ok: a new kernel'],
+      ...['kernel verify ok: ', 'kernel reapply unchanged: '],
+      ...['restless apply changed: restart: again', 'restless restart ok: again', 'restless verify ok: '],
+      ...['restless reapply failed: it asks for a restart again: again', 'restless rollback ok: '],
+      ...['last apply changed: /root/last', 'last verify ok: ', 'last reapply unchanged: '],
+    ],
+  );
+});
+
+t.test('what belongs to the cluster waits for the node that has its lock', async (t) => {
+  const rig = await startRig(t, { release: 'trixie' });
+  const { container } = rig;
+  // As mounted pmxcfs looks from outside; another node holds the lock.
+  await container.sh(
+    'mkdir -p /etc/pve && mount -t tmpfs none /etc/pve && mkdir -p /etc/pve/local /etc/pve/priv/lock/ironwake-shared',
+  );
+  await rig.install(
+    planOf(
+      moduleOf('shared', {
+        apply: `[ -d /etc/pve/priv/lock/ironwake-shared ] || fail 'no lock'\n${marker('/root/shared')}`,
+        verify: '[ ! -d /etc/pve/priv/lock/ironwake-shared ]',
+        scope: 'cluster',
+      }),
+    ),
+  );
+  const lock = '/etc/pve/priv/lock/ironwake-shared';
+  await container.until(
+    'the request for the lock',
+    async () => (await container.sh(`stat -c %Y ${lock}`)).trim() === '0',
+  );
+  t.not((await container.exec(['test', '-e', '/root/shared'])).code, 0, 'not while another node has it');
+  await container.sh(`rmdir ${lock}`);
+  await rig.finished();
+  t.strictSame(rig.steps(), held('shared'));
+  t.not((await container.exec(['test', '-e', lock])).code, 0, 'and it is given back');
+});
+
+t.test('Proxmox VE’s tools end with 0 although their task failed', async (t) => {
+  const rig = await startRig(t, { release: 'bookworm' });
+  const upid = (what: string) => `UPID:node1:000A:00BB:65000000:${what}::root@pam:`;
+  await rig.container.write(
+    '/usr/local/bin/pvesh',
+    `#!/bin/bash
+case "$*" in
+  'create /good') echo starting; echo '${upid('good')}' ;;
+  'create /warned') echo '${upid('warned')}' ;;
+  'create /bad') echo '${upid('bad')}' ;;
+  'create /none') echo done ;;
+  'create /refused') echo 'no such path' >&2; exit 255 ;;
+  *:good:*) echo '{"exitstatus":"OK","status":"stopped"}' ;;
+  *:warned:*) echo '{"exitstatus":"WARNINGS: 2","status":"stopped"}' ;;
+  *:bad:*) echo '{"exitstatus":"command \\"apt\\" failed: exit code 100","status":"stopped"}' ;;
+esac
+`,
+    '0755',
+  );
+  await rig.runPlan(
+    planOf(
+      moduleOf('good', {
+        apply: 'pve_task pvesh create /good; pve_task pvesh create /warned; pve_task pvesh create /none',
+      }),
+      moduleOf('bad', { apply: 'pve_task pvesh create /bad' }),
+      moduleOf('refused', { apply: 'pve_task pvesh create /refused' }),
+    ),
+  );
+  t.strictSame(
+    rig.server.reports.filter(({ step }) => step === 'apply').map(({ result, detail }) => `${result}: ${detail}`),
+    [
+      'unchanged: ',
+      'failed: the task of pvesh create /bad failed: command "apt" failed: exit code 100',
+      'failed: pvesh create /refused ended with status 255: no such path',
+    ],
+  );
 });
 
 t.test('a lock of apt is waited for, which its own option does not do', async (t) => {

@@ -265,6 +265,11 @@ exit "$code"`;
     }
   }
 
+  /** Finds the container again after it has restarted itself. */
+  async refresh(): Promise<void> {
+    await this.#up(0);
+  }
+
   console(): string {
     return readFileSync(join(this.#directory, 'console.log'), 'utf8').slice(-4000);
   }

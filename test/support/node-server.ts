@@ -20,6 +20,7 @@ export interface Report {
   readonly durationMs: number;
   readonly output: string;
   readonly detail: string;
+  readonly differences?: ReadonlyArray<{ readonly what: string; readonly expected: string; readonly found: string }>;
 }
 
 export interface NodeServerOptions {
@@ -90,6 +91,14 @@ export class NodeServer {
   /** The credential that was given out is refused from now on. */
   revoke(): void {
     this.#credential = randomBytes(24).toString('base64url');
+  }
+
+  /** As if this node had never reported. */
+  forget(): void {
+    this.reports.length = 0;
+    this.bodies.length = 0;
+    this.requests.length = 0;
+    this.finished = undefined;
   }
 
   /** Listens again, on the same port as before. */

@@ -7,7 +7,7 @@ import { renderFirstBoot } from '../../src/postinstall/hook.ts';
 import type { PostInstallModule } from '../../src/postinstall/module.ts';
 import { buildPlan } from '../../src/postinstall/plan.ts';
 import { Container, type DebianRelease } from './container.ts';
-import { NodeServer } from './node-server.ts';
+import { NodeServer, type Report } from './node-server.ts';
 
 export interface PlanOfTest {
   readonly postInstall: unknown;
@@ -35,10 +35,43 @@ export class Rig {
     );
   }
 
+  /** What the node has reported, one line for each step, as a person would tell it. */
+  steps(): readonly string[] {
+    return this.server.reports.map(({ module, step, result }) => `${module} ${step} ${result}`);
+  }
+
+  /** The line of a report that an administrator reads first; of the last one of that step. */
+  detailOf(module: string, step: string): string {
+    return this.server.reports.findLast((report) => report.module === module && report.step === step)?.detail ?? '';
+  }
+
+  /** A plan on a node that has had one: what `plan apply` does. The reports of the former one are forgotten. */
+  async again(plan: PlanOfTest): Promise<void> {
+    await this.container.sh('rm -f /var/lib/ironwake/result /var/lib/ironwake/seq');
+    this.server.forget();
+    await this.runPlan(plan);
+  }
+
+  /** What the node's hourly look says of a module: its differences as `what: expected X, found Y`, or why it failed; empty when it holds. */
+  async drift(module: string): Promise<readonly string[]> {
+    const { stdout, stderr } = await this.container.exec(['bash', '/var/lib/ironwake/lib/verify.sh', module]);
+    const line = stdout.trim();
+    if (line === '') throw new Error(`there is no verification of ${module}\n${stderr}`);
+    const report = JSON.parse(line) as Report;
+    if (process.env.IRONWAKE_SHOW !== undefined) writeFileSync('/dev/stderr', `${JSON.stringify(report, null, 1)}\n`);
+    if (report.result === 'ok') return [];
+    const differences = report.differences ?? [];
+    return differences.length === 0
+      ? [report.detail]
+      : differences.map(({ what, expected, found }) => `${what}: expected ${expected}, found ${found}`);
+  }
+
   /** Waits until the node has said that its plan has ended and has cleaned up. */
   async finished(): Promise<void> {
     try {
       await this.container.until('the end of the plan', () => this.server.finished !== undefined);
+      // The plan may have restarted it.
+      await this.container.refresh();
       await this.container.until(
         'the clean-up',
         async () => (await this.container.exec(['test', '-e', '/var/lib/ironwake/result'])).code === 0,
@@ -56,6 +89,45 @@ export class Rig {
     if (process.env.IRONWAKE_SHOW !== undefined)
       writeFileSync('/dev/stderr', `${JSON.stringify(this.server.reports, null, 1)}\n`);
   }
+}
+
+/** The three steps of a module that holds. */
+export const HELD = ['apply changed', 'verify ok', 'reapply unchanged'] as const;
+export const held = (module: string): readonly string[] => HELD.map((step) => `${module} ${step}`);
+
+export interface Breakage {
+  readonly name: string;
+  /** Shell that breaks it by hand, inside the container. */
+  readonly by: string;
+  /** What the verification must say; each must be in one of its lines. */
+  readonly found: readonly (string | RegExp)[];
+}
+
+/**
+ * On a node whose plan has ended well: each row breaks the module by hand, which its verification must see; the plan once more mends it, and
+ * the verification holds again.
+ */
+export async function brokenByHand(
+  t: Test,
+  rig: Rig,
+  module: string,
+  plan: PlanOfTest,
+  rows: readonly Breakage[],
+): Promise<void> {
+  t.strictSame(await rig.drift(module), [], 'it holds before');
+  for (const { name, by, found } of rows)
+    await t.test(`broken by hand: ${name}`, async (t) => {
+      await rig.container.sh(by);
+      const drift = await rig.drift(module);
+      for (const line of found)
+        t.ok(
+          drift.some((seen) => (typeof line === 'string' ? seen.includes(line) : line.test(seen))),
+          `${line} is seen in ${JSON.stringify(drift)}`,
+        );
+      await rig.again(plan);
+      t.ok(rig.steps().includes(`${module} apply changed`), `mended: ${rig.steps().join(', ')}`);
+      t.strictSame(await rig.drift(module), [], 'and it holds again');
+    });
 }
 
 /** Boots container and server; the test ends both. */

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # What the scripts of a module have at hand. They start in their module's folder with `. "$IRONWAKE_LIB/module.sh"`; the runner sets
-# IRONWAKE_MODULE (name), IRONWAKE_STATE (a folder of this module that outlives restarts), IRONWAKE_CHANGES and IRONWAKE_DETAIL (files).
+# IRONWAKE_MODULE (name), IRONWAKE_STATE (a folder of this module that outlives restarts; what lies below its `kept` outlives the plan),
+# IRONWAKE_STEP (apply, verify, reapply, rollback, or drift: verify on a node that has long been ready), and files for what is told:
+# IRONWAKE_CHANGES, IRONWAKE_DETAIL, IRONWAKE_DIFFERENCES.
 set -eEu -o pipefail
 umask 022
 # A command that fails where nobody expected it: its text as it stands in the script, no values.
@@ -74,17 +76,102 @@ apt_get() {
   done
 }
 
+# in_plan: true while the plan runs. Every verify runs again each hour of the node's life, where it must be quick and leave the network alone:
+# what asks a server or takes seconds is for the plan only.
+in_plan() { [ "$IRONWAKE_STEP" != drift ]; }
+
+# secret_is_gone NAME: the module was given this secret file, and it went when the plan had ended. verify then compares with what it remembered.
+secret_is_gone() { [ ! -e "files/$1" ] && grep -qxF "$1" gone 2> /dev/null; }
+
+# remember NAME: stores standard input until the module's next plan, for a verify that has to compare with what was there. Never a secret.
+remember() {
+  mkdir -p "$IRONWAKE_STATE/kept"
+  cat > "$IRONWAKE_STATE/kept/$1"
+}
+
+# remembered NAME: prints it; nothing when there is none.
+remembered() { cat "$IRONWAKE_STATE/kept/$1" 2> /dev/null || true; }
+
 # expect NAME WANTED ACTUAL: one line of a verification. `verified` at the end fails when one of them differed.
 drift=''
 expect() {
+  local wanted=${2:-nothing} actual=${3:-nothing}
   if [ "$2" = "$3" ]; then
     printf 'ok: %s\n' "$1"
-  else
-    printf 'differs: %s: should be %s, is %s\n' "$1" "${2:-nothing}" "${3:-nothing}"
-    [ -n "$drift" ] || drift="$1 should be ${2:-nothing}, is ${3:-nothing}"
+    return 0
   fi
+  wanted=$(one_line "$wanted")
+  actual=$(one_line "$actual")
+  printf 'differs: %s: expected %s, found %s\n' "$1" "$wanted" "$actual"
+  printf '%s\t%s\t%s\n' "$(one_line "$1")" "$wanted" "$actual" >> "$IRONWAKE_DIFFERENCES"
+  [ -n "$drift" ] || drift="$1: expected $wanted, found $actual"
 }
 verified() { if [ -n "$drift" ]; then fail "$drift"; fi; }
+
+one_line() {
+  # Not cut here: half a secret would not be known as one.
+  printf '%s' "${1//[$'\n\t\r']/ }"
+}
+
+# expect_file WANTED PATH [MODE]: the file PATH holds what the file WANTED of the module holds, and has these rights (0644 unless told).
+expect_file() {
+  local mode=${3:-0644} line wanted actual
+  if [ ! -f "$2" ]; then
+    expect "$2" 'the file' 'no such file'
+    return 0
+  fi
+  if cmp -s "$1" "$2"; then
+    expect "$2" same same
+  else
+    # The first line that is another one says more than two digests.
+    # shellcheck disable=SC2016
+    perl -e 'open my $a, "<:raw", $ARGV[0]; open my $b, "<:raw", $ARGV[1]; my $n = 0;
+      while (1) { my ($x, $y) = (scalar <$a>, scalar <$b>); $n++; next if defined $x && defined $y && $x eq $y;
+        for ($x, $y) { $_ = defined $_ ? (s/\n\z// ? $_ : "$_ (without end of line)") : "the end of the file" }
+        print "$n\n$x\n$y\n"; last }' "$1" "$2" > "$IRONWAKE_DIFFERENCES.line"
+    {
+      read -r line
+      IFS= read -r wanted
+      IFS= read -r actual
+    } < "$IRONWAKE_DIFFERENCES.line"
+    rm -f "$IRONWAKE_DIFFERENCES.line"
+    expect "$2 line $line" "$wanted" "$actual"
+  fi
+  expect "rights of $2" "${mode#0}" "$(stat -L -c %a "$2")"
+}
+
+# request_reboot REASON: in apply. The runner restarts the node when apply has ended, then goes on with verify; the second apply must not ask again.
+request_reboot() {
+  printf '%s\n' "$1" > "$IRONWAKE_STATE/reboot"
+  changed "restart: $1"
+}
+
+# pve_task COMMAND...: for what starts a task of Proxmox VE (`pvesh create ...`, `pvecm`, `pveam`): those end with 0 although the task failed
+# (pve-manager, CLI/pvesh.pm), so the task itself is asked. The output of the command is printed; the last line with a UPID counts.
+pve_task() {
+  local out="$IRONWAKE_STATE/task.out" code=0 upid status
+  "$@" > "$out" 2>&1 < /dev/null || code=$?
+  cat "$out"
+  [ "$code" -eq 0 ] || fail "$1 ${2:-} ${3:-} ended with status $code: $(tail -n 1 "$out")"
+  upid=$(grep -o 'UPID:[A-Za-z0-9.-]*:[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f]*:[^:]*:[^:]*:[^: ]*:' "$out" | tail -n 1)
+  [ -n "$upid" ] || return 0
+  for _ in {1..600}; do
+    status=$(pvesh get "/nodes/$(cut -d: -f2 <<< "$upid")/tasks/$upid/status" --output-format json) ||
+      fail "the task of $1 ${2:-} ${3:-} cannot be looked up"
+    if [ "$(json_value status <<< "$status")" != running ]; then break; fi
+    sleep 1
+  done
+  status=$(json_value exitstatus <<< "$status")
+  case $status in
+    OK | WARNINGS*) return 0 ;;
+  esac
+  fail "the task of $1 ${2:-} ${3:-} failed: ${status:-it does not end}"
+}
+
+# json_value KEY: the text or number of a key in flat JSON on standard input. Proxmox prints booleans as 0 and 1, numbers sometimes as text.
+json_value() {
+  perl -0777 -ne 'if (/"\Q'"$1"'\E"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,}\]]+))/) { $_ = defined $1 ? $1 : $2; s/\\(["\\\/])/$1/g; print }'
+}
 
 # rollback_arm SECONDS: from here on the module's rollback.sh runs unless `rollback_disarm` comes first: after SECONDS, or, because a
 # timer dies with a restart, at the next boot.

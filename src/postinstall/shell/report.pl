@@ -1,10 +1,11 @@
 #!/usr/bin/perl
-# report.pl SEQ MODULE STEP RESULT STARTED_MS DURATION_MS OUTPUT_FILE DETAIL_FILE SECRETS_DIR: one step report as one line of JSON.
+# report.pl SEQ MODULE STEP RESULT STARTED_MS DURATION_MS OUTPUT_FILE DETAIL_FILE SECRETS_DIR [DIFFERENCES_FILE]: one step report as one
+# line of JSON.
 # Only Debian's perl-base is there, so the encoder is our own.
 use strict;
 use warnings;
 
-my ($seq, $module, $step, $result, $started, $duration, $output_file, $detail_file, $secrets_dir) = @ARGV;
+my ($seq, $module, $step, $result, $started, $duration, $output_file, $detail_file, $secrets_dir, $differences_file) = @ARGV;
 
 sub slurp {
     my ($path) = @_;
@@ -45,9 +46,19 @@ $detail =~ s/\s+/ /g;
 $detail =~ s/^ | $//g;
 $detail = substr $detail, 0, 250;
 
+# Lines of `expect`: what, expected, found, with tabs between them.
+my @differences;
+for my $line (split /\n/, defined $differences_file ? slurp($differences_file) : '') {
+    my ($what, $expected, $found) = map { clean($_, 4_000) } split /\t/, $line, 3;
+    next unless defined $found;
+    push @differences, sprintf '{"what":%s,"expected":%s,"found":%s}', map { quoted(substr $_, 0, 250) } $what, $expected, $found;
+    last if @differences == 50;
+}
+
 # perl-base has no :encoding layer.
-my $line = sprintf "{\"seq\":%d,\"module\":%s,\"step\":%s,\"result\":%s,\"startedAt\":%.0f,\"durationMs\":%.0f,\"output\":%s,\"detail\":%s}\n",
+my $line = sprintf "{\"seq\":%d,\"module\":%s,\"step\":%s,\"result\":%s,\"startedAt\":%.0f,\"durationMs\":%.0f,\"output\":%s,\"detail\":%s%s}\n",
     $seq, quoted($module), quoted($step), quoted($result), $started, $duration,
-    quoted(clean(slurp($output_file), 16_384)), quoted($detail);
+    quoted(clean(slurp($output_file), 16_384)), quoted($detail),
+    @differences ? ',"differences":[' . join(',', @differences) . ']' : '';
 utf8::encode($line);
 print $line;

@@ -131,16 +131,48 @@ report() {
   local state="$iw_home/state/$1" next name
   next=$(($(cat "$iw_home/seq" 2> /dev/null || echo 0) + 1))
   name=$(printf '%s/%06d.json' "$spool" "$next")
-  perl "$iw_home/lib/report.pl" "$next" "$@" "$state/output" "$state/detail" "$plan/modules/$1/secrets" > "$name.new" ||
+  perl "$iw_home/lib/report.pl" "$next" "$@" "$state/output" "$state/detail" "$plan/modules/$1/secrets" "$state/differences" \
+    > "$name.new" ||
     printf '{"seq":%s,"module":"%s","step":"%s","result":"%s","startedAt":%s,"durationMs":%s,"output":"","detail":"%s"}\n' \
       "$next" "$@" 'what it printed cannot be told: perl failed' > "$name.new"
   mv -f "$name.new" "$name"
   printf '%s\n' "$next" > "$iw_home/seq.new"
   mv -f "$iw_home/seq.new" "$iw_home/seq"
   # As the report has it, where secrets are masked; the raw output goes.
-  printf '%s %s: %s, %s ms: %s\n' "$1" "$2" "$3" "$5" "$(sed 's/.*"detail":"\(.*\)"}$/\1/' "$name")"
-  rm -f "$state/output" "$state/detail"
+  printf '%s %s: %s, %s ms: %s\n' "$1" "$2" "$3" "$5" "$(perl -ne 'print $1 if /"detail":"((?:[^"\\]|\\.)*)"/' "$name")"
+  rm -f "$state/output" "$state/detail" "$state/differences"
   deliver || printf 'reports wait for the Ironwake server: %s\n' "$http_reason" >&2
+}
+
+# What belongs to the whole cluster is changed by one node at a time, under a lock of its own file system: a folder that only one can make, that
+# ends 120 s after it was last touched, and that everybody touches with the time 0 who would like to have it (pve-cluster, pmxcfs; PVE::Cluster).
+cluster_locks=/etc/pve/priv/lock
+cluster_lock=''
+cluster_renewer=''
+lock_cluster() {
+  local module=$1 end=$((SECONDS + 900))
+  [ "$(cat "$plan/modules/$module/scope" 2> /dev/null)" = cluster ] || return 0
+  if ! mountpoint -q /etc/pve || [ ! -d "$cluster_locks" ]; then return 0; fi
+  until mkdir "$cluster_locks/ironwake-$module" 2> /dev/null; do
+    if [ "$SECONDS" -ge "$end" ]; then
+      printf 'another node of the cluster has held the lock for 15 minutes, or the cluster has no quorum\n' > "$iw_home/state/$module/detail"
+      : > "$iw_home/state/$module/output"
+      result=failed
+      report "$module" "$step" failed "$(date +%s%3N)" 0
+      return 1
+    fi
+    perl -e 'utime 0, 0, $ARGV[0]' "$cluster_locks/ironwake-$module"
+    sleep 2
+  done
+  cluster_lock="$cluster_locks/ironwake-$module"
+  (while sleep 30 && perl -e 'exit !utime 0, time, $ARGV[0]' "$cluster_lock"; do :; done) 8>&- > /dev/null 2>&1 &
+  cluster_renewer=$!
+}
+unlock_cluster() {
+  [ -n "$cluster_lock" ] || return 0
+  kill "$cluster_renewer" 2> /dev/null
+  rmdir "$cluster_lock" 2> /dev/null
+  cluster_lock=''
 }
 
 # step MODULE STEP SCRIPT: runs one script of a module under its time limit and reports it. Sets `result`.
@@ -149,14 +181,17 @@ step() {
   limit=$(cat "$folder/limit")
   : > "$state/detail"
   : > "$state/changes"
+  rm -f "$state/reboot" "$state/differences"
+  if [ "$step" != verify ]; then lock_cluster "$module" || return 0; fi
   started=$(date +%s%3N)
   from=$(uptime_ms)
   (
     cd "$folder" || exit 1
-    export IRONWAKE_LIB="$iw_home/lib" IRONWAKE_MODULE="$module" IRONWAKE_STATE="$state"
-    export IRONWAKE_CHANGES="$state/changes" IRONWAKE_DETAIL="$state/detail"
+    export IRONWAKE_LIB="$iw_home/lib" IRONWAKE_MODULE="$module" IRONWAKE_STATE="$state" IRONWAKE_STEP="$step"
+    export IRONWAKE_CHANGES="$state/changes" IRONWAKE_DETAIL="$state/detail" IRONWAKE_DIFFERENCES="$state/differences"
     exec timeout --kill-after=15 "$limit" bash "./$script"
   ) > "$state/output" 2>&1 < /dev/null 8>&- || code=$?
+  unlock_cluster
   if [ "$code" -eq 124 ] || [ "$code" -eq 137 ]; then printf 'it took longer than %s s\n' "$limit" > "$state/detail"; fi
   if [ "$code" -ne 0 ]; then
     result=failed
@@ -166,6 +201,9 @@ step() {
     result=ok
   elif [ ! -s "$state/changes" ]; then
     result=unchanged
+  elif [ "$step" = reapply ] && [ -e "$state/reboot" ]; then
+    result=failed
+    printf 'it asks for a restart again: %s\n' "$(cat "$state/reboot")" > "$state/detail"
   elif [ "$step" = reapply ]; then
     result=failed
     printf 'a second run still changes: %s\n' "$(paste -sd ' ' "$state/changes")" > "$state/detail"
@@ -174,12 +212,40 @@ step() {
     [ -s "$state/detail" ] || paste -sd ' ' "$state/changes" > "$state/detail"
   fi
   if [ "$step" = apply ] && [ -s "$state/changes" ]; then : > "$state/touched"; fi
+  [ "$result" != failed ] || rm -f "$state/reboot"
   report "$module" "$step" "$result" "$started" "$(($(uptime_ms) - from))"
 }
 
 mark() {
   printf '%s\n' "$2" > "$iw_home/state/$1/status.new"
   mv -f "$iw_home/state/$1/status.new" "$iw_home/state/$1/status"
+}
+
+# restart MODULE: the node restarts, and this plan goes on after it: systemd starts the agent at the next boot, which starts the runner.
+restart() {
+  local state="$iw_home/state/$1" count
+  count=$(($(cat "$iw_home/restarts" 2> /dev/null || echo 0) + 1))
+  mv -f "$state/reboot" "$state/detail"
+  : > "$state/output"
+  if [ "$count" -gt 3 ]; then
+    printf 'the plan has restarted the node three times already\n' > "$state/detail"
+    result=failed
+    report "$1" restart failed "$(date +%s%3N)" 0
+    return
+  fi
+  printf '%s\n' "$count" > "$iw_home/restarts"
+  cat /proc/sys/kernel/random/boot_id > "$state/booted"
+  report "$1" restart ok "$(date +%s%3N)" 0
+  mark "$1" restarting
+  restart_now
+}
+
+restart_now() {
+  sync
+  systemctl --no-block reboot
+  # systemd ends this program; when it does not, the unit starts it again and it comes back here.
+  sleep 300
+  exit 1
 }
 
 # What a module has changed is taken back when it did not succeed; what it never touched is left alone.
@@ -219,7 +285,11 @@ run_module() {
   mkdir -p "$state"
   # Another plan for the same node starts from the beginning; the same plan goes on.
   if ! cmp -s "$plan/modules/$module/input" "$state/input"; then
-    rm -f "$state/status" "$state/attempts"
+    rm -rf "$state/status" "$state/attempts" "$state/booted" "$state/reboot" "$state/kept"
+    # What a failed module goes back to is what was there before this plan. What was there before the first one is kept for people.
+    if [ -e "$state/backup" ]; then
+      if [ -e "$state/original" ]; then rm -rf "$state/backup"; else mv "$state/backup" "$state/original"; fi
+    fi
     cp "$plan/modules/$module/input" "$state/input"
   fi
   status=$(cat "$state/status" 2> /dev/null || echo pending)
@@ -236,6 +306,12 @@ run_module() {
     fi
   done < "$plan/modules/$module/needs"
   if [ -e "$state/rolled-back" ] && [ ! -e "$iw_home/rollback.d/$module" ]; then tell_rolled_back "$module"; fi
+  if [ "$status" = restarting ]; then
+    if cmp -s /proc/sys/kernel/random/boot_id "$state/booted"; then restart_now; fi
+    mark "$module" applied
+    status=applied
+    rm -f "$state/attempts"
+  fi
   attempts=$(($(cat "$state/attempts" 2> /dev/null || echo 0) + 1))
   printf '%s\n' "$attempts" > "$state/attempts"
   if [ "$attempts" -gt 3 ]; then
@@ -249,6 +325,10 @@ run_module() {
   if [ "$status" = pending ]; then
     step "$module" apply apply.sh
     if [ "$result" = failed ]; then give_up "$module" && return; fi
+    if [ -e "$state/reboot" ]; then
+      restart "$module"
+      give_up "$module" && return
+    fi
     mark "$module" applied
     status=applied
   fi
@@ -317,10 +397,16 @@ until insist 60 POST /node/v1/finished "$iw_home/work/answer" "$iw_home/work/fin
 done
 printf 'the plan has ended: %s\n' "$outcome"
 
-# From here on nothing of this is needed: credential, plan (it may hold secrets), addresses.
+# From here on the secrets are not needed, nor what lets this node speak. The scripts of verify stay, with the values that they compare with.
 rm -f "$iw_home/pending" "$iw_home/credential" "$iw_home/curl.conf" "$iw_home/wget.conf" "$iw_home/plan.sh" "$iw_home/http.log"
-rm -rf "$plan" "$iw_home/work"
+for file in "$plan"/modules/*/secrets/*; do
+  [ -e "$file" ] || continue
+  folder=${file%/secrets/*}
+  printf '%s\n' "${file##*/}" >> "$folder/gone"
+  rm -f "$folder/files/${file##*/}" "$file"
+done
+rm -rf "$iw_home/work" "$iw_home/restarts"
 # The backups stay: they are what the files were before.
-find "$iw_home/state" -mindepth 2 -maxdepth 2 ! -name backup ! -name status -delete
+find "$iw_home/state" -mindepth 2 -maxdepth 2 ! -name backup ! -name original ! -name kept ! -name status -exec rm -rf {} +
 systemctl disable --quiet ironwake-first-boot.service ironwake-rollback.service 2> /dev/null
 printf '%s\n' "$outcome" > "$iw_home/result"

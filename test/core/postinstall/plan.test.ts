@@ -7,13 +7,17 @@ import { buildPlan } from '../../../src/postinstall/plan.ts';
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFj1aGf0Yy1Jb3VyLXRlc3Qta2V5LW5vdC1hLXJlYWwtb25l ops@example';
 
-function moduleOf(name: string, after: readonly string[] = []): PostInstallModule {
+function moduleOf(name: string, requires: readonly string[] = [], after: readonly string[] = []): PostInstallModule {
   return defineModule({
     name,
     title: name,
     parameters: Type.Object({ colour: Type.Optional(Type.String()) }, { additionalProperties: false }),
     supports: { pve: ['9'] },
+    why: 'A test wants it.',
+    requires,
     after,
+    scope: 'node',
+    proof: [],
     timeLimitSeconds: 1,
     folder: new URL('file:///nowhere/'),
     prepare: (params) => ({ parameters: { colour: params.colour ?? '' }, files: [] }),
@@ -47,6 +51,17 @@ t.test('order', async (t) => {
       ['b', []],
       ['c', ['b']],
     ],
+  );
+  const e = moduleOf('e', [], ['a', 'c']);
+  t.strictSame(
+    buildPlan({ postInstall: { e: {}, a: {} }, product: 'pve', release: '9.2', modules: [e, c, a] }).modules.map(
+      ({ module, needs, follows }) => [module.name, needs, follows],
+    ),
+    [
+      ['a', [], []],
+      ['e', [], ['a']],
+    ],
+    'after is order only',
   );
 });
 

@@ -44,11 +44,20 @@ const Parameters = Type.Object(
 export const adminUser = defineModule({
   name: 'admin-user',
   title: 'Administrator account with key login and sudo',
+  why: 'Work is done under a name of its own and with a key, so that it can be told who did what and root’s password can stay in the safe.',
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
+  requires: [],
   // sudo may have to be installed.
   after: ['repositories'],
+  scope: 'node',
   timeLimitSeconds: 900,
+  proof: [
+    {
+      test: 'container/modules/admin-user',
+      on: 'Debian 12 and 13 in containers, real sudo and OpenSSH; pveum is a stand-in',
+    },
+  ],
   programs: ['add-keys.sh', 'same-password.pl'],
   folder: new URL('.', import.meta.url),
   prepare: (params) => ({

@@ -6,11 +6,22 @@ name=$(parameter name)
 id -u "$name" > /dev/null 2>&1 || fail "there is no account $name"
 
 expect "group sudo of $name" yes "$(id -nG "$name" | tr ' ' '\n' | grep -qx sudo && echo yes || echo no)"
-if [ -e files/root-password ]; then
-  expect 'password of root' right "$(getent shadow root | perl ./same-password.pl files/root-password && echo right || echo wrong)"
-fi
-if [ -e files/password ]; then
-  expect "password of $name" right "$(getent shadow "$name" | perl ./same-password.pl files/password && echo right || echo wrong)"
+# expect_password USER FILE: the password in FILE while it is here, later the entry of /etc/shadow that was seen with it.
+expect_password() {
+  local verdict=wrong seen
+  seen=$(getent shadow "$1" | cut -d: -f2 | sha256sum)
+  if secret_is_gone "$2"; then
+    if [ "$seen" = "$(remembered "shadow-$1")" ]; then verdict=right; fi
+  elif getent shadow "$1" | perl ./same-password.pl "files/$2"; then
+    verdict=right
+    remember "shadow-$1" <<< "$seen"
+  fi
+  expect "password of $1" right "$verdict"
+}
+given() { [ -e "files/$1" ] || secret_is_gone "$1"; }
+if given root-password; then expect_password root root-password; fi
+if given password; then
+  expect_password "$name" password
 else
   expect "password of $name" L "$(passwd --status "$name" | cut -d' ' -f2)"
 fi

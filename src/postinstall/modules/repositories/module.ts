@@ -87,10 +87,19 @@ function sources(params: Static<typeof Parameters>, context: ModuleContext, code
 export const repositories = defineModule({
   name: 'repositories',
   title: 'Package repositories that need no subscription',
+  why: 'Without a subscription the vendor’s repositories answer 401, and a node that cannot update is never patched.',
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
+  requires: [],
   after: [],
+  scope: 'node',
   timeLimitSeconds: 900,
+  proof: [
+    {
+      test: 'container/modules/repositories',
+      on: 'Debian 12 and 13 in containers, a package mirror of the test, real apt',
+    },
+  ],
   programs: ['enterprise.pl'],
   folder: new URL('.', import.meta.url),
   prepare(params, context) {

@@ -8,7 +8,7 @@ target=/etc/ssh/sshd_config.d/10-ironwake.conf
 keys=/root/.ssh/authorized_keys
 marker=ironwake-probe
 
-if cmp -s files/10-ironwake.conf "$target" && [ ! -e "$IRONWAKE_LIB/../rollback.d/$IRONWAKE_MODULE" ]; then exit 0; fi
+if cmp -s files/10-ironwake.conf "$target" && [ "$(stat -c %a "$target")" = 644 ] && [ ! -e "$IRONWAKE_LIB/../rollback.d/$IRONWAKE_MODULE" ]; then exit 0; fi
 
 command -v sshd > /dev/null || fail 'openssh-server is not installed'
 systemctl --quiet is-active ssh.service || fail 'ssh.service does not run: nobody could be let in'

@@ -40,11 +40,15 @@ const yesNo = (value: boolean) => (value ? 'yes' : 'no');
 export const ssh = defineModule({
   name: 'ssh',
   title: 'SSH with keys only',
+  why: 'Passwords are guessed by machines all day long; a key is not. The daemon logs in before the change is kept, so nobody is locked out.',
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
   // An administrator's key must be there before passwords go.
-  after: ['admin-user'],
+  requires: ['admin-user'],
+  after: [],
+  scope: 'node',
   timeLimitSeconds: 1800,
+  proof: [{ test: 'container/modules/ssh', on: 'Debian 12 and 13 in containers, real OpenSSH' }],
   programs: ['remove-probe-key.sh'],
   folder: new URL('.', import.meta.url),
   prepare: (params) => ({

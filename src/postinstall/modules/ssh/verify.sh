@@ -2,7 +2,7 @@
 # shellcheck source=src/postinstall/shell/module.sh
 . "$IRONWAKE_LIB/module.sh"
 
-expect 'drop-in' "$(sha256sum < files/10-ironwake.conf)" "$(sha256sum < /etc/ssh/sshd_config.d/10-ironwake.conf || true)"
+expect_file files/10-ironwake.conf /etc/ssh/sshd_config.d/10-ironwake.conf
 mkdir -p /run/sshd
 # Another drop-in that sorts before ours would win: what counts is what sshd makes of them all. Without -C it ignores Match blocks.
 effective=$(sshd -T -C user=root,host=localhost,addr=192.0.2.1) || fail 'sshd refuses its own configuration'
