@@ -25,6 +25,7 @@ const CHECKS: readonly Check[] = [
     args: [bin('depcruise'), '--config', '.dependency-cruiser.mjs', '--output-type', 'err-long', 'src', 'scripts'],
   },
   { name: 'generated pages', program: process.execPath, args: ['scripts/answer-page.ts', '--check'] },
+  { name: 'page of the modules', program: process.execPath, args: ['scripts/modules-page.ts', '--check'] },
   { name: 'shell scripts', program: 'shellcheck', args: ['--severity=warning', ...shellFiles] },
 ];
 
