@@ -6,6 +6,7 @@ import type { Fqdn } from '../net/fqdn.ts';
 import type { Mac } from '../net/mac.ts';
 import { isMap, type PlainMap } from '../profiles/merge.ts';
 import { overrideProfile } from '../profiles/node-values.ts';
+import { adviseAnswer } from './advice.ts';
 import type { Dialect } from './dialect.ts';
 import { AnswerInvalid, type Finding, finding } from './findings.ts';
 import type { MachineFacts } from './machine.ts';
@@ -15,7 +16,7 @@ import { inOrder, serialiseAnswer } from './serialise.ts';
 import { type Severities, weigh } from './severities.ts';
 import { foldSpelling } from './spelling.ts';
 import { validateAnswer } from './validate.ts';
-import { isTable, type Table } from './view.ts';
+import { isTable, type Table, View } from './view.ts';
 
 /** A URL of this server with the SHA-256 of the certificate that stands there. */
 export interface PinnedUrl {
@@ -100,10 +101,16 @@ export function composeAnswer(request: AnswerRequest): {
         ...selected.findings,
         ...lastingSecrets(folded.answer, request),
         ...validateAnswer(answer, request.dialect, request.product),
+        ...adviseAnswer(new View(answer, request.dialect, request.product)).filter(({ path }) => !isOurs(path)),
       ],
       request.severities ?? new Map(),
     ),
   };
+}
+
+/** What Ironwake writes itself is no business of a profile's author. */
+function isOurs(path: string): boolean {
+  return path.startsWith('first-boot') || path.startsWith('post-installation-webhook');
 }
 
 /** The profile's own root password stays out, whatever it is: it belongs to the plan. */

@@ -8,6 +8,7 @@ import { dialectFor } from './dialect.ts';
 import type { MachineFacts } from './machine.ts';
 import type { Product } from './release.ts';
 import { serialiseAnswer } from './serialise.ts';
+import type { Severities } from './severities.ts';
 
 export interface PreviewRequest {
   /** With its templates rendered. */
@@ -21,6 +22,8 @@ export interface PreviewRequest {
   readonly certFingerprint: string;
   /** What the machine has told about itself; without it stand-ins take the place of what selectors choose. */
   readonly machine?: MachineFacts | undefined;
+  /** How our own findings weigh here. */
+  readonly severities?: Severities | undefined;
 }
 
 export interface Preview {
@@ -35,7 +38,7 @@ const MASKED_HASH = '(masked: hash of a random password, made for each run)';
 
 /** @throws AnswerInvalid `answer.invalid` with all findings; IronwakeError `release.unsupported`, `release.malformed` */
 export function previewAnswer(request: PreviewRequest): Preview {
-  const { profile, node, product, release, baseUrl, certFingerprint, machine } = request;
+  const { profile, node, product, release, baseUrl, certFingerprint, machine, severities } = request;
   const pinned = (path: string) => ({ url: `${baseUrl}/installer/TOKEN-OF-THE-RUN/${path}`, certFingerprint });
   const { answer, warnings } = buildAnswer({
     answer: profile.answer,
@@ -47,6 +50,7 @@ export function previewAnswer(request: PreviewRequest): Preview {
     dialect: dialectFor(release, product),
     allowSecretsInAnswer: profile.install.allowSecretsInAnswer,
     product,
+    severities,
     machine,
     anyMachine: machine === undefined,
   });

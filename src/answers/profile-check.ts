@@ -19,7 +19,7 @@ const STAND_IN = {
 };
 
 /** These may still come from the node. */
-const NODES_BUSINESS: ReadonlySet<FindingCode> = new Set(['answer.address-missing']);
+const NODES_BUSINESS: ReadonlySet<FindingCode> = new Set(['answer.address-missing', 'answer.unwise-dhcp']);
 
 /**
  * A check for `ProfileRegistry`. Uses the release that the profile names, or the newest.

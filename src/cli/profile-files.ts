@@ -1,6 +1,7 @@
 /** The profile directory as the commands without a daemon read it: the daemon's own code, nothing kept from before. */
 import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { parseSeverities, type Severities } from '../answers/severities.ts';
 import { loadConfig } from '../config/load.ts';
 import { IronwakeError, invalid } from '../errors.ts';
 import { checksOfProfiles } from '../profile-checks.ts';
@@ -39,9 +40,18 @@ export class ProfileFiles {
 
   /** Of `--answers`, or where the daemon's settings say that profiles are. */
   own(): Promise<Directory> {
+    return this.#directory(this.#config().answersDir);
+  }
+
+  /** How findings about answers weigh, by the daemon's settings. */
+  severities(): Severities {
+    return parseSeverities(this.#config().findings, 'findings');
+  }
+
+  #config(): ReturnType<typeof loadConfig> {
     const { env, cwd } = this.#io;
     const { answers, config } = this.#options;
-    return this.#directory(loadConfig({ flags: { answers, config }, env, cwd }).answersDir);
+    return loadConfig({ flags: { answers, config }, env, cwd });
   }
 
   /**
@@ -82,7 +92,7 @@ export class ProfileFiles {
   async #load(path: string): Promise<Directory> {
     const { release } = this.#options;
     const files = await readDirectory(path);
-    const checks = checksOfProfiles(typeof release === 'string' ? release : undefined);
+    const checks = checksOfProfiles(typeof release === 'string' ? release : undefined, this.severities());
     const names = files.map(({ file }) => profileNameOf(file) ?? `${TAGS}/${tagNameOf(file)}`);
     return {
       path,

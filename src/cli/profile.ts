@@ -210,7 +210,8 @@ export async function render(io: Io, options: Options): Promise<ExitStatus> {
     io.out(options.json === true ? `${JSON.stringify(view, null, 2)}\n` : `${printable(made)}${view.toml}`);
     return 0;
   }
-  const target = await new ProfileFiles(io, options).target(String(options.profile ?? 'default'));
+  const files = new ProfileFiles(io, options);
+  const target = await files.target(String(options.profile ?? 'default'));
   const subject = await subjectOf(io, options);
   const profile = usableProfile(target);
   const complete = { ...profile, values: withStandIns(profile.types, profile.values) };
@@ -228,6 +229,7 @@ export async function render(io: Io, options: Options): Promise<ExitStatus> {
     release,
     baseUrl: 'https://SERVER',
     certFingerprint: Array.from({ length: 32 }, () => '00').join(':'),
+    severities: files.severities(),
   });
   for (const warning of warnings) io.err(`warning: ${printable(warning)}\n`);
   const view = { node: subject.fqdn, product, release, media: null, toml, warnings };

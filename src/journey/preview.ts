@@ -26,8 +26,9 @@ export async function answerPreviewOf(journey: Journey, node: Node): Promise<Nod
   const baseUrl = journey.segments()[0]?.httpsUrl ?? 'https://SERVER';
   const certFingerprint = journey.identity.fingerprint;
   const machine = await machineFactsOf(journey, node);
+  const { severities } = journey.settings;
   return {
-    ...previewAnswer({ profile, node, machine, product, release, baseUrl, certFingerprint }),
+    ...previewAnswer({ profile, node, machine, product, release, baseUrl, certFingerprint, severities }),
     product,
     release,
     media: media?.name,

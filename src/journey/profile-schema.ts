@@ -64,10 +64,8 @@ function answerSections(): Record<string, unknown> {
       const keys = Object.entries(propertiesOf(section)).filter(
         ([key]) => name !== 'global' || !(NOT_IN_A_PROFILE.global as readonly string[]).includes(key),
       );
-      const password = name === 'global' ? { 'root-password': orNull(SECRET) } : {};
       const properties = { ...Object.fromEntries(keys), ...SELECTOR_SCHEMAS[name] };
-      const table = layered({ ...section, properties }, false);
-      return [name, orNull({ ...table, properties: { ...propertiesOf(table), ...password } })];
+      return [name, orNull(layered({ ...section, properties }, false))];
     }),
   );
 }

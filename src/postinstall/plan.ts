@@ -13,7 +13,7 @@ import {
 import { MODULES } from './modules/index.ts';
 
 export interface PlanRequest {
-  /** The profile's `postInstall`: module name to its parameters; `false` leaves a module out, `{}`, `true` and null take its defaults. */
+  /** The profile's `postInstall`: module name to the map of its parameters; `{}` takes the defaults. */
   readonly postInstall: unknown;
   readonly product: Product;
   /** `9.2` */
@@ -88,7 +88,15 @@ function readWanted(postInstall: unknown, available: readonly PostInstallModule[
         meant === undefined ? `Modules are: ${names.join(', ')}.` : `Did you mean '${meant}'?`,
       );
     }
-    if (params !== false) wanted.set(name, params === true ? {} : params);
+    // A profile's layers have taken null out by now: what is no map is a mistake, and guessing could leave a node unprotected.
+    if (typeof params !== 'object' || params === null || Array.isArray(params))
+      throw invalid(
+        'plan.malformed',
+        `postInstall.${name}`,
+        `the parameters of module ${name} are not a map`,
+        `Write ${name}: {} for its defaults, or leave it out.`,
+      );
+    wanted.set(name, params);
   }
   return wanted;
 }
@@ -103,7 +111,7 @@ function planned(module: PostInstallModule, wanted: Wanted, context: ModuleConte
       'plan.not-supported',
       field,
       `module ${module.name} does not know ${context.product} ${context.release}`,
-      `It knows: ${supported.join('; ')}. Leave it out with \`${module.name}: false\`.`,
+      `It knows: ${supported.join('; ')}. Remove it, or write \`${module.name}: null\` over a profile that has it.`,
     );
   }
   const given = wanted.get(module.name);

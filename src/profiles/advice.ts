@@ -1,11 +1,10 @@
 /** What is legal in a profile and will surprise its author on the node. */
 import type { ProfileFinding } from './finding.ts';
-import { isSecretReference } from './merge.ts';
 import type { ResolvedProfile } from './resolve.ts';
 
 /** Warnings about a profile as a whole; values of a node may make them pointless. */
 export function adviseOn(profile: ResolvedProfile): ProfileFinding[] {
-  return [...planAdvice(profile), ...adminAdvice(profile), ...passwordAdvice(profile)];
+  return [...planAdvice(profile), ...adminAdvice(profile)];
 }
 
 function planAdvice(profile: ResolvedProfile): ProfileFinding[] {
@@ -33,21 +32,6 @@ function adminAdvice(profile: ResolvedProfile): ProfileFinding[] {
       path: ['postInstall', 'admin-user', 'keys'],
       message: 'The admin user has no SSH key, so nobody can log in with it',
       remedy: 'Add your public key to postInstall.admin-user.keys, here or in the values of each node.',
-    },
-  ];
-}
-
-function passwordAdvice(profile: ResolvedProfile): ProfileFinding[] {
-  const global = profile.answer.global;
-  if (typeof global !== 'object' || global === null || !('root-password' in global)) return [];
-  if (!isSecretReference(global['root-password'])) return [];
-  return [
-    {
-      code: 'profile.root-password-unused',
-      severity: 'warning',
-      path: ['answer', 'global', 'root-password'],
-      message: 'The answer never holds this password: root gets a random one for each run',
-      remedy: 'Log in with the admin user, or leave it for a later release whose plan sets it.',
     },
   ];
 }

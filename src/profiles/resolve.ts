@@ -57,10 +57,13 @@ type Lookup = (name: string) => LoadedProfile | undefined;
  * top. A file that is reached several times is laid once, where it is reached first: what its heirs changed stays changed.
  * @param lookup the file of a name
  * @param names all names that there are, to suggest one
- * @throws ProfileError `profile.unknown-parent`, `profile.inheritance-loop`, `profile.append`
+ * @throws ProfileError `profile.unknown-parent`, `profile.inheritance-loop`, `profile.append`, `profile.empty-module`
  */
 export function resolveProfile(profile: LoadedProfile, lookup: Lookup, names: Iterable<string>): ResolvedProfile {
-  return profileOfLayers(profile.name, [...new Set(layersOf(profile, lookup, [...names], []))]);
+  const layers = [...new Set(layersOf(profile, lookup, [...names], []))];
+  // A mix-in alone may well be there to leave something out.
+  if (!profile.name.startsWith('_')) refuseEmptyModules(layers);
+  return profileOfLayers(profile.name, layers);
 }
 
 /** @throws ProfileError `profile.append` where a layer appends to what is not a list */
@@ -79,6 +82,33 @@ function refuseConflicts({ conflicts }: Merged): void {
     remedy: 'Leave out the + to replace it.',
     ...origin,
   }));
+  if (first !== undefined) throw new ProfileError([first, ...more]);
+}
+
+/**
+ * `ssh:` with nothing behind it is null in YAML, and null removes. Where no layer has the module, there is nothing to remove: its author meant the
+ * defaults, and would get a node that is not hardened. Not asked of tags and nodes: they go over many profiles, and leave out what some have.
+ */
+function refuseEmptyModules(layers: readonly Layer[]): void {
+  const modules = layers.flatMap((layer) =>
+    Object.entries(mapIn(layer.body.postInstall)).map(([name, value]) => ({ name, value, layer })),
+  );
+  const [first, ...more] = modules
+    .filter(
+      ({ name, value }) => value === null && !modules.some((other) => other.name === name && other.value !== null),
+    )
+    .map(({ name, layer }) => {
+      const shown = name.slice(0, 60);
+      const path = ['postInstall', name];
+      return {
+        code: 'profile.empty-module',
+        severity: 'error' as const,
+        path,
+        message: `'${shown}:' with nothing behind it leaves the module out, and nothing here has it`,
+        remedy: `Write ${shown}: {} for its defaults, or remove the line.`,
+        ...layer.originOf(path),
+      };
+    });
   if (first !== undefined) throw new ProfileError([first, ...more]);
 }
 

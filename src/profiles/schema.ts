@@ -259,6 +259,15 @@ function describe(error: ErrorObject): ProfileFinding {
   if (error.keyword === 'type') {
     const wanted = TYPE_WORDS[String(error.params.type)] ?? String(error.params.type);
     const hint = typeof error.data === 'number' && wanted === 'text' ? ` Put it in quotes: "${error.data}".` : '';
+    const [first, module] = path;
+    if (first === 'postInstall' && module !== undefined && path.length === 2) {
+      const name = module.slice(0, 60);
+      return shape(
+        path,
+        `This must be ${wanted}`,
+        `Write ${name}: {} for its defaults, ${name}: null to leave out a parent's.`,
+      );
+    }
     return shape(path, `This must be ${wanted}`, `Write ${wanted}.${hint}`);
   }
   return shape(
@@ -290,19 +299,8 @@ function misplaced(body: unknown, path: readonly string[]): ProfileFinding[] {
   for (const key of Object.keys(global)) {
     const value = global[key];
     const at = [...path, 'global', key];
-    if (
-      key.replaceAll('_', '-').replace(/\+$/, '') === 'root-password' &&
-      value !== null &&
-      !isSecretReference(value)
-    ) {
-      findings.push({
-        code: 'profile.clear-password',
-        severity: 'error',
-        path: at,
-        message: 'A password in clear text has no place in a profile',
-        remedy:
-          "Remove it. Each run gets a random root password; your own goes in with 'npx ironwake secret set root-password' and root-password: { secret: root-password }.",
-      });
+    if (key.replaceAll('_', '-').replace(/\+$/, '') === 'root-password' && value !== null) {
+      findings.push(rootPassword(at, isSecretReference(value)));
     }
     if (key === 'fqdn') {
       findings.push({
@@ -315,4 +313,25 @@ function misplaced(body: unknown, path: readonly string[]): ProfileFinding[] {
     }
   }
   return findings;
+}
+
+/** The answer travels before the node can prove itself, so root has a random password until the plan sets another. */
+function rootPassword(path: readonly string[], isReference: boolean): ProfileFinding {
+  const remedy = 'Write it under postInstall: admin-user: { rootPassword: { secret: NAME } }';
+  if (isReference) {
+    return {
+      code: 'profile.root-password',
+      severity: 'error',
+      path,
+      message: 'The answer never holds a password of yours: root has a random one until the plan sets another',
+      remedy: `${remedy}.`,
+    };
+  }
+  return {
+    code: 'profile.clear-password',
+    severity: 'error',
+    path,
+    message: 'A password in clear text has no place in a profile',
+    remedy: `Remove it: root has a random one for each run. For your own: npx ironwake secret set NAME. ${remedy}.`,
+  };
 }

@@ -67,7 +67,7 @@ answer:
     keyboard: en-us
     country: us
     timezone: UTC
-    mailto: root@localhost
+    mailto: admin@lab.example
     root-ssh-keys:
       - ${publicKey}
   network:

@@ -55,7 +55,7 @@ class Office {
     writeFileSync(
       join(answers, 'default.yaml'),
       `answer:
-  global: { keyboard: en-us, country: us, timezone: UTC, mailto: root@localhost }
+  global: { keyboard: en-us, country: us, timezone: UTC, mailto: admin@lab.example }
   network: { source: from-dhcp }
   disk-setup: { filesystem: ext4, filter: { DEVNAME: /dev/vda } }
 postInstall: { ssh: {}, admin-user: { name: admin, keys: ["${PUBLIC_KEY}"] } }

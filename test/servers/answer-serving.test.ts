@@ -46,7 +46,7 @@ const WEBHOOK = JSON.stringify({
 
 const SELECTING = `description: by what they are
 answer:
-  global: { keyboard: en-us, country: us, timezone: UTC, mailto: root@localhost }
+  global: { keyboard: en-us, country: us, timezone: UTC, mailto: admin@lab.example }
   network: { source: from-answer, cidr: 192.0.2.10/24, gateway: 192.0.2.1, dns: 192.0.2.53, port: eno2 }
   disk-setup: { filesystem: zfs, zfs: { raid: raid1 }, disks: { count: 2, equal: true, type: nvme } }
 postInstall: { repositories: {} }

@@ -11,7 +11,7 @@ import { type ProfileSubject, profileForNode, renderForCheck } from '../../src/p
 
 const PROFILE = `types: { model: { type: text } }
 answer:
-  global: { keyboard: en-us, country: us, timezone: UTC, mailto: root@localhost }
+  global: { keyboard: en-us, country: us, timezone: UTC, mailto: admin@lab.example }
   network: { source: from-dhcp }
   disk-setup: { filesystem: ext4, filter: { ID_MODEL: 'x{{values.model}}' } }
 postInstall: { ssh: {} }

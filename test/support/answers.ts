@@ -49,7 +49,7 @@ export function withValue(answer: JsonMap, path: readonly string[], value: Json 
 }
 
 export const PROFILE_ANSWER: JsonMap = {
-  global: { keyboard: 'de', country: 'at', mailto: 'root@localhost', timezone: 'Europe/Vienna' },
+  global: { keyboard: 'de', country: 'at', mailto: 'admin@example.org', timezone: 'Europe/Vienna' },
   network: { source: 'from-dhcp' },
   'disk-setup': { filesystem: 'ext4', filter: { DEVNAME: '/dev/[sv]da' } },
 };

@@ -51,7 +51,7 @@ export const PUBLIC_KEY =
 
 export const PROFILE = `description: for tests
 answer:
-  global: { keyboard: en-us, country: us, timezone: UTC, mailto: root@localhost }
+  global: { keyboard: en-us, country: us, timezone: UTC, mailto: admin@lab.example }
   network: { source: from-dhcp }
   disk-setup: { filesystem: ext4, filter: { DEVNAME: /dev/vda } }
 postInstall:

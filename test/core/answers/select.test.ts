@@ -164,6 +164,7 @@ test('a profile with selectors is checked before there is a machine', (t) => {
     );
   t.same(check(mirror({ count: 2, equal: true, type: 'nvme' })), []);
   t.same(check(mirror({ count: 1, type: 'nvme' })), ['answer.disk-count'], 'the stand-ins count');
+  t.same(check(pool({ count: 1, type: 'nvme' })), ['answer.unwise-single-disk']);
   t.same(check(mirror({ cuont: 2 })), ['answer.select-disks', 'answer.disk-selection-missing']);
   t.end();
 });
@@ -171,8 +172,13 @@ test('a profile with selectors is checked before there is a machine', (t) => {
 test('an answer is made as findings weigh', (t) => {
   const answer = withValue(PROFILE_ANSWER, ['global', 'root-ssh-keys'], ['junk']);
   t.match(findingsOf(answer, undefined), [{ code: 'answer.ssh-key' }]);
-  const severities = parseSeverities(['answer.ssh-key=off']);
+  const severities = parseSeverities(['answer.ssh-key=off', 'answer.unwise-dhcp=off']);
   t.same(buildAnswer(request({ answer, severities })).warnings, []);
+  const strict = parseSeverities(['answer.unwise-dhcp=error']);
+  t.throws(() => buildAnswer(request({ severities: strict })), {
+    code: 'answer.invalid',
+    field: 'answer.network.source',
+  });
   t.end();
 });
 

@@ -36,7 +36,8 @@ const ROWS: ReadonlyArray<readonly [name: string, good: boolean, yaml: string]> 
   ['a module without its required parameters', true, 'postInstall: {admin-user: {name: a}}'],
   ['a module is taken out', true, 'postInstall: {ssh: null}'],
   ['a secret in the plan', true, 'postInstall: {repositories: {mirror: {secret: mirror}}}'],
-  ['a reference for the root password', true, 'answer: {global: {root-password: {secret: root}}}'],
+  ['a root password in the answer, even by reference', false, 'answer: {global: {root-password: {secret: root}}}'],
+  ['a root password in the plan', true, 'postInstall: {admin-user: {rootPassword: {secret: root}}}'],
   [
     'pools, counters, types, values',
     true,

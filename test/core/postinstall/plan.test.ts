@@ -36,8 +36,6 @@ t.test('order', async (t) => {
     ['what comes after waits, whatever the list says', { c: {}, b: {}, a: {} }, [c, b, a], ['a', 'b', 'c']],
     ['the order of the profile does not count', { a: {}, b: {}, c: {} }, [c, b, a], ['a', 'b', 'c']],
     ['what is not in the plan is not waited for', { c: {}, d: {} }, [c, b, a, d], ['c', 'd']],
-    ['false leaves out', { a: {}, b: false, c: {} }, [c, b, a], ['c', 'a']],
-    ['true and null mean the defaults', { a: true, d: null }, [a, d], ['a', 'd']],
     ['no plan', undefined, [a], []],
     ['an empty plan', {}, [a], []],
   ];
@@ -69,7 +67,8 @@ t.test('what cannot be a plan', async (t) => {
   const x = moduleOf('x', ['y']);
   const y = moduleOf('y', ['x']);
   const shipped = { product: 'pve', release: '9.2' } as const;
-  const rows: ReadonlyArray<[string, Parameters<typeof buildPlan>[0], Record<string, string>]> = [
+  type Refused = [string, Parameters<typeof buildPlan>[0], Record<string, string>];
+  const rows: readonly Refused[] = [
     [
       'a misspelt module',
       { ...shipped, postInstall: { repositorys: {} } },
@@ -81,6 +80,17 @@ t.test('what cannot be a plan', async (t) => {
       { code: 'plan.module-unknown', remedy: 'Modules are: repositories, admin-user, ssh.' },
     ],
     ['a list', { ...shipped, postInstall: ['ssh'] }, { code: 'plan.malformed', field: 'postInstall' }],
+    ...[true, false, null, [], 'on'].map(
+      (value): Refused => [
+        `${JSON.stringify(value)} in place of parameters`,
+        { ...shipped, postInstall: { ssh: value } },
+        {
+          code: 'plan.malformed',
+          field: 'postInstall.ssh',
+          remedy: 'Write ssh: {} for its defaults, or leave it out.',
+        },
+      ],
+    ),
     [
       'modules that wait for each other',
       { ...shipped, modules: [x, y], postInstall: { x: {}, y: {} } },
@@ -150,7 +160,7 @@ t.test('what a parameter must not be', async (t) => {
 
 t.test('the digest follows the content, not the way it is written', async (t) => {
   const digest = (postInstall: unknown, release = '9.2') => buildPlan({ postInstall, product: 'pve', release }).digest;
-  t.equal(digest({ ssh: {}, repositories: {} }), digest({ repositories: { channel: 'no-subscription' }, ssh: null }));
+  t.equal(digest({ ssh: {}, repositories: {} }), digest({ repositories: { channel: 'no-subscription' }, ssh: {} }));
   t.not(digest({ ssh: {} }), digest({ ssh: { maxAuthTries: 3 } }));
   t.not(digest({ ssh: {} }), digest({ ssh: {} }, '8.4'));
 });

@@ -186,7 +186,45 @@ test('advice', (t) => {
   t.same(advice('postInstall: {admin-user: {name: admin}}\n'), ['profile.admin-without-key']);
   t.same(advice('postInstall: {admin-user: {name: admin, keys: [k]}}\n'), []);
   t.same(advice('postInstall: {admin-user: {name: admin, keys: {secret: k}}}\n'), []);
-  t.same(advice(`${PLAN}answer: {global: {root-password: {secret: r}}}\n`), ['profile.root-password-unused']);
+  t.end();
+});
+
+test('a module with nothing behind it: null removes what a layer has, and is an error where none has it', (t) => {
+  const base = 'postInstall: {repositories: {}, ssh: {}}\n';
+  const rows: ReadonlyArray<readonly [name: string, files: Readonly<Record<string, string>>, ...errors: string[]]> = [
+    ['in the only file', { 'a.yaml': 'postInstall:\n  repositories: {}\n  ssh:\n' }, 'a.yaml:3:3'],
+    ['written out', { 'a.yaml': 'postInstall: {ssh: null}\n' }, 'a.yaml:1:15'],
+    ['two of them', { 'a.yaml': 'postInstall: {ssh: , repositories: }\n' }, 'a.yaml:1:15', 'a.yaml:1:22'],
+    ['in a parent', { '_p.yaml': 'postInstall:\n  ssh:\n', 'a.yaml': 'extends: _p\n' }, '_p.yaml:2:3'],
+    ['over a parent', { '_p.yaml': base, 'a.yaml': 'extends: _p\npostInstall: {ssh: null}\n' }],
+    [
+      'twice over a parent',
+      {
+        '_p.yaml': base,
+        '_q.yaml': 'extends: _p\npostInstall: {ssh: null}\n',
+        'a.yaml': 'extends: _q\npostInstall: {ssh: }\n',
+      },
+    ],
+    ['under one that has it', { '_p.yaml': 'postInstall: {ssh: }\n', 'a.yaml': `extends: _p\n${base}` }],
+    ['by a mix-in', { '_m.yaml': 'postInstall: {ssh: }\n', 'a.yaml': `mixins: _m\n${base}` }],
+    ['a parameter, not a module', { 'a.yaml': 'postInstall: {ssh: {banner: }}\n' }],
+    ['the whole plan', { 'a.yaml': 'postInstall:\n' }],
+  ];
+  for (const [name, files, ...places] of rows) {
+    const { problems } = next(emptyLibrary, files);
+    const found = problems.filter(({ severity }) => severity === 'error');
+    t.same(
+      found.map(({ message }) => message.split(': ')[0]),
+      places,
+      name,
+    );
+    for (const { code, remedy } of found) {
+      t.equal(code, 'profile.empty-module', name);
+      t.match(remedy, /^Write (?:ssh|repositories): \{\} for its defaults/, name);
+    }
+  }
+  const removed = next(emptyLibrary, { '_p.yaml': base, 'a.yaml': 'extends: _p\npostInstall: {ssh: null}\n' });
+  t.same(Object.keys(removed.resolved.get('a')?.postInstall ?? {}), ['repositories']);
   t.end();
 });
 

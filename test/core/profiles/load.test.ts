@@ -43,6 +43,8 @@ const BROKEN: ReadonlyArray<readonly [yaml: string, code: string, place: string]
   ['answer:\n  global:\n    root-password: hunter2hunter2\n', 'profile.clear-password', '3:5'],
   ['answer:\n  global:\n    root_password: hunter2hunter2\n', 'profile.clear-password', '3:5'],
   ['answer:\n  global:\n    root-password: {secret: a, hint: b}\n', 'profile.clear-password', '3:5'],
+  ['answer:\n  global:\n    root-password: {secret: root}\n', 'profile.root-password', '3:5'],
+  ['answer:\n  global:\n    root_password: {secret: root}\n', 'profile.root-password', '3:5'],
   ['answer:\n  global:\n    fqdn: pve1.lab.example\n', 'profile.fqdn', '3:5'],
   ['answer:\n  first-boot: {source: from-iso}\n', 'profile.own-section', '2:3'],
 ];
@@ -65,8 +67,8 @@ test('every complaint names file, line and column, and says what to do', (t) => 
 });
 
 test('a reference to a secret stays one', (t) => {
-  const yaml = 'answer:\n  global:\n    root-password: { secret: root }\n';
-  t.match(readProfile('x.yaml', yaml).body, { answer: { global: { 'root-password': { secret: 'root' } } } });
+  const yaml = 'postInstall:\n  admin-user:\n    rootPassword: { secret: root }\n';
+  t.match(readProfile('x.yaml', yaml).body, { postInstall: { 'admin-user': { rootPassword: { secret: 'root' } } } });
   t.end();
 });
 
