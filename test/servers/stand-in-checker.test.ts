@@ -1,4 +1,4 @@
-/** The stand-in installer's checker and its table of statuses, alone: rows of section 1 and 2.4 of the contract for 9.2 and 8.4. */
+/** The stand-in installer's checker and its table of statuses, alone: rows of section 1 and 2.4 of the contract. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'smol-toml';
@@ -292,6 +292,54 @@ test('answers that 9.2 and 8.4 take and refuse', async (t) => {
   }
 });
 
+test('what the releases between and before take, one letter for each of 8.2, 8.3, 8.4, 9.0, 9.1, 9.2', (t) => {
+  // Sections 1.1 to 1.7 of the contract; as written, so that the spelling counts.
+  const OLD = { 'root-password': undefined, root_password: 'eight-or-more' };
+  const old = (global: Table, more: Table = {}): Table => ({
+    global: { ...OLD, ...global },
+    'disk-setup': { 'disk-list': undefined, disk_list: ['sda'] },
+    ...more,
+  });
+  const oldZfs = (zfs: Table, disks: readonly string[]): Table =>
+    old({}, { 'disk-setup': { 'disk-list': undefined, filesystem: 'zfs', disk_list: disks, zfs } });
+  const rows: ReadonlyArray<readonly [name: string, changes: Table, verdicts: string]> = [
+    ['hyphens', {}, 'nnyyyy'],
+    ['underscores', old({}), 'yyyyyy'],
+    ['pinning has no underscores', old({}, { network: { interface_name_pinning: { enabled: true } } }), 'nnnnnn'],
+    ['pinning', old({}, { network: { 'interface-name-pinning': { enabled: true } } }), 'nnnnyy'],
+    ['hash', old({ root_password: undefined, root_password_hashed: 'x' }), 'nyyyyy'],
+    ['mail that is none', old({ mailto: 'nobody' }), 'ynnnnn'],
+    ['a password of 7', old({ root_password: '1234567' }), 'yynnnn'],
+    ['fqdn as a table', old({ fqdn: {} }), 'nnyyyy'],
+    ['reboot mode', old({ reboot_mode: 'reboot' }), 'nnyyyy'],
+    ['webhook', old({}, { 'post-installation-webhook': { url: 'x', cert_fingerprint: 'y' } }), 'nyyyyy'],
+    [
+      'webhook with a hyphen',
+      old({}, { 'post-installation-webhook': { url: 'x', 'cert-fingerprint': 'y' } }),
+      'nnyyyy',
+    ],
+    ['hook with a hyphen', old({}, { 'first-boot': { source: 'from-iso', 'cert-fingerprint': 'y' } }), 'nyyyyy'],
+    ['hook with an underscore', old({}, { 'first-boot': { source: 'from-iso', cert_fingerprint: 'y' } }), 'nnyyyy'],
+    ['level in upper case', oldZfs({ raid: 'RAID1' }, ['sda', 'sdb']), 'nyyyyy'],
+    ['too few disks', oldZfs({ raid: 'raid1' }, ['sda']), 'yyynnn'],
+    ['one disk twice', oldZfs({ raid: 'raid1' }, ['sda', 'sda']), 'yyynnn'],
+    ['no source', old({}, { network: { source: undefined } }), 'yyyyyn'],
+    ['no filter', old({}, { network: { ...FROM_ANSWER, filter: undefined } }), 'nnnnny'],
+    ['an empty filter', old({}, { network: { ...FROM_ANSWER, filter: {} } }), 'yyynny'],
+    ['no prefix', old({}, { network: { ...FROM_ANSWER, cidr: '10.0.0.9' } }), 'nnnnny'],
+  ];
+  const releases = ['8.2', '8.3', '8.4', '9.0', '9.1', '9.2'];
+  const verdicts = askPython<Verdict>(
+    'checker.py',
+    rows.flatMap(([, changes]) => releases.map((release) => ({ release, answer: answer(changes) }))),
+  );
+  rows.forEach(([name, , expected], row) => {
+    const found = releases.map((_, i) => (verdicts[row * releases.length + i]?.ok === true ? 'y' : 'n')).join('');
+    t.equal(found, expected, name);
+  });
+  t.end();
+});
+
 test('an answer in JSON, and text that is no TOML', async (t) => {
   const good = {
     global: GLOBAL,
@@ -407,7 +455,7 @@ test('what fits the machine', async (t) => {
 });
 
 test('which statuses count', async (t) => {
-  // Columns: purpose, status, 9.2, 8.4 (contract 2.4, 4 and 5).
+  // Columns: purpose, status, 9.2, 8.4, and 9.1 where it is not like 8.4 (contract 2.4, 4 and 5).
   const rows = [
     ['answer', 200, 'taken', 'taken'],
     ['answer', 201, 'taken', 'taken'],
@@ -417,14 +465,14 @@ test('which statuses count', async (t) => {
     ['answer', 302, 'follow', 'follow'],
     ['answer', 303, 'follow', 'follow'],
     ['answer', 304, 'failed', 'taken'],
-    ['answer', 307, 'failed', 'taken'],
-    ['answer', 308, 'failed', 'taken'],
+    ['answer', 307, 'failed', 'taken', 'failed'],
+    ['answer', 308, 'failed', 'taken', 'failed'],
     ['answer', 403, 'failed', 'failed'],
     ['answer', 503, 'failed', 'failed'],
     ['webhook', 200, 'taken', 'taken'],
     ['webhook', 202, 'failed', 'taken'],
     ['webhook', 204, 'failed', 'taken'],
-    ['webhook', 307, 'failed', 'taken'],
+    ['webhook', 307, 'failed', 'taken', 'failed'],
     ['webhook', 500, 'failed', 'failed'],
     ['first-boot', 200, 'taken', 'taken'],
     ['first-boot', 204, 'taken', 'taken'],
@@ -432,13 +480,13 @@ test('which statuses count', async (t) => {
     ['first-boot', 307, 'follow', 'follow'],
     ['first-boot', 404, 'failed', 'failed'],
   ] as const;
-  for (const [column, release] of ['9.2', '8.4'].entries()) {
+  for (const [column, release] of ['9.2', '8.4', '9.1'].entries()) {
     const outcomes = askPython<{ readonly outcome: string }>(
       'wire.py',
       rows.map(([purpose, status]) => ({ release, purpose, status })),
     );
     rows.forEach((row, index) => {
-      t.equal(outcomes[index]?.outcome, row[2 + column], `${release}: ${row[0]} ${row[1]}`);
+      t.equal(outcomes[index]?.outcome, row[2 + column] ?? row[3], `${release}: ${row[0]} ${row[1]}`);
     });
   }
 });

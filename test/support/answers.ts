@@ -67,3 +67,27 @@ export function request(over: Partial<AnswerRequest> = {}): AnswerRequest {
     ...over,
   };
 }
+
+/** Up to 8.3 keys have underscores, except in [first-boot]; written here anew, so that it is not the product's own rule. */
+export function spelled(answer: JsonMap, release: string): JsonMap {
+  if (release !== '8.2' && release !== '8.3') return answer;
+  const OLD = [
+    'root-password',
+    'root-password-hashed',
+    'root-ssh-keys',
+    'reboot-on-error',
+    'disk-list',
+    'filter-match',
+    'arc-max',
+    'cert-fingerprint',
+  ];
+  const walk = (value: Json): Json => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [OLD.includes(key) ? key.replaceAll('-', '_') : key, walk(item)]),
+    );
+  };
+  return Object.fromEntries(
+    Object.entries(answer).map(([section, value]) => [section, section === 'first-boot' ? value : walk(value)]),
+  );
+}

@@ -1,6 +1,6 @@
 import { test } from 'tap';
 import { dialectFor } from '../../../src/answers/dialect.ts';
-import type { FindingCode, Judge } from '../../../src/answers/findings.ts';
+import type { Finding, FindingCode, Judge } from '../../../src/answers/findings.ts';
 import type { Product } from '../../../src/answers/release.ts';
 import { officiallyAccepted, validateAnswer } from '../../../src/answers/validate.ts';
 import { HASH, type Json, type JsonMap, SMALLEST, SSH_KEY, STATIC, withValue } from '../../support/answers.ts';
@@ -8,16 +8,30 @@ import { HASH, type Json, type JsonMap, SMALLEST, SSH_KEY, STATIC, withValue } f
 /** Path in the answer, the value there (`undefined` removes the key), the codes that must come; none means accepted. */
 type Row = readonly [path: string | readonly string[], value: Json | undefined, ...codes: FindingCode[]];
 
+function findingsOf(answer: unknown, release: string, product: Product): readonly Finding[] {
+  return validateAnswer(answer, dialectFor(release, product), product);
+}
+
 function codesOf(answer: unknown, release = '9.2', product: Product = 'pve'): string[] {
-  return validateAnswer(answer, dialectFor(release, product), product).map((found) => found.code);
+  return findingsOf(answer, release, product).map((found) => found.code);
 }
 
 function rows(name: string, base: JsonMap, table: readonly Row[], release = '9.2', product: Product = 'pve'): void {
   test(`${name} (${product} ${release})`, (t) => {
     for (const [path, value, ...codes] of table) {
       const parts = typeof path === 'string' ? path.split('.') : path;
-      const answer = withValue(base, parts, value);
-      t.same(codesOf(answer, release, product), codes, `${parts.join('.')} = ${JSON.stringify(value)}`);
+      const name = `${parts.join('.')} = ${JSON.stringify(value)}`;
+      const found = findingsOf(withValue(base, parts, value), release, product);
+      t.same(
+        found.map(({ code }) => code),
+        codes,
+        name,
+      );
+      for (const { path, message, remedy } of found) {
+        t.match(path, /^\S/, name);
+        t.match(message, /^\S.*[^.\s]$/, `${name}: says what is wrong`);
+        t.match(remedy, /^[A-Z].*[.?]$/, `${name}: says what to write`);
+      }
     }
     t.end();
   });

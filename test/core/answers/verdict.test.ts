@@ -7,7 +7,7 @@ import { test } from 'tap';
 import { ANSWER_RELEASES, type AnswerRelease, answerDialect } from '../../../src/answers/dialect.ts';
 import { reviewAnswer } from '../../../src/answers/review.ts';
 import { officiallyAccepted, validateAnswer } from '../../../src/answers/validate.ts';
-import { HASH, type Json, type JsonMap, SSH_KEY, withValue } from '../../support/answers.ts';
+import { HASH, type Json, type JsonMap, SSH_KEY, spelled, withValue } from '../../support/answers.ts';
 
 type Changes = Readonly<Record<string, Json | undefined>>;
 /** Name, what is changed (paths with hyphens, spelled for the release), who takes it. */
@@ -25,30 +25,6 @@ const BASE: JsonMap = {
   network: { source: 'from-dhcp' },
   'disk-setup': { filesystem: 'ext4', 'disk-list': ['sda'] },
 };
-
-/** Up to 8.3 keys have underscores, except in [first-boot]; written here anew, so that it is not the product's own rule. */
-function spelled(answer: JsonMap, release: AnswerRelease): JsonMap {
-  if (release !== '8.2' && release !== '8.3') return answer;
-  const OLD = [
-    'root-password',
-    'root-password-hashed',
-    'root-ssh-keys',
-    'reboot-on-error',
-    'disk-list',
-    'filter-match',
-    'arc-max',
-    'cert-fingerprint',
-  ];
-  const walk = (value: Json): Json => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [OLD.includes(key) ? key.replaceAll('-', '_') : key, walk(item)]),
-    );
-  };
-  return Object.fromEntries(
-    Object.entries(answer).map(([section, value]) => [section, section === 'first-boot' ? value : walk(value)]),
-  );
-}
 
 function changed(changes: Changes): JsonMap {
   let answer = BASE;

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Checks an answer file as the official installers of release 9.2 and 8.4 do: what fails when it is parsed (P) and what fails when it
+"""Checks an answer file as the official installers of release 8.2 to 9.2 do: what fails when it is parsed (P) and what fails when it
 is checked without a machine (C), and what fails on the machine (M).
 
 Written from the contract's description alone and sharing no table with the daemon, so that a misreading there shows here.
@@ -8,6 +8,7 @@ Written from the contract's description alone and sharing no table with the daem
     checker.py --rows                one JSON object a line on standard input, {"release", "answer", "machine"?}; one verdict a line
 """
 import fnmatch
+import functools
 import ipaddress
 import json
 import re
@@ -113,19 +114,24 @@ def is_fqdn(name):
     )
 
 
-def fqdn(value, where):
+def fqdn(value, where, tables=True):
+    """`tables`: whether the name may come from DHCP, from 8.4.3 on."""
     wrong = parse_error(
         f"{where}: either a fully-qualified domain name or extendend configuration for usage with DHCP must be specified"
+        if tables
+        else f"{where}: invalid FQDN"
     )
     if isinstance(value, str):
         if not is_fqdn(value):
             raise wrong
         return value
+    if not tables:
+        raise wrong
     if not isinstance(value, dict) or set(value) - {"source", "domain"}:
         raise wrong
     if value.get("source", "from-dhcp") != "from-dhcp" or not isinstance(value.get("domain", ""), str):
         raise wrong
-    # An empty domain means unset from 9.0.5 on; the daemon never writes one, so both releases are read alike.
+    # An empty domain means unset from 9.0.5 on; the daemon never writes one, so all releases are read alike.
     return {"source": "from-dhcp", "domain": value.get("domain") or None}
 
 
@@ -146,14 +152,19 @@ def cidr(old):
 # --- tables -----------------------------------------------------------------------------------------------------------------------
 
 
-def table(value, where, keys, required=()):
-    """Reads a table whose keys are fixed. Keys are kebab-case; the spelling with underscores is an alias, both at once a duplicate."""
+def table(value, where, keys, required=(), spelling="both"):
+    """Reads a table whose keys are fixed; they are given with hyphens.
+
+    `spelling`: `both` takes hyphens, and underscores as an alias (giving both is a duplicate); `old` takes underscores only; `hyphens` takes
+    nothing else.
+    """
     if not isinstance(value, dict):
         raise parse_error(f"{where}: invalid type, expected a table")
     found = {}
     for raw, item in value.items():
-        key = raw.replace("_", "-")
-        if key not in keys:
+        key = raw if spelling == "hyphens" else raw.replace("_", "-")
+        # Names without either are the same in all spellings.
+        if key not in keys or (spelling == "old" and "-" in raw) or (raw != key and key in NEVER_UNDERSCORED):
             raise parse_error(f"{where}: unknown field `{raw}`")
         if key in found:
             raise parse_error(f"{where}: duplicate field `{key}`")
@@ -164,49 +175,67 @@ def table(value, where, keys, required=()):
     return found
 
 
+# Came after the underscores had gone, and has no alias.
+NEVER_UNDERSCORED = {"interface-name-pinning"}
+
+
 class Dialect:
-    """What differs between the releases that the lab plays."""
+    """What differs between the releases, by the installer package that their newest images carry (8.2.6, 8.3.3, 8.4.6, 9.0.7, 9.1.1, 9.2.5)."""
+
+    KNOWN = ((8, 2), (8, 3), (8, 4), (9, 0), (9, 1), (9, 2))
 
     def __init__(self, release):
-        parts = tuple(int(part) for part in release.split("."))
-        if parts[:2] not in ((8, 4), (9, 2)):
-            raise SystemExit(f"the stand-in plays releases 8.4 and 9.2, not {release}")
-        self.new = parts[0] == 9
-        # In which phase 9.2 finds what 8.4 found while parsing.
-        self.setup_phase = "C" if self.new else "P"
+        parts = tuple(int(part) for part in release.split("."))[:2]
+        if parts not in self.KNOWN:
+            raise SystemExit(f"the stand-in knows the releases 8.2 to 9.2, not {release}")
+        self.release = parts
+        # In which phase 9.2 finds what the others found while parsing.
+        self.setup_phase = "C" if parts >= (9, 2) else "P"
+        # Hyphens came with 8.4; [first-boot], which is younger than the underscores, has always had them.
+        self.spelling = "both" if parts >= (8, 4) else "old"
+        self.first_boot_spelling = "both" if parts >= (8, 4) else "hyphens"
+
+    def since(self, major, minor):
+        return self.release >= (major, minor)
 
 
 def read_pinning(value, where):
-    return table(value, where, {"enabled": boolean, "mapping": text_map}, ["enabled"])
+    return table(value, where, {"enabled": boolean, "mapping": text_map}, ["enabled"], "hyphens")
 
 
 def read_network(value, dialect):
     keys = {
         "source": one_of({"from-dhcp", "from-answer"}),
-        "cidr": cidr(old=not dialect.new),
+        "cidr": cidr(old=not dialect.since(9, 2)),
         "dns": address,
         "gateway": address,
         "filter": text_map,
     }
-    if dialect.new:
+    if dialect.since(9, 1):
         keys["interface-name-pinning"] = read_pinning
-    network = table(value, "network", keys, ["source"] if dialect.new else [])
+    network = table(value, "network", keys, ["source"] if dialect.since(9, 2) else [], dialect.spelling)
     network.setdefault("source", "from-dhcp")
+    if (9, 0) <= dialect.release <= (9, 1) and network.get("filter") == {}:
+        # These two take an empty filter for none; before and after, that it stands there is what counts.
+        del network["filter"]
     fixed = [key for key in ("cidr", "dns", "gateway", "filter") if key in network]
     if network["source"] == "from-dhcp":
         if fixed:
             raise parse_error(f"network: `{fixed[0]}` cannot be set together with source from-dhcp")
     else:
-        for key in ("cidr", "dns", "gateway") if dialect.new else ("cidr", "dns", "gateway", "filter"):
+        for key in ("cidr", "dns", "gateway") if dialect.since(9, 2) else ("cidr", "dns", "gateway", "filter"):
             if key not in network:
                 raise parse_error(f"network: missing field `{key}`")
+    if not dialect.since(9, 2):
+        check_pinning(network, "P")
     return network
 
 
-def read_disk_setup(value):
+def read_disk_setup(value, dialect):
     size = {"hdsize": number}
+    upper = dialect.since(8, 3)
     zfs = {
-        "raid": one_of(RAID_ZFS, fold_case=True),
+        "raid": one_of(RAID_ZFS, fold_case=upper),
         "ashift": integer,
         "arc-max": integer,
         "checksum": one_of({"on", "fletcher4", "sha256"}),
@@ -215,50 +244,71 @@ def read_disk_setup(value):
         **size,
     }
     lvm = {"swapsize": number, "maxroot": number, "maxvz": number, "minfree": number, **size}
-    btrfs = {"raid": one_of(RAID_BTRFS, fold_case=True), "compress": one_of({"on", "off", "zlib", "lzo", "zstd"}), **size}
+    btrfs = {"raid": one_of(RAID_BTRFS, fold_case=upper), **size}
+    if dialect.since(8, 3):
+        btrfs["compress"] = one_of({"on", "off", "zlib", "lzo", "zstd"})
+
+    def options(known):
+        return lambda item, where: table(item, where, known, spelling=dialect.spelling)
+
     keys = {
         "filesystem": one_of({"ext4", "xfs", "zfs", "btrfs"}),
         "disk-list": texts,
         "filter": text_map,
         "filter-match": one_of({"any", "all"}),
-        "zfs": lambda item, where: table(item, where, zfs),
-        "lvm": lambda item, where: table(item, where, lvm),
-        "btrfs": lambda item, where: table(item, where, btrfs),
+        "zfs": options(zfs),
+        "lvm": options(lvm),
+        "btrfs": options(btrfs),
     }
-    return table(value, "disk-setup", keys, ["filesystem"])
+    return table(value, "disk-setup", keys, ["filesystem"], dialect.spelling)
+
+
+def global_reader(dialect):
+    keys = {
+        "keyboard": one_of(KEYBOARDS),
+        "country": text,
+        "fqdn": lambda item, where: fqdn(item, where, tables=dialect.since(8, 4)),
+        "mailto": text,
+        "timezone": text,
+        "root-password": text,
+        "root-ssh-keys": texts,
+        "reboot-on-error": boolean,
+    }
+    required = ["keyboard", "country", "fqdn", "mailto", "timezone"]
+    if dialect.since(8, 3):
+        keys["root-password-hashed"] = text
+    else:
+        required.append("root-password")
+    if dialect.since(8, 4):
+        keys["reboot-mode"] = one_of({"reboot", "power-off"})
+    if dialect.since(9, 2):
+        keys["subscription-key"] = text
+    return lambda item: table(item, "global", keys, required, dialect.spelling)
 
 
 def read_answer(document, dialect):
     """Phase P: types, names and the rules of single values."""
-    global_keys = {
-        "keyboard": one_of(KEYBOARDS),
-        "country": text,
-        "fqdn": fqdn,
-        "mailto": text,
-        "timezone": text,
-        "root-password": text,
-        "root-password-hashed": text,
-        "root-ssh-keys": texts,
-        "reboot-on-error": boolean,
-        "reboot-mode": one_of({"reboot", "power-off"}),
-    }
-    webhook_keys = {"url": text, "cert-fingerprint": text}
-    if dialect.new:
-        global_keys["subscription-key"] = text
-        webhook_keys["auth-token"] = text
-    first_boot_keys = {
-        "source": one_of({"from-url", "from-iso"}),
-        "ordering": one_of({"before-network", "network-online", "fully-up"}),
-        "url": text,
-        "cert-fingerprint": text,
-    }
     readers = {
-        "global": lambda item: table(item, "global", global_keys, ["keyboard", "country", "fqdn", "mailto", "timezone"]),
+        "global": global_reader(dialect),
         "network": lambda item: read_network(item, dialect),
-        "disk-setup": read_disk_setup,
-        "post-installation-webhook": lambda item: table(item, "post-installation-webhook", webhook_keys, ["url"]),
-        "first-boot": lambda item: table(item, "first-boot", first_boot_keys, ["source"]),
+        "disk-setup": lambda item: read_disk_setup(item, dialect),
     }
+    if dialect.since(8, 3):
+        webhook_keys = {"url": text, "cert-fingerprint": text}
+        if dialect.since(9, 2):
+            webhook_keys["auth-token"] = text
+        readers["post-installation-webhook"] = lambda item: table(
+            item, "post-installation-webhook", webhook_keys, ["url"], dialect.spelling
+        )
+        first_boot_keys = {
+            "source": one_of({"from-url", "from-iso"}),
+            "ordering": one_of({"before-network", "network-online", "fully-up"}),
+            "url": text,
+            "cert-fingerprint": text,
+        }
+        readers["first-boot"] = lambda item: table(
+            item, "first-boot", first_boot_keys, ["source"], dialect.first_boot_spelling
+        )
     answer = {}
     for raw, item in document.items():
         # Section names are kebab-case always: an underscore is no alias here.
@@ -268,7 +318,7 @@ def read_answer(document, dialect):
     for key in ("global", "network", "disk-setup"):
         if key not in answer:
             raise parse_error(f"missing field `{key}`")
-    if not dialect.new:
+    if not dialect.since(9, 2):
         # Up to 9.1 the disk section's mistakes are found while parsing.
         check_disks(answer["disk-setup"], dialect)
     return answer
@@ -277,12 +327,13 @@ def read_answer(document, dialect):
 # --- phase C ----------------------------------------------------------------------------------------------------------------------
 
 
+@functools.lru_cache
 def second_column(path, column):
     with open(path, encoding="utf-8") as lines:
         return {line.rstrip("\n").split("\t")[column] for line in lines if not line.startswith("#") and "\t" in line}
 
 
-def check_global(settings):
+def check_global(settings, dialect):
     country = settings["country"]
     if country != country.lower() or country.upper() not in second_column(COUNTRIES, 0):
         raise Refused("C", f"country code '{country}' is not valid")
@@ -290,16 +341,17 @@ def check_global(settings):
     if zone != "UTC" and zone not in second_column(ZONES, 2):
         raise Refused("C", f"timezone '{zone}' is not valid")
     mail = settings["mailto"]
-    if not MAIL.match(mail):
+    # 8.2 does not look at it.
+    if dialect.since(8, 3) and not MAIL.match(mail):
         raise Refused("C", f"email '{mail}' is not valid")
-    if mail == "mail@example.invalid":
+    if dialect.since(8, 3) and mail == "mail@example.invalid":
         raise Refused("C", f"email '{mail}' is the default and must be changed")
     password, hashed = settings.get("root-password"), settings.get("root-password-hashed")
     if password is not None and hashed is not None:
         raise Refused("C", "`root-password` and `root-password-hashed` cannot be set at the same time")
     if password is None and hashed is None:
         raise Refused("C", "One of `root-password` or `root-password-hashed` must be set")
-    if password is not None and len(password.encode()) < 8:
+    if dialect.since(8, 4) and password is not None and len(password.encode()) < 8:
         raise Refused("C", "`root-password` must be at least 8 characters long")
 
 
@@ -307,6 +359,8 @@ def check_disks(setup, dialect):
     refused = lambda message: Refused(dialect.setup_phase, message)
     filesystem = setup["filesystem"]
     listed, chosen = "disk-list" in setup and len(setup["disk-list"]) > 0, "filter" in setup
+    if dialect.since(9, 0) and setup.get("filter") == {}:
+        chosen = False
     if listed and chosen:
         raise refused("Cannot use both, 'disk-list' and 'filter', in 'disk-setup'")
     if not listed and not chosen:
@@ -319,12 +373,15 @@ def check_disks(setup, dialect):
     disks = setup.get("disk-list", [])
     if own == "lvm" and len(disks) > 1:
         raise refused("make sure to define only one disk for ext4 and xfs")
-    if not dialect.new:
-        return
+
+
+def check_listed(setup):
+    """From 9.0.5 on, in phase C: the same disk twice, too few for the level, too much swap."""
+    filesystem, disks = setup["filesystem"], setup.get("disk-list", [])
     for disk in disks:
         if disks.count(disk) > 1:
             raise Refused("C", f"List of disks contains duplicate device {disk}")
-    if own != "lvm" and listed:
+    if filesystem in ("zfs", "btrfs") and disks:
         level = setup[filesystem]["raid"]
         if len(disks) < LEAST_DISKS[level]:
             raise Refused("C", f"{filesystem.upper()} ({level.upper()}): need at least {LEAST_DISKS[level]} disks")
@@ -340,25 +397,27 @@ def check_swap(setup, phase):
         )
 
 
-def check_pinning(network):
+def check_pinning(network, phase):
     mapping = network.get("interface-name-pinning", {}).get("mapping", {})
     for mac, name in mapping.items():
         if not MAC.match(mac):
-            raise Refused("C", f"interface name pinning: '{mac}' is not a MAC address")
+            raise Refused(phase, f"interface name pinning: '{mac}' is not a MAC address")
         if not PIN_NAME.match(name):
-            raise Refused("C", f"interface name '{name}' is not valid")
+            raise Refused(phase, f"interface name '{name}' is not valid")
     names = list(mapping.values())
     for name in names:
         if names.count(name) > 1:
-            raise Refused("C", f"duplicate interface name mapping '{name}'")
+            raise Refused(phase, f"duplicate interface name mapping '{name}'")
 
 
 def check_answer(answer, dialect):
     """Phase C: everything that needs no machine."""
-    if dialect.new:
+    if dialect.since(9, 2):
         check_disks(answer["disk-setup"], dialect)
-        check_pinning(answer["network"])
-    check_global(answer["global"])
+        check_pinning(answer["network"], "C")
+    if dialect.since(9, 0):
+        check_listed(answer["disk-setup"])
+    check_global(answer["global"], dialect)
     first_boot = answer.get("first-boot")
     if first_boot and first_boot["source"] == "from-url" and "url" not in first_boot:
         raise Refused("C", "first-boot executable source set to URL, but none specified!")

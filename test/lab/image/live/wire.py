@@ -38,7 +38,8 @@ def outcome(release, purpose, status):
     if new:
         return "taken" if status in (200, 201) else "failed"
     # ureq 2, up to 8.4: everything below 400 is a response, an unfollowed redirect too.
-    return "taken" if 200 <= status < 400 else "failed"
+    limit = 400 if release.startswith("8.") else 307
+    return "taken" if 200 <= status < limit else "failed"
 
 
 def normal_pin(pin):
