@@ -1,6 +1,7 @@
 /** The listening sockets of an app: one per address, so that other networks of this host are not served by accident. */
-import { createServer as createPlain, type Server } from 'node:http';
+import { createServer as createPlain, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTls, Server as TlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { bindError } from '../net/port-holder.ts';
 
@@ -32,7 +33,7 @@ export async function listen(
   port: number,
   identity?: Identity,
 ): Promise<Listeners> {
-  const servers = new Map<string, Server>();
+  const servers = new Map<string, Served>();
   let presented = identity;
   let chosen = port;
 
@@ -44,14 +45,16 @@ export async function listen(
     // An installer image may take longer to upload than Node's default of five minutes for a whole request.
     server.requestTimeout = 0;
     server.headersTimeout = 20_000;
+    const idle = watchConnections(server);
     chosen = await bind(server, address, chosen);
-    servers.set(address, server);
+    servers.set(address, { server, idle });
   }
 
   function destroy(): void {
-    for (const server of servers.values()) {
+    for (const { server, idle } of servers.values()) {
       server.close();
       server.closeAllConnections();
+      idle.end();
     }
   }
 
@@ -67,26 +70,67 @@ export async function listen(
       if (before === after) return;
       const old = servers.get(before);
       servers.delete(before);
-      old?.close();
+      old?.server.close();
       if (!servers.has(after)) await open(after);
     },
     present(next) {
       presented = next;
-      for (const server of servers.values())
+      for (const { server } of servers.values())
         if (server instanceof TlsServer) server.setSecureContext({ cert: next.certPem, key: next.keyPem });
     },
     async close() {
       await Promise.all(
         [...servers.values()].map(
-          (server) =>
+          ({ server, idle }) =>
             new Promise<void>((resolve) => {
               server.close(() => resolve());
-              server.closeIdleConnections();
+              idle.end();
             }),
         ),
       );
     },
     destroy,
+  };
+}
+
+interface Served {
+  readonly server: Server;
+  readonly idle: { end(): void };
+}
+
+/**
+ * Node's own `closeIdleConnections` knows only those that have had a request. A connection on which none was ever made (opened ahead, kept, or
+ * held open by somebody who wants to be in the way) would hold up the end of the daemon until its time limit.
+ */
+function watchConnections(server: Server): { end(): void } {
+  /** By the peer's address and port: TLS hands requests another socket than the one that was accepted. */
+  const open = new Map<string, { readonly socket: Socket; requests: number }>();
+  let ending = false;
+  const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+  server.on('connection', (socket: Socket) => {
+    const name = nameOf(socket);
+    const entry = { socket, requests: 0 };
+    open.set(name, entry);
+    socket.once('close', () => {
+      if (open.get(name) === entry) open.delete(name);
+    });
+    if (ending) socket.destroy();
+  });
+  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    const entry = open.get(nameOf(socket));
+    if (entry === undefined) return;
+    entry.requests += 1;
+    response.once('close', () => {
+      entry.requests -= 1;
+      // A turn later, so that the last bytes of the answer are on their way.
+      if (ending && entry.requests === 0) setImmediate(() => entry.socket.end());
+    });
+  });
+  return {
+    end() {
+      ending = true;
+      for (const { socket, requests } of open.values()) if (requests === 0) socket.destroy();
+    },
   };
 }
 
