@@ -36,13 +36,16 @@ const ProofBody = Type.Object({
 
 export function registerNode(app: FastifyInstance, journey: Journey): void {
   const caller = (request: FastifyRequest) => callerOf(request.raw, journey.segments());
+  /** A run that is over will never take anything again: the node stops asking at 410. */
+  const sendRefusal = (reply: FastifyReply, refusal: Refusal) =>
+    sendLine(reply, refusal.gone ? 410 : 403, refusal.text);
 
   app.post<{ Body: Static<typeof ChallengeBody> }>(
     '/node/v1/challenge',
     { schema: { body: ChallengeBody } },
     async (request, reply) => {
       const answer = await challenge(journey, caller(request), request.body.run);
-      return answer.kind === 'refused' ? sendLine(reply, 403, answer.text) : reply.send({ nonce: answer.nonce });
+      return answer.kind === 'refused' ? sendRefusal(reply, answer) : reply.send({ nonce: answer.nonce });
     },
   );
 
@@ -51,9 +54,7 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
     { schema: { body: ProofBody } },
     async (request, reply) => {
       const answer = await proveNode(journey, caller(request), request.body);
-      return answer.kind === 'refused'
-        ? sendLine(reply, 403, answer.text)
-        : reply.send({ credential: answer.credential });
+      return answer.kind === 'refused' ? sendRefusal(reply, answer) : reply.send({ credential: answer.credential });
     },
   );
 
@@ -75,7 +76,8 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
       await sendLine(reply, 403, (await refuse(journey, 'wrong-mac', what, from.address, holder)).text);
       return undefined;
     }
-    if (holder.run.contested) {
+    // A contested run that was cancelled is over: what it still takes are repetitions, and the node may stop asking.
+    if (holder.run.contested && holder.run.endedAt === undefined) {
       await sendLine(reply, 403, (await refuse(journey, 'contested', what, from.address, holder)).text);
       return undefined;
     }
@@ -86,10 +88,6 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
     }
     return holder;
   }
-
-  /** A run that is over will never take anything again: the node stops asking at 410. */
-  const sendRefusal = (reply: FastifyReply, refusal: Refusal) =>
-    sendLine(reply, refusal.gone ? 410 : 403, refusal.text);
 
   app.get('/node/v1/plan', { exposeHeadRoute: false }, async (request, reply) => {
     const holder = await authenticated(request, reply, 'the plan');
@@ -103,12 +101,14 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
     const holder = await authenticated(request, reply, 'the rest of the plan');
     if (holder === undefined) return reply;
     const answer = await askRelease(journey, caller(request), holder);
-    return answer.kind === 'refused' ? sendLine(reply, 403, answer.text) : reply.send({ release: answer.release });
+    return answer.kind === 'refused' ? sendRefusal(reply, answer) : reply.send({ release: answer.release });
   });
 
   app.get('/node/v1/probe-key', { exposeHeadRoute: false }, async (request, reply) => {
     const holder = await authenticated(request, reply, 'the probe key');
     if (holder === undefined) return reply;
+    if (holder.run.endedAt !== undefined)
+      return sendRefusal(reply, await refuse(journey, 'run-ended', 'the probe key', caller(request).address, holder));
     const key = probeKeyOf(holder);
     return key === undefined ? sendLine(reply, 404, 'Fetch the plan first.') : sendLine(reply, 200, key);
   });
@@ -116,6 +116,8 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
   app.post('/node/v1/probe', async (request, reply) => {
     const holder = await authenticated(request, reply, 'a probe');
     if (holder === undefined) return reply;
+    if (holder.run.endedAt !== undefined)
+      return sendRefusal(reply, await refuse(journey, 'run-ended', 'a probe', caller(request).address, holder));
     return reply.send(await probeNode(journey, holder));
   });
 

@@ -7,7 +7,7 @@ import { isIpv4 } from '../net/ipv4.ts';
 import { bundlePlan } from '../postinstall/bundle.ts';
 import { buildPlan } from '../postinstall/plan.ts';
 import { withholdSecrets } from '../postinstall/release.ts';
-import type { StepReport } from '../runs/run.ts';
+import { ENDED_STATES, type RunState, type StepReport } from '../runs/run.ts';
 import { hashApiToken } from '../trust/api-token.ts';
 import { sameSecret } from '../trust/compare.ts';
 import { makeProbeKey } from '../trust/probe-key.ts';
@@ -24,16 +24,19 @@ import { type Caller, sourceOf } from './whereabouts.ts';
 /** Long enough for a slow first boot, short enough that a recorded exchange is of no use later. */
 const NONCE_LIFETIME_MS = 10 * 60_000;
 const NAMESPACE = 'ironwake';
+const FIRST_BOOT_STATES: ReadonlySet<RunState> = new Set(['installed', 'configuring']);
 
 export type ChallengeReply = { readonly kind: 'nonce'; readonly nonce: string } | Refusal;
 
 /** A nonce for the node to sign. Nothing is stored: the nonce carries its end and our own mark, so asking a thousand times changes nothing. */
 export async function challenge(journey: Journey, caller: Caller, runId: string): Promise<ChallengeReply> {
-  const holder = await configurable(journey, runId);
-  if (holder === undefined) return refuse(journey, 'not-in-this-state', 'a first-boot challenge', caller.address);
+  const what = 'a first-boot challenge';
+  const holder = await ofFirstBoot(journey, runId);
+  if (holder === undefined) return refuse(journey, 'not-in-this-state', what, caller.address);
   if ((await sourceOf(journey, caller, holder.node, holder.run, true)) === undefined) {
-    return refuse(journey, 'wrong-mac', 'a first-boot challenge', caller.address, holder);
+    return refuse(journey, 'wrong-mac', what, caller.address, holder);
   }
+  if (ENDED_STATES.has(holder.run.state)) return refuse(journey, 'run-ended', what, caller.address, holder);
   return { kind: 'nonce', nonce: makeNonce(journey, runId, journey.clock.now() + NONCE_LIFETIME_MS) };
 }
 
@@ -53,9 +56,10 @@ function isFreshNonce(journey: Journey, runId: string, nonce: string): boolean {
   );
 }
 
-async function configurable(journey: Journey, runId: string): Promise<TokenHolder | undefined> {
+/** A run whose node may be asking: it waits for it, or has ended, which the node is told so that it stops asking. */
+async function ofFirstBoot(journey: Journey, runId: string): Promise<TokenHolder | undefined> {
   const run = await journey.store.runs.byId(runId);
-  if (run === undefined || (run.state !== 'installed' && run.state !== 'configuring')) return undefined;
+  if (run === undefined || !(FIRST_BOOT_STATES.has(run.state) || ENDED_STATES.has(run.state))) return undefined;
   const node = await journey.store.nodes.byId(run.nodeId);
   return node === undefined ? undefined : { node, run };
 }
@@ -72,12 +76,13 @@ export type CredentialReply = { readonly kind: 'credential'; readonly credential
 /** The node proves that it holds the private half of a host key that the webhook named, and gets its credential. */
 export async function proveNode(journey: Journey, caller: Caller, proof: Proof): Promise<CredentialReply> {
   const what = 'a node credential';
-  const holder = await configurable(journey, proof.run);
+  const holder = await ofFirstBoot(journey, proof.run);
   if (holder === undefined) return refuse(journey, 'not-in-this-state', what, caller.address);
   const { node, run } = holder;
-  if (run.contested) return refuse(journey, 'contested', what, caller.address, holder);
   const source = await sourceOf(journey, caller, node, run, true);
   if (source === undefined) return refuse(journey, 'wrong-mac', what, caller.address, holder);
+  if (ENDED_STATES.has(run.state)) return refuse(journey, 'run-ended', what, caller.address, holder);
+  if (run.contested) return refuse(journey, 'contested', what, caller.address, holder);
   if (!isFreshNonce(journey, run.id, proof.nonce))
     return refuse(journey, 'bad-signature', what, caller.address, holder);
   const proved = Object.values(run.data.hostKeys ?? {})

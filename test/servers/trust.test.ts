@@ -2,12 +2,14 @@
 import { createHash } from 'node:crypto';
 import { connect } from 'node:tls';
 import t, { type Test } from 'tap';
+import { observe } from '../../src/journey/observe.ts';
 import { startRotation } from '../../src/journey/rotation.ts';
 import { tokenOf } from '../../src/journey/tokens.ts';
+import type { Ipv4 } from '../../src/net/ipv4.ts';
 import { certificateFingerprint } from '../../src/trust/certificate.ts';
 import { run } from '../support/container.ts';
 import { type Armed, armed, install, loadImage, SYSTEM } from '../support/machine.ts';
-import { type Parts, PROFILE } from '../support/parts.ts';
+import { type Parts, PROFILE, STRANGER_AT } from '../support/parts.ts';
 
 const CONFIRM = PROFILE.replace('name: admin,', 'name: admin, password: {secret: admin-password},');
 const PASSWORD = 'correct-horse-battery';
@@ -167,6 +169,40 @@ t.test('a node credential is seen, revoked, and got anew by the host key only', 
   t.equal((await parts.call(`${node}/plan`, { token: next })).status, 200);
   await api(at, '/nodes/pve1/cancel', { method: 'POST' });
   t.equal((await parts.call(`${node}/plan`, { token: next })).status, 410, 'and with the run it ends');
+});
+
+t.test('a run that is over says so to its node, on every route, and to nobody else', async (t) => {
+  for (const contested of [false, true]) {
+    const at = await armedToConfirm(t);
+    const { parts } = at;
+    const { node, runId, key, prove, credential } = await install(t, parts, await loadImage(parts));
+    const token = await credential();
+    t.equal((await parts.call(`${node}/plan`, { token })).status, 200);
+    const { nonce } = JSON.parse((await parts.call(`${node}/challenge`, { json: { run: runId } })).text);
+    const signature = await key.sign(nonce);
+    if (contested) {
+      await observe(parts.journey, runId, { kind: 'contest', reason: 'second-claim', address: '127.0.0.3' as Ipv4 });
+      t.equal((await prove()).status, 403, 'contested: an administrator may still trust it');
+    }
+    await api(at, '/nodes/pve1/cancel', { method: 'POST' });
+    const challenge = { json: { run: runId } };
+    const proof = { json: { run: runId, nonce, signature } };
+    for (const [method, path, body] of [
+      ['POST', 'challenge', challenge],
+      ['POST', 'credential', proof],
+      ['GET', 'plan', {}],
+      ['GET', 'release', {}],
+      ['GET', 'probe-key', {}],
+      ['POST', 'probe', { body: '' }],
+      ['POST', 'finished', { json: { run: runId, result: 'ok' } }],
+    ] as const) {
+      const reply = await parts.call(`${node}/${path}`, { method, token, ...body });
+      t.equal(reply.status, 410, `${path}${contested ? ', contested before' : ''}`);
+      t.match(reply.text, /^Refused\. .*reference/);
+    }
+    t.equal((await parts.call(`${node}/challenge`, { ...challenge, from: STRANGER_AT })).status, 403, 'a stranger');
+    t.same(parts.probes, [], 'and nobody was logged in to');
+  }
 });
 
 t.test('tokens: made, shown once, rotated, expired, revoked; each change audited', async (t) => {

@@ -16,12 +16,22 @@ key=/etc/ssh/ssh_host_ed25519_key
 work="$iw_home/work"
 mkdir -p "$work"
 
+# Cancelled, failed or given up: nobody waits for this node any more. What was configured stays as it is.
+over() {
+  printf 'the installation is over on the Ironwake server: this node asks no more\n' >&2
+  rm -f "$iw_home/pending" "$iw_home/credential" "$iw_home/curl.conf" "$iw_home/wget.conf" "$iw_home/plan.sh" "$iw_home/http.log"
+  rm -rf "$iw_home/plan" "$work"
+  systemctl disable --quiet ironwake-first-boot.service ironwake-rollback.service 2> /dev/null
+  printf 'over\n' > "$iw_home/result"
+  exit 0
+}
+
 get_credential() {
   local run nonce signature pause=5
   run=$(setting run)
   while :; do
     printf '{"run":"%s"}' "$run" > "$work/challenge"
-    insist 0 POST /node/v1/challenge "$work/answer" "$work/challenge"
+    insist 0 POST /node/v1/challenge "$work/answer" "$work/challenge" || over
     nonce=$(json_token "$work/answer" nonce)
     if [ -n "$nonce" ] && printf '%s' "$nonce" > "$work/nonce" && rm -f "$work/nonce.sig" &&
       ssh-keygen -q -Y sign -f "$key" -n ironwake "$work/nonce" < /dev/null; then
@@ -65,6 +75,7 @@ until [ -e "$iw_home/plan.sh" ]; do
   if ! insist 60 GET /node/v1/plan "$work/plan"; then
     # A credential that is no longer taken is made anew: the run may have got another generation.
     if [ "$http_status" = 401 ]; then rm -f "$iw_home/credential" && http_configure; fi
+    [ "$http_status" != 410 ] || over
     continue
   fi
   # A plan that was cut short must not run: its last line says that it is whole.

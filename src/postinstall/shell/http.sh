@@ -69,12 +69,14 @@ request() {
   return 1
 }
 
-# insist SECONDS METHOD PATH OUT [BODY]: repeats the request with growing pauses until it is answered 2xx. SECONDS 0: for ever.
+# insist SECONDS METHOD PATH OUT [BODY]: repeats the request with growing pauses until it is answered 2xx. SECONDS 0: for ever. A run that is
+# over (410) will never be answered otherwise.
 insist() {
   local limit=$1 pause=1 from=$SECONDS said=''
   shift
   until request "$@"; do
     if [ "$limit" -gt 0 ] && [ $((SECONDS - from)) -ge "$limit" ]; then return 1; fi
+    if [ "$http_status" = 410 ]; then return 1; fi
     if [ "$http_reason" != "$said" ]; then
       said=$http_reason
       printf 'waiting for the Ironwake server (%s): %s\n' "$2" "$said" >&2

@@ -122,6 +122,8 @@ wait_for_code() {
       pause=60
     fi
     [ "$http_status" != 401 ] || prove_again
+    # Cancelled, or the time for the code is over: nobody will enter one.
+    [ "$http_status" != 410 ] || return
     sleep "$pause"
   done
 }
