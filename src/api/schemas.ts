@@ -267,6 +267,9 @@ export const MediaView = Type.Object(
     isoRelease: Type.String(),
     sizeBytes: Type.Integer(),
     addedAt: time('When it was imported.'),
+    present: Type.Boolean({
+      description: 'Whether its file is there, as long as it was. One that is not cannot be installed from.',
+    }),
   },
   closed,
 );

@@ -26,7 +26,7 @@ export interface EventRow {
 }
 
 /** An image as the store gives it (journey's MediaRecord). */
-export interface MediaRow extends Omit<MediaView, 'addedAt'> {
+export interface MediaRow extends Omit<MediaView, 'addedAt' | 'present'> {
   readonly addedAt: number;
 }
 
@@ -133,7 +133,8 @@ export function reportView(report: StepReport): ReportView {
   return { ...report, startedAt: iso(report.startedAt) };
 }
 
-export function mediaView(media: MediaRow): MediaView {
+/** @param present whether its file is there */
+export function mediaView(media: MediaRow, present: boolean): MediaView {
   return {
     id: media.id,
     name: media.name,
@@ -142,6 +143,7 @@ export function mediaView(media: MediaRow): MediaView {
     isoRelease: media.isoRelease,
     sizeBytes: media.sizeBytes,
     addedAt: iso(media.addedAt),
+    present,
   };
 }
 

@@ -106,19 +106,29 @@ export async function remove(session: Session, args: readonly string[]): Promise
 
 export async function list(session: Session): Promise<ExitStatus> {
   const media = await session.client.media();
-  print(session, media, () =>
-    table(
-      ['NAME', 'PRODUCT', 'RELEASE', 'SIZE', 'ADDED', 'ID'],
-      media.map((one) => [
-        one.name,
-        one.product,
-        `${one.release}-${one.isoRelease}`,
-        formatBytes(one.sizeBytes),
-        dayAndTime(one.addedAt),
-        one.id.slice(0, 12),
-      ]),
-      'No installer image yet. Import one: npx ironwake media add FILE.iso',
-    ),
+  const gone = media.filter(({ present }) => !present);
+  print(
+    session,
+    media,
+    () =>
+      table(
+        ['NAME', 'PRODUCT', 'RELEASE', 'SIZE', 'ADDED', 'ID'],
+        media.map((one) => [
+          one.name,
+          one.product,
+          `${one.release}-${one.isoRelease}`,
+          one.present ? formatBytes(one.sizeBytes) : 'gone',
+          dayAndTime(one.addedAt),
+          one.id.slice(0, 12),
+        ]),
+        'No installer image yet. Import one: npx ironwake media add FILE.iso',
+      ) +
+      gone
+        .map(
+          ({ name, id }) =>
+            `! the file of ${printable(name)} (${id.slice(0, 12)}) is gone or cut short: import it again with npx ironwake media add FILE.iso\n`,
+        )
+        .join(''),
   );
   return 0;
 }

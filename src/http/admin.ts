@@ -139,12 +139,14 @@ export function registerAdmin(
     },
     async () => {
       const nodes = await store.nodes.list();
-      const items = [];
-      for (const node of nodes) {
-        const run = await store.runs.latestOf(node.id);
-        items.push({ node: nodeDetails(node), run: run === undefined ? null : runView(run, CONTEXT) });
-      }
-      return { items };
+      const runs = await store.runs.latestOfEach(nodes.map(({ id }) => id));
+      const runOf = new Map(runs.map((run) => [run.nodeId, run]));
+      return {
+        items: nodes.map((node) => {
+          const run = runOf.get(node.id);
+          return { node: nodeDetails(node), run: run === undefined ? null : runView(run, CONTEXT) };
+        }),
+      };
     },
   );
 
@@ -320,7 +322,9 @@ export function registerAdmin(
     '/api/v1/media',
     { ...needs('viewer'), schema: { tags: ['media'], summary: 'Images', response: { 200: MediaList } } },
     async () => ({
-      items: (await store.media.list()).map(mediaView),
+      items: await Promise.all(
+        (await store.media.list()).map(async (image) => mediaView(image, await journey.images.present(image))),
+      ),
     }),
   );
 
@@ -342,7 +346,7 @@ export function registerAdmin(
       const listed = await addImage(journey, record, ({ name, id }) =>
         entry(request, 'media.added', name, { before: null, after: { id } }),
       );
-      return reply.code(201).send(mediaView(listed));
+      return reply.code(201).send(mediaView(listed, await journey.images.present(listed)));
     },
   );
 

@@ -1,7 +1,7 @@
 /** The one way a run changes: load, transition, store run and events in one transaction, tell the listeners. */
 import { IronwakeError } from '../errors.ts';
 import type { Node } from '../nodes/node.ts';
-import type { EventCode } from '../runs/events.ts';
+import { type EventCode, REPEATABLE_CODES } from '../runs/events.ts';
 import type { Observation } from '../runs/observation.ts';
 import type { Run } from '../runs/run.ts';
 import { type RunEvent, type Transition, transition } from '../runs/transition.ts';
@@ -57,18 +57,7 @@ export async function observe(
 }
 
 /** What a machine, or somebody who forges its packets, can repeat as fast as the wire: at most one row a second each. */
-const REPEATABLE: ReadonlySet<EventCode> = new Set([
-  'boot.firmware-asked',
-  'boot.restarted',
-  'boot.loader-fetched',
-  'boot.script-served',
-  'boot.kernel-sent',
-  'boot.image-started',
-  'boot.image-delivered',
-  'boot.image-cut',
-  'installer.request-unusable',
-  'installer.webhook-repeated',
-]);
+const REPEATABLE: ReadonlySet<EventCode> = new Set(REPEATABLE_CODES);
 const REPEAT_MS = 1000;
 
 function isNews(journey: Journey, runId: string, { code }: RunEvent): boolean {

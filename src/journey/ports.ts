@@ -36,6 +36,8 @@ export interface NodeRepository {
   byId(id: string): Promise<Node | undefined>;
   byMac(mac: Mac): Promise<Node | undefined>;
   byFqdn(fqdn: string): Promise<Node | undefined>;
+  /** Those whose full name begins with this host name and a dot, by name. */
+  byHostName(hostName: string, limit: number): Promise<readonly Node[]>;
   list(): Promise<readonly Node[]>;
 }
 
@@ -49,6 +51,8 @@ export interface RunRepository {
   activeOf(nodeId: string): Promise<Run | undefined>;
   /** The newest run, ended or not. */
   latestOf(nodeId: string): Promise<Run | undefined>;
+  /** `latestOf` of each of these nodes, in no order; a node without a run is left out. */
+  latestOfEach(nodeIds: readonly string[]): Promise<readonly Run[]>;
   /** Newest first. */
   listOf(nodeId: string, limit?: number): Promise<readonly Run[]>;
   /** Runs whose deadline lies at or before `now`, earliest first. */
@@ -94,6 +98,8 @@ export interface EventRepository {
   ofMac(mac: Mac, options?: { readonly afterId?: number; readonly limit?: number }): Promise<readonly TimelineEvent[]>;
   /** The newest ones of a node, oldest first. */
   newestOf(nodeId: string, limit: number): Promise<readonly TimelineEvent[]>;
+  /** The same, without what anybody on the network can repeat as he likes (`REPEATABLE_CODES`): alarms, and the steps of its runs. */
+  landmarksOf(nodeId: string, limit: number): Promise<readonly TimelineEvent[]>;
   since(afterId: number, limit: number): Promise<readonly TimelineEvent[]>;
   /** The cursor of now: 0 when nothing has ever happened. */
   lastId(): Promise<number>;

@@ -92,12 +92,15 @@ export async function findNode(journey: Journey, reference: string): Promise<Nod
   const text = reference.trim().toLowerCase();
   const direct = (await nodes.byId(text)) ?? (await nodes.byFqdn(text)) ?? (await byMacText(journey, text));
   if (direct !== undefined) return direct;
-  const named = (await nodes.list()).filter((node) => node.fqdn.startsWith(`${text}.`));
+  const named = await nodes.byHostName(text, 6);
   if (named.length > 1) {
     throw new IronwakeError({
       kind: 'conflict',
       code: 'node.ambiguous',
-      message: `'${reference.slice(0, 80)}' stands for several nodes: ${named.map((node) => node.fqdn).join(', ')}`,
+      message: `'${reference.slice(0, 80)}' stands for several nodes: ${named
+        .slice(0, 5)
+        .map((node) => node.fqdn)
+        .join(', ')}${named.length > 5 ? ' and more' : ''}`,
       remedy: 'Give the full name.',
     });
   }

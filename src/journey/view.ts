@@ -6,6 +6,8 @@ import type { TimelineEvent } from './ports.ts';
 
 /** Rows of a timeline that are shown at once: the newest ones. */
 const TIMELINE_LIMIT = 500;
+/** Beside them, from before: what happened to the machine and its runs, so that forged packets push no alarm out of sight. */
+const LANDMARK_LIMIT = 200;
 
 export interface NodePicture {
   readonly node: Node;
@@ -16,11 +18,14 @@ export interface NodePicture {
 }
 
 export async function viewNode(journey: Journey, node: Node): Promise<NodePicture> {
-  const [run, timeline] = await Promise.all([
-    journey.store.runs.latestOf(node.id),
-    journey.store.events.newestOf(node.id, TIMELINE_LIMIT),
+  const { runs, events } = journey.store;
+  const [run, newest, landmarks] = await Promise.all([
+    runs.latestOf(node.id),
+    events.newestOf(node.id, TIMELINE_LIMIT),
+    events.landmarksOf(node.id, LANDMARK_LIMIT),
   ]);
-  return { node, run, timeline };
+  const from = newest[0]?.id ?? 0;
+  return { node, run, timeline: [...landmarks.filter(({ id }) => id < from), ...newest] };
 }
 
 /**

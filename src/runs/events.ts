@@ -213,6 +213,26 @@ const CATALOGUE = {
 
 export type EventCode = keyof typeof CATALOGUE;
 
+/**
+ * What anybody on the network can have written again and again, a row a second each, by forged packets and refused requests. The other codes
+ * stand for something that happens a few times in a run: no flood pushes them out of sight. An index is made for exactly these
+ * (store/migrations/0006): a code that is added here needs a new one.
+ */
+export const REPEATABLE_CODES = [
+  'boot.firmware-asked',
+  'boot.image-cut',
+  'boot.image-delivered',
+  'boot.image-started',
+  'boot.kernel-sent',
+  'boot.loader-fetched',
+  'boot.local-disk',
+  'boot.restarted',
+  'boot.script-served',
+  'installer.request-unusable',
+  'installer.webhook-repeated',
+  'refused',
+] as const satisfies readonly EventCode[];
+
 export const EVENT_CODES = Object.keys(CATALOGUE) as readonly EventCode[];
 
 /** The words of an event. A code of a newer version (read from an older database copy) is shown as it is. */

@@ -1,12 +1,16 @@
-import type { Kysely, Selectable } from 'kysely';
+import { type Kysely, type Selectable, type SqlBool, sql } from 'kysely';
 import type { EventRepository, TimelineEvent } from '../journey/ports.ts';
 import type { Mac } from '../net/mac.ts';
 import type { EventCode } from '../runs/events.ts';
 import { atomically } from './connection.ts';
+import { LANDMARK } from './migrations/0006-landmarks.ts';
 import type { EventTable, Tables } from './tables.ts';
 
 /** A page that nobody asked a size for: more than any installation tells, less than a reply that hurts. */
 const DEFAULT_LIMIT = 10_000;
+
+/** Written out, not bound: SQLite uses a partial index only when it sees its condition in the statement. */
+const IS_LANDMARK = sql<SqlBool>`${sql.raw(LANDMARK)}`;
 
 interface Page {
   readonly afterId?: number;
@@ -46,6 +50,10 @@ export function eventRepository(db: Kysely<Tables>, site: string): EventReposito
     ofNode: (nodeId, options) => page({ node_id: nodeId }, options),
     ofMac: (mac, options) => page({ mac }, options),
     newestOf: (nodeId, limit) => page({ node_id: nodeId }, { limit }),
+    async landmarksOf(nodeId, limit) {
+      const query = db.selectFrom('event').selectAll().where('node_id', '=', nodeId).where(IS_LANDMARK);
+      return (await query.orderBy('id', 'desc').limit(limit).execute()).reverse().map(fromRow);
+    },
     async lastId() {
       const row = await db.selectFrom('event').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
       return row?.id ?? 0;

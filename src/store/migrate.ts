@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import { up as first } from './migrations/0001-first.ts';
 import { up as tagsAndClaims } from './migrations/0002-tags-and-claims.ts';
 import { up as runIndexes } from './migrations/0003-run-indexes.ts';
+import { up as landmarks } from './migrations/0006-landmarks.ts';
 import type { Tables } from './tables.ts';
 
 export interface Migration {
@@ -18,6 +19,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'first', up: first },
   { number: 2, name: 'tags-and-claims', up: tagsAndClaims },
   { number: 3, name: 'run-indexes', up: runIndexes },
+  { number: 6, name: 'landmarks', up: landmarks },
 ];
 
 /** 'Irwk': marks the file as ours (`file` shows it, and a stranger's database is not migrated by accident). */

@@ -58,6 +58,16 @@ export function nodeRepository(db: Kysely<Tables>): NodeRepository {
     async byFqdn(fqdn) {
       return fromRow(await select().where('fqdn', '=', fqdn).executeTakeFirst());
     },
+    async byHostName(hostName, limit) {
+      // A dot is followed by a slash in ASCII, which no name holds: the range is that of the names that begin so.
+      const rows = await select()
+        .where('fqdn', '>=', `${hostName}.`)
+        .where('fqdn', '<', `${hostName}/`)
+        .orderBy('fqdn')
+        .limit(limit)
+        .execute();
+      return rows.flatMap((row) => fromRow(row) ?? []);
+    },
     async list() {
       const rows = await select().orderBy('fqdn').execute();
       return rows.flatMap((row) => fromRow(row) ?? []);

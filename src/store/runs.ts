@@ -57,6 +57,23 @@ export function runRepository(db: Kysely<Tables>, site: string): RunRepository {
         .executeTakeFirst();
       return fromRow(row);
     },
+    async latestOfEach(nodeIds) {
+      // One statement whatever their number: the ids are one parameter.
+      const rows = await db
+        .selectFrom(sql<{ value: string }>`json_each(${JSON.stringify(nodeIds)})`.as('wanted'))
+        .innerJoin('run', (join) =>
+          join.on(
+            'run.id',
+            '=',
+            sql<string>`coalesce(
+              (select id from run as active where active.node_id = wanted.value and active.ended = 0),
+              (select id from run as newest where newest.node_id = wanted.value order by newest.armed_at desc, newest.id desc limit 1))`,
+          ),
+        )
+        .selectAll('run')
+        .execute();
+      return rows.flatMap((row) => fromRow(row) ?? []);
+    },
     /** Newest first. */
     async listOf(nodeId, limit = DEFAULT_LIMIT) {
       const rows = await select()

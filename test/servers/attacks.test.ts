@@ -1,10 +1,13 @@
 /** What a stranger may try against an installation over real sockets: each is refused, and the timeline says what it was. */
 import t from 'tap';
+import { observe } from '../../src/journey/observe.ts';
 import { startSweep } from '../../src/journey/sweep.ts';
 import { tokenOf } from '../../src/journey/tokens.ts';
+import type { Ipv4 } from '../../src/net/ipv4.ts';
+import { REPEATABLE_CODES } from '../../src/runs/events.ts';
 import type { Run } from '../../src/runs/run.ts';
 import { armed, hostKey, install, loadImage, SYSTEM, webhookOf } from '../support/machine.ts';
-import { NODE_AT, type Parts, SPOOFER_AT, STRANGER_AT, STRANGER_MAC } from '../support/parts.ts';
+import { NODE_AT, NODE_MAC, type Parts, SPOOFER_AT, STRANGER_AT, STRANGER_MAC } from '../support/parts.ts';
 
 async function activeRun(parts: Parts): Promise<Run> {
   const [run] = await parts.journey.store.runs.active();
@@ -171,4 +174,65 @@ t.test('made-up step tokens by the dozen', async (t) => {
   ]);
   t.equal((await parts.call(await loadImage(parts), { body: SYSTEM })).status, 200, 'the machine is not held up');
   t.equal((await parts.call(`${httpsUrl}/readyz`, { from: STRANGER_AT })).status, 200);
+});
+
+t.test('a stranger behind the same gateway cannot shut the machine out', async (t) => {
+  const { parts, state } = await armed(t);
+  const { httpUrl, httpsUrl } = parts.segment;
+  const made = `${'A'.repeat(22)}.${'A'.repeat(43)}`;
+  // The stranger has the machine's address, as everybody behind one gateway has.
+  const flood = async (): Promise<void> => {
+    for (let i = 0; i < 61; i += 1) await parts.call(`${httpUrl}/boot/${made}/initrd.img`);
+    for (const url of [
+      `${httpUrl}/boot/${made}/linux26`,
+      `${httpUrl}/boot/script/02-00-00-00-66-66`,
+      `${httpsUrl}/installer/${made}/webhook`,
+      `${httpsUrl}/node/v1/plan`,
+    ])
+      t.equal((await parts.call(url)).status, 429, 'made up: shut out');
+    for (const path of ['challenge', 'credential'])
+      t.equal(
+        (await parts.call(`${httpsUrl}/node/v1/${path}`, { json: { run: '0'.repeat(36) } })).status,
+        429,
+        'a made-up run: shut out',
+      );
+  };
+  await flood();
+  const url = await loadImage(parts);
+  t.equal((await parts.call(url.replace(/installer.*/, 'installer/answer'), { body: SYSTEM })).status, 429);
+  const { node, runId, credential } = await install(t, parts, url);
+  t.equal(await state(), 'installed', 'script, image, answer, hook and report of the run went through');
+  const token = await credential();
+  t.equal((await parts.call(`${node}/plan`, { token })).status, 200, 'and so did the proof of the host key');
+  t.equal((await parts.call(`${node}/challenge`, { json: { run: runId } })).status, 200);
+  await parts.call(`${httpsUrl}/api/v1/nodes/pve1/cancel`, { token: await parts.token('admin'), method: 'POST' });
+  t.equal(
+    (await parts.call(`${node}/plan`, { token })).status,
+    429,
+    'when nothing is waited for, nothing goes through',
+  );
+});
+
+t.test('forged packets and refused requests push no alarm out of sight', async (t) => {
+  const { parts, admin } = await armed(t);
+  const { journey, segment } = parts;
+  const run = await activeRun(parts);
+  await observe(journey, run.id, { kind: 'contest', reason: 'second-claim', address: '127.0.0.3' as Ipv4 });
+  const rows = Array.from({ length: 700 }, (_, n) => ({
+    ...{ at: n, mac: NODE_MAC, nodeId: run.nodeId, runId: run.id, data: {} },
+    code: REPEATABLE_CODES[n % REPEATABLE_CODES.length] ?? 'refused',
+  }));
+  await journey.store.events.append(rows);
+  const { timeline } = JSON.parse((await parts.call(`${segment.httpsUrl}/api/v1/nodes/pve1`, { token: admin })).text);
+  const ids: number[] = timeline.map(({ id }: { id: number }) => id);
+  t.same(
+    timeline.slice(0, 3).map(({ code }: { code: string }) => code),
+    ['node.registered', 'run.armed', 'run.contested'],
+  );
+  t.equal(timeline.length, 503);
+  t.same(
+    ids,
+    [...new Set(ids)].sort((a, b) => a - b),
+    'each once, in order',
+  );
 });

@@ -127,6 +127,7 @@ const image = {
   isoRelease: '1',
   sizeBytes: 3,
   addedAt: AT,
+  present: true,
 };
 
 test('each command asks its route and prints its answer', async (t) => {
@@ -208,6 +209,12 @@ test('each command asks its route and prints its answer', async (t) => {
     ['node root-password pve1', 'GET /api/v1/nodes/pve1/root-password', { password: 'abc' }, [/^abc\n$/]],
     ['node rm pve1', 'DELETE /api/v1/nodes/pve1', undefined, ['forgot pve1']],
     ['media list', 'GET /api/v1/media', { items: [image] }, ['proxmox-ve_9.2-1', '9.2-1', 'cccccccccccc']],
+    [
+      'media list',
+      'GET /api/v1/media',
+      { items: [image, { ...image, id: 'd'.repeat(64), present: false }] },
+      [/gone .*dddddddddddd\n/, /! the file of proxmox-ve_9\.2-1 \(dddddddddddd\) is gone .*media add FILE\.iso\n$/],
+    ],
     ['secret list', 'GET /api/v1/secrets', { items: [{ name: 'psk', updatedAt: AT }] }, ['psk']],
     ['secret rm psk', 'DELETE /api/v1/secrets/psk', undefined, ['removed psk']],
     [

@@ -40,7 +40,7 @@ test('every view has the shape of the contract', async (t) => {
     ['a run that failed', schemas.RunView, runView(aRun({ state: 'failed', failure: 'x', endedAt: 2 }), context)],
     ['an event', schemas.EventView, eventView(event)],
     ['a report', schemas.ReportView, reportView(aReport())],
-    ['an image', schemas.MediaView, mediaView(aMedium('a'.repeat(64), 1))],
+    ['an image', schemas.MediaView, mediaView(aMedium('a'.repeat(64), 1), true)],
     ['a stranger', schemas.DiscoveredView, discoveredView({ ...aMachine(), firstSeenAt: 1, packets: 3 })],
   ];
   for (const [name, schema, value] of cases) {

@@ -16,6 +16,7 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       byId: (r) => r.byId('node-1'),
       byMac: (r) => r.byMac(MAC1),
       byFqdn: (r) => r.byFqdn('pve1.lab.example'),
+      byHostName: (r) => r.byHostName('pve1', 6),
       list: (r) => r.list(),
       remove: (r) => r.remove('nobody'),
     },
@@ -25,6 +26,7 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       byId: (r) => r.byId('run-1'),
       activeOf: (r) => r.activeOf('node-1'),
       latestOf: (r) => r.latestOf('node-1'),
+      latestOfEach: (r) => r.latestOfEach(['node-1', 'node-2']),
       listOf: (r) => r.listOf('node-1'),
       due: (r) => r.due(1, 10),
       nextDeadline: (r) => r.nextDeadline(),
@@ -40,6 +42,7 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       ofNode: async (r) => [await r.ofNode('node-1'), await r.ofNode('node-1', { afterId: 1, limit: 10 })],
       ofMac: async (r) => [await r.ofMac(MAC1), await r.ofMac(MAC1, { afterId: 1, limit: 10 })],
       newestOf: (r) => r.newestOf('node-1', 10),
+      landmarksOf: (r) => r.landmarksOf('node-1', 10),
       since: (r) => r.since(0, 10),
       lastId: (r) => r.lastId(),
       prune: (r) => r.prune({ before: 2000, keep: 10, limit: 10 }),
@@ -74,7 +77,7 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
     },
     audit: {
       append: (r) => r.append({ at: 1, actor: 'a', from: 'f', action: 'x', target: 't', data: {} }),
-      list: (r) => r.list(10),
+      list: async (r) => [await r.list(10), await r.list(10, 5)],
     },
     settings: { get: (r) => r.get('k'), put: (r) => r.put('k', 'v') },
     claims: {
@@ -91,8 +94,8 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
 /** In the order of a table read through a primary key or an index is fine; a bare SCAN reads rows in no order for nothing. (The sort
  * that is let through orders the few MACs of one node.) */
 const BAD = [/^SCAN \w+$/, /USE TEMP B-TREE(?! FOR json_group_array)/, /AUTOMATIC/];
-/** Read as a whole and in the order of their integer key, on purpose: the lists that show all there is. */
-const ROWID_ORDER = new Set(['audit', 'event']);
+/** A bare scan that is let through: so many rows from one end of the table, in the order of its integer key, and no condition that could skip any. */
+const FROM_ONE_END = /^select [^;]* from "(audit|event)" order by "id"( desc)? limit \?$/;
 /** Names that a statement gives to what it has selected itself: the candidates for the lowest free number. */
 const SUBQUERIES = new Set(['candidate', 'lowest']);
 
@@ -121,7 +124,7 @@ test('no statement walks a table', async (t) => {
     explained += 1;
     for (const { detail } of plan) {
       const ordered = /^SCAN (\w+)$/.exec(detail)?.[1];
-      if (ordered !== undefined && (ROWID_ORDER.has(ordered) || SUBQUERIES.has(ordered))) continue;
+      if (ordered !== undefined && (FROM_ONE_END.test(statement) || SUBQUERIES.has(ordered))) continue;
       t.notOk(
         BAD.some((pattern) => pattern.test(detail)),
         `${detail} <- ${statement.slice(0, 100)}`,

@@ -3,6 +3,8 @@ import { IronwakeError } from '../../../src/errors.ts';
 import { silentLog } from '../../../src/log.ts';
 import type { Fqdn } from '../../../src/net/fqdn.ts';
 import type { Mac } from '../../../src/net/mac.ts';
+import { EVENT_CODES, REPEATABLE_CODES } from '../../../src/runs/events.ts';
+import { REPEATABLE } from '../../../src/store/migrations/0006-landmarks.ts';
 import { openStore } from '../../../src/store/store.ts';
 import { aMachine, aMedium, aNode, anEvent, aReport, aRun, MAC1, MAC2, MAC3 } from './fixtures.ts';
 
@@ -255,4 +257,54 @@ test('images, secrets, tokens, audit, settings', async (t) => {
   await store.settings.put('k', '1');
   await store.settings.put('k', '2');
   t.strictSame([await store.settings.get('k'), await store.settings.get('x')], ['2', undefined]);
+});
+
+test('the newest run of many nodes at once is what it is for each', async (t) => {
+  const store = await memory();
+  t.teardown(() => store.close());
+  const ended = { state: 'ready', endedAt: 9, deadlineAt: undefined } as const;
+  const ids = ['node-1', 'node-2', "node-3'--"];
+  for (const [n, id] of ids.entries())
+    await store.nodes.insert(
+      aNode({ id, fqdn: `pve${n}.lab.example` as Fqdn, macs: [([MAC1, MAC2, MAC3] as const)[n] ?? MAC1] }),
+    );
+  // The clock went back: the run under way is armed before one that has ended.
+  await store.runs.insert(aRun({ id: 'run-a', armedAt: 5000, ...ended }));
+  await store.runs.insert(aRun({ id: 'run-b', armedAt: 1000 }));
+  await store.runs.insert(aRun({ id: 'run-c', nodeId: 'node-2', armedAt: 1000, ...ended }));
+  await store.runs.insert(aRun({ id: 'run-d', nodeId: 'node-2', armedAt: 1000, ...ended }));
+  const found = await store.runs.latestOfEach([...ids, 'nobody', "node-3'--"]);
+  t.strictSame(found.map(({ id }) => id).sort(), ['run-b', 'run-d']);
+  for (const run of found) t.strictSame(run, await store.runs.latestOf(run.nodeId));
+  t.strictSame(await store.runs.latestOfEach([]), []);
+});
+
+test('nodes by host name: the whole word, and nothing that only begins with it', async (t) => {
+  const store = await memory();
+  t.teardown(() => store.close());
+  const names = ['pve1.a.example', 'pve1.b.example', 'pve10.a.example', 'pve1-x.a.example', 'pve.pve1.example'];
+  for (const [n, fqdn] of names.entries())
+    await store.nodes.insert(aNode({ id: `node-${n}`, fqdn: fqdn as Fqdn, macs: [`02:00:00:00:00:0${n}` as Mac] }));
+  const called = async (name: string, limit = 6) => (await store.nodes.byHostName(name, limit)).map(({ fqdn }) => fqdn);
+  t.strictSame(await called('pve1'), ['pve1.a.example', 'pve1.b.example']);
+  t.strictSame(await called('pve1', 1), ['pve1.a.example']);
+  t.strictSame(await called('pve'), ['pve.pve1.example']);
+  for (const name of ['', '%', '_', 'pve1%', "' or 1=1 --", 'pve1.a.exampl'])
+    t.strictSame(await called(name), [], name);
+});
+
+test('landmarks: what no flood pushes out of sight', async (t) => {
+  t.strictSame(
+    [...REPEATABLE].sort(),
+    [...REPEATABLE_CODES].sort(),
+    'the index is made for the codes of the catalogue',
+  );
+  const store = await memory();
+  t.teardown(() => store.close());
+  const others = EVENT_CODES.filter((code) => !REPEATABLE_CODES.some((known) => known === code));
+  await store.events.append(EVENT_CODES.map((code) => anEvent({ code })));
+  await store.events.append([anEvent({ nodeId: 'node-2', code: 'run.ready' })]);
+  const seen = async (limit: number) => (await store.events.landmarksOf('node-1', limit)).map(({ code }) => code);
+  t.strictSame(await seen(100), others, 'all others, oldest first');
+  t.strictSame(await seen(2), others.slice(-2), 'the newest of them');
 });
