@@ -425,3 +425,38 @@ select undef, undef, undef, 0.1 until -e '/root/unlock';`,
   await rig.finished();
   t.strictSame(server.finished, { run: server.runId, result: 'ok' });
 });
+
+t.test('a run that is over: the node asks no more and leaves nothing that is secret', async (t) => {
+  for (const [name, when] of [
+    ['before it has proved its key', undefined],
+    ['while it waits for its code', '/release'],
+  ] as const) {
+    await t.test(name, async (t) => {
+      const rig = await startRig(t, { release: when === undefined ? 'trixie' : 'bookworm' });
+      const { container, server } = rig;
+      server.release = 'wait';
+      server.over = when === undefined;
+      await rig.install({ ...planOf(moduleOf('one', { apply: marker('/root/one') })), withheld: ['late'] });
+      if (when !== undefined) {
+        await container.until('the wait for the code', () => server.requests.some((each) => each.endsWith(when)));
+        server.over = true;
+      }
+      await container.until(
+        'the end',
+        async () => (await container.exec(['test', '-e', '/var/lib/ironwake/result'])).code === 0,
+      );
+      t.match(container.read('/var/lib/ironwake/result'), when === undefined ? /^over$/m : /^failed$/m);
+      await container.until(
+        'the service to end',
+        async () =>
+          (await container.exec(['systemctl', 'is-active', 'ironwake-first-boot'])).stdout.trim() === 'inactive',
+      );
+      t.equal((await container.exec(['systemctl', 'is-enabled', 'ironwake-first-boot'])).stdout.trim(), 'disabled');
+      for (const gone of ['credential', 'plan.sh', 'curl.conf', 'wget.conf', 'pending', 'plan'])
+        t.equal((await container.exec(['test', '-e', `/var/lib/ironwake/${gone}`])).code, 1, `${gone} is gone`);
+      const asked = server.requests.length;
+      await container.reboot();
+      t.equal(server.requests.length, asked, 'not after a restart either');
+    });
+  }
+});

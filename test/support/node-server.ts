@@ -45,6 +45,8 @@ export class NodeServer {
   plan = '';
   /** What `GET /node/v1/release` answers. */
   release: 'now' | 'wait' = 'now';
+  /** The run was cancelled or has failed: everything is answered 410. */
+  over = false;
   /** Replaces the real probe. */
   probe: () => Promise<{ result: string; detail: string }>;
   readonly #options: NodeServerOptions;
@@ -149,6 +151,7 @@ export class NodeServer {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString('utf8');
     const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+    if (this.over) return { status: 410, body: {} };
     if (route === 'POST /node/v1/challenge') {
       if (body.run !== this.runId) return { status: 404, body: {} };
       this.#nonce = `v1.${randomBytes(24).toString('base64url')}`;

@@ -14,6 +14,8 @@ export interface PlanOfTest {
   /** Of Proxmox VE: `9.2`. */
   readonly release: string;
   readonly modules?: readonly PostInstallModule[];
+  /** Modules that wait for a person's code. */
+  readonly withheld?: readonly string[];
 }
 
 export class Rig {
@@ -27,8 +29,9 @@ export class Rig {
 
   /** Gives the server its plan and runs the hook in the container, as the installer's unit does: no HOME, one argument, working directory /. */
   async install(plan: PlanOfTest, pins: readonly string[] = [this.server.pin]): Promise<void> {
+    const { withheld = [], ...rest } = plan;
     const context = { baseUrl: this.server.url, pins, runId: this.server.runId };
-    this.server.plan = bundlePlan(buildPlan({ ...plan, product: 'pve' }), context);
+    this.server.plan = bundlePlan(buildPlan({ ...rest, product: 'pve' }), { ...context, withheld });
     await this.container.write('/var/lib/proxmox-first-boot/proxmox-first-boot', renderFirstBoot(context), '0700');
     await this.container.sh(
       'cd /; env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /var/lib/proxmox-first-boot/proxmox-first-boot fully-up',
