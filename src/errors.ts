@@ -10,6 +10,9 @@ export type ErrorKind =
   | 'refused'
   | 'not-found'
   | 'conflict'
+  | 'outdated'
+  | 'mismatch'
+  | 'unconditional'
   | 'unavailable'
   | 'limited'
   | 'internal';
@@ -20,6 +23,9 @@ const HTTP_STATUS: Readonly<Record<ErrorKind, number>> = {
   refused: 403,
   'not-found': 404,
   conflict: 409,
+  outdated: 412,
+  mismatch: 422,
+  unconditional: 428,
   limited: 429,
   unavailable: 503,
   internal: 500,

@@ -18,6 +18,7 @@ import type {
   NodeInput,
   NodeProfileView,
   NodeSummary,
+  NodesQuery,
   NodeView,
   ProfileList,
   ProfileView,
@@ -41,6 +42,9 @@ export interface Upload {
   readonly onSent?: ((bytes: number) => void) | undefined;
 }
 
+/** What `node list` is asked for. */
+export type NodeFilter = Pick<NodesQuery, 'state' | 'tag' | 'profile' | 'q'>;
+
 /** `node` is a UUID, a full name, a host name or a MAC. Every method throws what `send` (transport.ts) throws. */
 export interface Client {
   status(): Promise<StatusView>;
@@ -48,7 +52,8 @@ export interface Client {
   profile(name: string): Promise<ProfileView>;
   nodeProfile(node: string): Promise<NodeProfileView>;
   answerPreview(node: string): Promise<AnswerPreviewView>;
-  nodes(): Promise<readonly NodeSummary[]>;
+  /** All of them, whatever pages they come in. */
+  nodes(filter?: NodeFilter): Promise<readonly NodeSummary[]>;
   addNode(input: NodeInput): Promise<NodeDetails>;
   node(node: string): Promise<NodeView>;
   removeNode(node: string): Promise<void>;
@@ -108,6 +113,18 @@ export function createClient(server: ServerAddress): Client {
   const get = <T>(path: string) => call<T>({ method: 'GET', path });
   const post = <T>(path: string, json: unknown = {}) => call<T>({ method: 'POST', path, json });
   const list = async <T>(path: string) => (await get<{ readonly items: readonly T[] }>(path)).items;
+  /** Every page of a list, one after the other. */
+  const all = async <T>(path: string, filter: NodeFilter = {}): Promise<readonly T[]> => {
+    const items: T[] = [];
+    const query = new URLSearchParams({ limit: '1000' });
+    for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, value);
+    for (;;) {
+      const page = await get<{ readonly items: readonly T[]; readonly next?: string | null }>(`${path}?${query}`);
+      items.push(...page.items);
+      if (page.next === undefined || page.next === null) return items;
+      query.set('cursor', page.next);
+    }
+  };
   const nodePath = (node: string, rest = '') => `/api/v1/nodes/${encodeURIComponent(node)}${rest}`;
   const tokenPath = (token: string, rest = '') => `/api/v1/tokens/${encodeURIComponent(token)}${rest}`;
   const secretPath = (name: string) => `/api/v1/secrets/${encodeURIComponent(name)}`;
@@ -117,7 +134,7 @@ export function createClient(server: ServerAddress): Client {
     profile: (name) => get(`/api/v1/profiles/${encodeURIComponent(name)}`),
     nodeProfile: (node) => get(nodePath(node, '/profile')),
     answerPreview: (node) => get(nodePath(node, '/answer-preview')),
-    nodes: () => list('/api/v1/nodes'),
+    nodes: (filter = {}) => all('/api/v1/nodes', filter),
     addNode: (input) => post('/api/v1/nodes', input),
     node: (node) => get(nodePath(node)),
     removeNode: (node) => call({ method: 'DELETE', path: nodePath(node) }),
@@ -168,6 +185,6 @@ export function createClient(server: ServerAddress): Client {
     certificate: () => get('/api/v1/certificate'),
     rotateCertificate: (input) => post('/api/v1/certificate/rotate', input),
     explain: (mac) => get(`/api/v1/explain/${encodeURIComponent(mac)}`),
-    discovered: () => list('/api/v1/discovered'),
+    discovered: () => all('/api/v1/discovered'),
   };
 }

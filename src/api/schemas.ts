@@ -10,6 +10,20 @@ const time = (description: string) =>
   Type.String({ format: 'date-time', description, examples: ['2027-01-15T08:00:00.000Z'] });
 const maybe = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const listOf = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item) }, closed);
+const pagedListOf = <T extends TSchema>(item: T) =>
+  Type.Object(
+    {
+      items: Type.Array(item),
+      next: maybe(Type.String({ description: 'Cursor of the next page; null on the last.' })),
+    },
+    closed,
+  );
+/** What every list in pages is asked with. */
+const page = {
+  cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 1000, description: '`next` of the page before.' })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'Rows of a page.' })),
+};
+export const PageQuery = Type.Object(page, closed);
 const Sha256 = Type.String({ pattern: '^[0-9a-fA-F]{64}$', examples: ['ab'.repeat(32)] });
 const FQDN = ['pve1.lab.example'];
 const MAC = ['bc:24:11:00:00:01'];
@@ -189,7 +203,26 @@ export const BackupQuery = Type.Object(
 /** One line of `node list`: the node and its newest run. */
 export const NodeSummary = Type.Object({ node: NodeDetails, run: maybe(RunView) }, closed);
 export type NodeSummary = Static<typeof NodeSummary>;
-export const NodeList = listOf(NodeSummary);
+export const NodeList = pagedListOf(NodeSummary);
+export type NodeList = Static<typeof NodeList>;
+export const NodesQuery = Type.Object(
+  {
+    ...page,
+    state: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 30,
+        description: 'State of the newest run; `none`: never armed.',
+        examples: ['installing'],
+      }),
+    ),
+    tag: Type.Optional(Type.String({ minLength: 1, maxLength: 63, examples: ['rack-a'] })),
+    profile: Type.Optional(Type.String({ minLength: 1, maxLength: 100, examples: ['default'] })),
+    q: Type.Optional(Type.String({ minLength: 1, maxLength: 300, description: 'Part of the name or of a MAC.' })),
+  },
+  closed,
+);
+export type NodesQuery = Static<typeof NodesQuery>;
 
 export const ReportView = Type.Object(
   {
@@ -336,8 +369,8 @@ export const TokenParams = Type.Object({ id: Type.String({ minLength: 1, maxLeng
 
 export const AuditQuery = Type.Object(
   {
+    ...page,
     before: Type.Optional(Type.Integer({ minimum: 1, description: 'Only what is older than this id.' })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
   },
   closed,
 );
@@ -354,7 +387,7 @@ export const AuditView = Type.Object(
   closed,
 );
 export type AuditView = Static<typeof AuditView>;
-export const AuditList = listOf(AuditView);
+export const AuditList = pagedListOf(AuditView);
 
 export const ConfirmInput = Type.Object(
   { code: Type.String({ minLength: 1, maxLength: 40, description: "As the node's own screen shows it." }) },
@@ -440,7 +473,8 @@ export const DiscoveredView = Type.Object(
   closed,
 );
 export type DiscoveredView = Static<typeof DiscoveredView>;
-export const DiscoveredList = listOf(DiscoveredView);
+export const DiscoveredList = pagedListOf(DiscoveredView);
+export type DiscoveredList = Static<typeof DiscoveredList>;
 
 export const ProfileList = Type.Object(
   {

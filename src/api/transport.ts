@@ -19,7 +19,7 @@ export interface ServerAddress {
 }
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path and query from `/api/...` on. */
   readonly path: string;
   readonly json?: unknown;
@@ -51,7 +51,10 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
   403: 'refused',
   404: 'not-found',
   409: 'conflict',
+  412: 'outdated',
   413: 'invalid',
+  422: 'mismatch',
+  428: 'unconditional',
   429: 'limited',
   503: 'unavailable',
 };

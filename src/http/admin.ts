@@ -17,8 +17,10 @@ import {
   NodeInput,
   NodeList,
   NodeParams,
+  NodesQuery,
   NodeView,
   Nothing,
+  PageQuery,
   ReportList,
   RootPasswordView,
   SecretInput,
@@ -52,6 +54,8 @@ import { parseMac } from '../net/mac.ts';
 import type { Run } from '../runs/run.ts';
 import { guardOf } from './identity.ts';
 import type { PacketCounts } from './metrics.ts';
+import { keyOf, pageOf } from './paging.ts';
+import { etagOf, isKnown, revisionAsked } from './preconditions.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 
 /** Imports an image; media's catalogue. */
@@ -135,18 +139,26 @@ export function registerAdmin(
     '/api/v1/nodes',
     {
       ...needs('viewer'),
-      schema: { tags: ['nodes'], summary: 'Nodes with their newest run', response: { 200: NodeList } },
+      schema: {
+        tags: ['nodes'],
+        summary: 'Nodes with their newest run, by name',
+        querystring: NodesQuery,
+        response: { 200: NodeList },
+      },
     },
-    async () => {
-      const nodes = await store.nodes.list();
-      const runs = await store.runs.latestOfEach(nodes.map(({ id }) => id));
+    async (request, reply) => {
+      const { cursor, limit = 100, q, ...filter } = request.query;
+      const after = keyOf(cursor, { fqdn: 'string' })?.fqdn;
+      const search = q?.trim().toLowerCase();
+      const found = await store.nodes.page({ ...filter, after, limit: limit + 1, search });
+      const { rows, next } = pageOf(request, reply, found, limit, ({ fqdn }) => ({ fqdn }));
+      const runs = await store.runs.latestOfEach(rows.map(({ id }) => id));
       const runOf = new Map(runs.map((run) => [run.nodeId, run]));
-      return {
-        items: nodes.map((node) => {
-          const run = runOf.get(node.id);
-          return { node: nodeDetails(node), run: run === undefined ? null : runView(run, CONTEXT) };
-        }),
-      };
+      const items = rows.map((node) => {
+        const run = runOf.get(node.id);
+        return { node: nodeDetails(node), run: run === undefined ? null : runView(run, CONTEXT) };
+      });
+      return { items, next };
     },
   );
 
@@ -172,7 +184,7 @@ export function registerAdmin(
   app.get(
     '/api/v1/nodes/:id',
     {
-      ...needs('viewer'),
+      ...needs('viewer', { conditional: true }),
       schema: {
         tags: ['nodes'],
         summary: 'State, timeline in words, and what the node waits for',
@@ -180,13 +192,18 @@ export function registerAdmin(
         response: { 200: NodeView },
       },
     },
-    (request) => shown(request.params.id),
+    async (request, reply) => {
+      const { node, run, timeline } = await viewNode(journey, await findNode(journey, request.params.id));
+      const etag = etagOf(node.revision, run?.revision ?? 0, timeline.at(-1)?.id ?? 0);
+      if (isKnown(request, reply, etag)) return reply;
+      return nodeView(node, run, timeline, CONTEXT);
+    },
   );
 
   app.delete(
     '/api/v1/nodes/:id',
     {
-      ...needs('operator'),
+      ...needs('operator', { conditional: true }),
       schema: {
         tags: ['nodes'],
         summary: 'Remove a node and its history',
@@ -197,7 +214,12 @@ export function registerAdmin(
     async (request, reply) => {
       const node = await findNode(journey, request.params.id);
       const before = { macs: node.macs, profile: node.profile, tags: node.tags };
-      await removeNode(journey, node, entry(request, 'node.removed', node.fqdn, { before, after: null }));
+      await removeNode(
+        journey,
+        node,
+        entry(request, 'node.removed', node.fqdn, { before, after: null }),
+        revisionAsked(request),
+      );
       return reply.code(204).send();
     },
   );
@@ -332,7 +354,7 @@ export function registerAdmin(
   app.post(
     '/api/v1/media',
     {
-      ...needs('admin', { documentedBody: IMAGE_BODY }),
+      ...needs('admin', { documentedBody: IMAGE_BODY, repeatable: true }),
       bodyLimit: IMAGE_BYTES,
       schema: {
         tags: ['media'],
@@ -447,12 +469,17 @@ export function registerAdmin(
       schema: {
         tags: ['discovery'],
         summary: 'Machines that asked for a boot file and that nobody registered',
+        querystring: PageQuery,
         response: { 200: DiscoveredList },
       },
     },
-    async () => ({
-      items: (await discoveredMachines(journey)).map(discoveredView),
-    }),
+    async (request, reply) => {
+      const { cursor, limit = 100 } = request.query;
+      const before = keyOf(cursor, { lastSeenAt: 'number', mac: 'string' });
+      const found = await discoveredMachines(journey, limit + 1, before);
+      const { rows, next } = pageOf(request, reply, found, limit, ({ lastSeenAt, mac }) => ({ lastSeenAt, mac }));
+      return { items: rows.map(discoveredView), next };
+    },
   );
 }
 

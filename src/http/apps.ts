@@ -11,6 +11,7 @@ import { registerAnswers } from './answers.ts';
 import { type BackupMaker, registerBackup } from './backup.ts';
 import { registerBoot } from './boot.ts';
 import { type Readiness, registerHealth } from './health.ts';
+import { keepAnswers } from './idempotency.ts';
 import { registerInstaller } from './installer.ts';
 import { registerLive } from './live.ts';
 import { type PacketCounts, registerMetrics } from './metrics.ts';
@@ -47,6 +48,7 @@ export async function createApps(parts: AppParts): Promise<Apps> {
 
   const secure = createApp(parts);
   await registerOpenApi(secure, parts.version);
+  keepAnswers(secure, parts.journey);
   limitRefusals(secure, parts.journey);
   await secure.register(async (scope) => registerInstaller(scope, parts.journey));
   await secure.register(async (scope) => registerNode(scope, parts.journey));

@@ -6,17 +6,7 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../api/schemas.ts';
 import { type Schema, withExamples } from './examples.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The least role that a token needs; without it the route needs none. */
-    role?: 'viewer' | 'operator' | 'admin';
-    /** Body for the document alone: of a route that takes bytes as well as JSON, which ajv cannot check. */
-    documentedBody?: unknown;
-  }
-}
-
-export const API_PREFIX = '/api/v1';
+import { API_PREFIX, takesKey } from './route-config.ts';
 
 /** The nouns of the API, in the order of a first day. */
 const TAGS: ReadonlyArray<{ readonly name: string; readonly description: string }> = [
@@ -66,13 +56,14 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
       },
     },
     transform: ({ schema, url, route }) => {
-      const { role, documentedBody } = route.config ?? {};
+      const { role, documentedBody, conditional } = route.config ?? {};
       const described: Record<string, unknown> = {
         ...schema,
         ...(documentedBody !== undefined && { body: documentedBody }),
         operationId: operationId(String(route.method), url),
         security: role === undefined ? [] : [{ token: [] }],
         ...(role !== undefined && { 'x-role': role }),
+        headers: headersOf(schema?.headers, String(route.method), takesKey(route), conditional === true),
       };
       return { schema: described, url };
     },
@@ -106,6 +97,32 @@ function operationId(method: string, url: string): string {
     .map((part) => (part.startsWith(':') ? `by-${part.slice(1)}` : part));
   const camel = words.join('-').replaceAll(/(^|-)([a-z])/g, (_, _dash: string, letter: string) => letter.toUpperCase());
   return `${method.toLowerCase()}${camel}`;
+}
+
+const text = (description: string, examples: readonly string[]) => ({ type: 'string', description, examples });
+
+/** The header fields that the frame reads, beside those that the route reads itself. */
+function headersOf(own: unknown, method: string, takes: boolean, conditional: boolean): unknown {
+  const properties = typeof own === 'object' && own !== null && 'properties' in own ? own.properties : {};
+  return {
+    type: 'object',
+    properties: {
+      ...(typeof properties === 'object' ? properties : {}),
+      ...(takes && {
+        'Idempotency-Key': text('Sent again with the same key, it is done once and answered twice.', [
+          '7f1c9b0e-rack-a',
+        ]),
+      }),
+      ...(conditional &&
+        (method === 'GET'
+          ? {
+              'If-None-Match': text('ETag of the answer that is there already: 304 when it still holds.', [
+                '"3.17.240"',
+              ]),
+            }
+          : { 'If-Match': text('ETag of what was seen: 412 when it was changed meanwhile.', ['"3"']) })),
+    },
+  };
 }
 
 const REFUSALS = 'A refusal: nothing was written.';
@@ -153,8 +170,27 @@ function finishedOperation(operation: Operation): Operation {
   return {
     ...withExamples(operation),
     ...(parameters !== undefined && { parameters: parameters.map(described) }),
-    responses: { ...withExamples(operation).responses, '4XX': problem, '5XX': problem },
+    responses: { ...answersOf(withExamples(operation)), '4XX': problem, '5XX': problem },
   };
+}
+
+/** The header fields that the frame sends, and the answers that it gives. */
+function answersOf({ parameters = [], responses }: Operation): Operation['responses'] {
+  const takes = (name: string): boolean => parameters.some((parameter) => parameter.name === name);
+  const headers = {
+    ...(takes('If-None-Match') && { ETag: { description: 'Of this answer.', schema: { type: 'string' } } }),
+    ...(takes('cursor') && { Link: { description: 'The next page, `rel="next"`.', schema: { type: 'string' } } }),
+    ...(takes('Idempotency-Key') && {
+      'Idempotency-Replayed': {
+        description: '`true`: this is the answer of the first time.',
+        schema: { type: 'string' },
+      },
+    }),
+  };
+  if (Object.keys(headers).length === 0) return responses;
+  const good = Object.entries(responses).map(([status, answer]) => [status, { ...(answer as object), headers }]);
+  const known = { 304: { description: 'The answer that is there already still holds.' } };
+  return { ...Object.fromEntries(good), ...(takes('If-None-Match') && known) };
 }
 
 /** The words of a parameter stand in its schema; readers of the document look for them beside it. */

@@ -27,6 +27,7 @@ import { findNode } from '../journey/registry.ts';
 import { dependentsOf, rotateCertificate } from '../journey/rotation.ts';
 import { viewNode } from '../journey/view.ts';
 import { guardOf } from './identity.ts';
+import { keyOf, pageOf } from './paging.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
@@ -117,10 +118,12 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
         response: { 200: AuditList },
       },
     },
-    async (request) => {
-      const { limit = 100, before } = request.query;
-      const entries = await store.audit.list(limit, before);
-      return { items: entries.map(({ at, data, ...entry }) => ({ ...entry, at: iso(at), data: { ...data } })) };
+    async (request, reply) => {
+      const { limit = 100, before, cursor } = request.query;
+      const from = keyOf(cursor, { id: 'number' })?.id ?? before;
+      const found = await store.audit.list(limit + 1, from);
+      const { rows, next } = pageOf(request, reply, found, limit, ({ id }) => ({ id }));
+      return { items: rows.map(({ at, data, ...entry }) => ({ ...entry, at: iso(at), data: { ...data } })), next };
     },
   );
 

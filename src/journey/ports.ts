@@ -39,6 +39,8 @@ export interface NodeRepository {
   /** Those whose full name begins with this host name and a dot, by name. */
   byHostName(hostName: string, limit: number): Promise<readonly Node[]>;
   list(): Promise<readonly Node[]>;
+  /** By full name. */
+  page(query: NodeQuery): Promise<readonly Node[]>;
 }
 
 export interface RunRepository {
@@ -112,7 +114,11 @@ export interface DiscoveredRepository {
   record(machine: Omit<DiscoveredMachine, 'firstSeenAt' | 'packets'>, capacity: number): Promise<void>;
   remove(mac: Mac): Promise<void>;
   byMac(mac: Mac): Promise<DiscoveredMachine | undefined>;
-  list(limit: number): Promise<readonly DiscoveredMachine[]>;
+  /** Last seen first; with `before` those that come after that one. */
+  list(
+    limit: number,
+    before?: { readonly lastSeenAt: number; readonly mac: string },
+  ): Promise<readonly DiscoveredMachine[]>;
 }
 
 export interface MediaRepository {
@@ -214,6 +220,33 @@ export interface SettingsRepository {
   put(key: string, value: string): Promise<void>;
 }
 
+/** Answers to requests that may come twice (Idempotency-Key), sealed by whoever keeps them. */
+export interface KeptAnswerRepository {
+  /**
+   * Takes the place for an answer, or says what is there already. What is older than `before`, and what is more than the newest `keep`, goes
+   * first.
+   */
+  reserve(
+    place: { readonly id: string; readonly sealed: string; readonly at: number },
+    limits: { readonly before: number; readonly keep: number },
+  ): Promise<{ readonly sealed: string; readonly answered: boolean } | undefined>;
+  keep(id: string, sealed: string): Promise<void>;
+  /** Gives a place without an answer back. */
+  release(id: string): Promise<void>;
+}
+
+export interface NodeQuery {
+  /** Nodes whose full name comes after this one. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+  /** State of the newest run; `none` for a node that was never armed. */
+  readonly state?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly profile?: string | undefined;
+  /** Part of the name or of a MAC, lower case. */
+  readonly search?: string | undefined;
+}
+
 export interface Repositories {
   readonly nodes: NodeRepository;
   readonly runs: RunRepository;
@@ -225,6 +258,7 @@ export interface Repositories {
   readonly audit: AuditRepository;
   readonly settings: SettingsRepository;
   readonly claims: ClaimRepository;
+  readonly keptAnswers: KeptAnswerRepository;
 }
 
 export interface Store extends Repositories {

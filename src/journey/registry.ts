@@ -10,6 +10,7 @@ import { endOverdue } from './arm.ts';
 import type { Journey } from './journey.ts';
 import { nodeProfileOf } from './node-profile.ts';
 import type { AuditEntry } from './ports.ts';
+import { demandRevision } from './revision.ts';
 
 export interface NewNode {
   readonly macs: readonly string[];
@@ -127,12 +128,15 @@ async function byMacText(journey: Journey, text: string): Promise<Node | undefin
 /**
  * Removes a node and its history.
  * @param audit what the audit log says of it, written with it or not at all
- * @throws IronwakeError `node.busy` while a run is under way
+ * @param revision what its remover has seen of it
+ * @throws IronwakeError `node.busy` while a run is under way; `request.outdated`
  */
-export async function removeNode(journey: Journey, node: Node, audit?: AuditEntry): Promise<void> {
+export async function removeNode(journey: Journey, node: Node, audit?: AuditEntry, revision?: number): Promise<void> {
   await endOverdue(journey, node);
   // Looked and removed in one: an installation that is armed in between would go with the node.
   await journey.store.transaction(async (repositories) => {
+    const present = await repositories.nodes.byId(node.id);
+    if (present !== undefined) demandRevision(revision, present.revision, node.fqdn);
     const run = await repositories.runs.activeOf(node.id);
     if (run !== undefined) {
       throw new IronwakeError({
@@ -148,7 +152,11 @@ export async function removeNode(journey: Journey, node: Node, audit?: AuditEntr
   journey.changes.notify();
 }
 
-export async function discoveredMachines(journey: Journey, limit = 500): Promise<readonly DiscoveredMachine[]> {
+export async function discoveredMachines(
+  journey: Journey,
+  limit: number,
+  before?: { readonly lastSeenAt: number; readonly mac: string },
+): Promise<readonly DiscoveredMachine[]> {
   await journey.discovered.flush();
-  return journey.store.discovered.list(limit);
+  return journey.store.discovered.list(limit, before);
 }

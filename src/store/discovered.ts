@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
+import { type Kysely, type Selectable, type SqlBool, sql } from 'kysely';
 import type { DiscoveredRepository } from '../journey/ports.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
@@ -51,14 +51,11 @@ export function discoveredRepository(db: Kysely<Tables>, site: string): Discover
       return row === undefined ? undefined : fromRow(row);
     },
     /** Last seen first. */
-    async list(limit) {
-      const rows = await db
-        .selectFrom('discovered')
-        .selectAll()
-        .orderBy('last_seen_at', 'desc')
-        .orderBy('mac', 'desc')
-        .limit(limit)
-        .execute();
+    async list(limit, before) {
+      let query = db.selectFrom('discovered').selectAll();
+      if (before !== undefined)
+        query = query.where(sql<SqlBool>`(last_seen_at, mac) < (${before.lastSeenAt}, ${before.mac})`);
+      const rows = await query.orderBy('last_seen_at', 'desc').orderBy('mac', 'desc').limit(limit).execute();
       return rows.map(fromRow);
     },
   };

@@ -5,6 +5,7 @@ import type { Fqdn } from '../net/fqdn.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Node } from '../nodes/node.ts';
 import { atomically } from './connection.ts';
+import { filtered } from './node-filter.ts';
 import type { NodeTable, Tables } from './tables.ts';
 
 type Row = Selectable<NodeTable> & { macs: string };
@@ -70,6 +71,10 @@ export function nodeRepository(db: Kysely<Tables>): NodeRepository {
     },
     async list() {
       const rows = await select().orderBy('fqdn').execute();
+      return rows.flatMap((row) => fromRow(row) ?? []);
+    },
+    async page(query) {
+      const rows = await filtered(select(), query).execute();
       return rows.flatMap((row) => fromRow(row) ?? []);
     },
   };

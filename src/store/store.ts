@@ -15,6 +15,7 @@ import { discoveredRepository } from './discovered.ts';
 import { eventRepository } from './events.ts';
 import { storeFailure } from './failure.ts';
 import { checkIntegrity, damaged } from './integrity.ts';
+import { keptAnswerRepository } from './kept-answers.ts';
 import { mediaRepository } from './media.ts';
 import { type Migration, migrate } from './migrate.ts';
 import { nodeRepository } from './nodes.ts';
@@ -101,6 +102,7 @@ function repositories(db: Kysely<Tables>, site: string): Repositories {
     audit: auditRepository(db),
     settings: settingsRepository(db),
     claims: claimRepository(db, site),
+    keptAnswers: keptAnswerRepository(db),
   };
 }
 
@@ -133,5 +135,6 @@ function outsideOf(scope: AsyncLocalStorage<{ open: boolean }>, inner: Repositor
     audit: guarded(inner.audit),
     settings: guarded(inner.settings),
     claims: guarded(inner.claims),
+    keptAnswers: guarded(inner.keptAnswers),
   };
 }

@@ -129,6 +129,42 @@ export interface ClaimTable {
   claimed_at: number;
 }
 
+/** The answer to a request with an Idempotency-Key, sealed; without an answer yet while `answered` is 0. */
+export interface KeptAnswerTable {
+  id: string;
+  sealed: string;
+  answered: number;
+  at: number;
+}
+
+export interface WebhookTable {
+  id: string;
+  site: string;
+  revision: number;
+  name: string;
+  url: string;
+  /** Name of the secret that signs. */
+  secret: string;
+  /** JSON list of event codes; `*` stands for any part. */
+  events: string;
+  /** PEM of the authority that alone is trusted. */
+  ca: string | null;
+  created_at: number;
+}
+
+export interface WebhookDeliveryTable {
+  id: string;
+  webhook_id: string;
+  event_id: number;
+  /** JSON: the event, and the node's name as it was. */
+  event: string;
+  state: string;
+  attempts: number;
+  next_at: number;
+  last_error: string | null;
+  created_at: number;
+}
+
 /** Which migrations this file has seen (migrate.ts). */
 export interface MigrationTable {
   number: number;
@@ -149,5 +185,8 @@ export interface Tables {
   audit: AuditTable;
   setting: SettingTable;
   claim: ClaimTable;
+  kept_answer: KeptAnswerTable;
+  webhook: WebhookTable;
+  webhook_delivery: WebhookDeliveryTable;
   migration: MigrationTable;
 }

@@ -186,10 +186,10 @@ test('each command asks its route and prints its answer', async (t) => {
       details,
       [`registered ${host}`, 'node install'],
     ],
-    ['node list', 'GET /api/v1/nodes', { items: [summary] }, [/NODE +STATE/, 'loading, 1.0 KiB of 4.0 KiB, contested']],
+    ['node list', 'GET /api/v1/nodes?limit=1000', { items: [summary] }, [/NODE +STATE/, 'loading, 1.0 KiB of 4.0 KiB, contested']],
     [
       'node list',
-      'GET /api/v1/nodes',
+      'GET /api/v1/nodes?limit=1000',
       { items: [] },
       ['No machine is registered. Register one: npx ironwake node add'],
     ],
@@ -229,7 +229,7 @@ test('each command asks its route and prints its answer', async (t) => {
       { ...explanation, node: null, run: null, offers: [] },
       ['nobody registered it'],
     ],
-    ['discovered', 'GET /api/v1/discovered', { items: [stranger] }, ['02:00:00:00:00:01', 'box']],
+    ['discovered', 'GET /api/v1/discovered?limit=1000', { items: [stranger] }, ['02:00:00:00:00:01', 'box']],
     ['profiles', 'GET /api/v1/profiles', profiles, ['A host', '! bad.yaml: line 3']],
     [
       'status',

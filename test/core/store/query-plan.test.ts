@@ -18,6 +18,10 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       byFqdn: (r) => r.byFqdn('pve1.lab.example'),
       byHostName: (r) => r.byHostName('pve1', 6),
       list: (r) => r.list(),
+      page: async (r) => [
+        await r.page({ limit: 10 }),
+        await r.page({ limit: 10, after: 'a', state: 'none', tag: 'rack-a', profile: 'default', search: 'pve' }),
+      ],
       remove: (r) => r.remove('nobody'),
     },
     runs: {
@@ -53,7 +57,7 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
         await r.record(aMachine({ mac: MAC1 }), 1);
       },
       byMac: (r) => r.byMac(MAC1),
-      list: (r) => r.list(10),
+      list: async (r) => [await r.list(10), await r.list(10, { lastSeenAt: 5, mac: MAC1 })],
       remove: (r) => r.remove(MAC1),
     },
     media: {
@@ -78,6 +82,11 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
     audit: {
       append: (r) => r.append({ at: 1, actor: 'a', from: 'f', action: 'x', target: 't', data: {} }),
       list: async (r) => [await r.list(10), await r.list(10, 5)],
+    },
+    keptAnswers: {
+      reserve: (r) => r.reserve({ id: 'a', sealed: 's', at: 1 }, { before: 0, keep: 10 }),
+      keep: (r) => r.keep('a', 's'),
+      release: (r) => r.release('a'),
     },
     settings: { get: (r) => r.get('k'), put: (r) => r.put('k', 'v') },
     claims: {
