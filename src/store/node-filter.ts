@@ -19,7 +19,10 @@ export function filtered<O>(
     );
   if (state !== undefined)
     found = found.where(
-      sql<SqlBool>`coalesce((select state from run where run.node_id = node.id order by armed_at desc, id desc limit 1), 'none') = ${state}`,
+      sql<SqlBool>`coalesce(
+        (select state from run where run.node_id = node.id and run.ended = 0),
+        (select state from run where run.node_id = node.id order by armed_at desc, id desc limit 1),
+        'none') = ${state}`,
     );
   return found;
 }

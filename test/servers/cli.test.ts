@@ -186,7 +186,12 @@ test('each command asks its route and prints its answer', async (t) => {
       details,
       [`registered ${host}`, 'node install'],
     ],
-    ['node list', 'GET /api/v1/nodes?limit=1000', { items: [summary] }, [/NODE +STATE/, 'loading, 1.0 KiB of 4.0 KiB, contested']],
+    [
+      'node list',
+      'GET /api/v1/nodes?limit=1000',
+      { items: [summary] },
+      [/NODE +STATE/, 'loading, 1.0 KiB of 4.0 KiB, contested'],
+    ],
     [
       'node list',
       'GET /api/v1/nodes?limit=1000',
