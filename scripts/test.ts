@@ -1,21 +1,13 @@
 /**
- * Runs the layers of tests in order, each through tap, and ends with one line: `N passed, N failed`. A layer that cannot run, or in which
+ * Runs the layers of tests in order and ends with one line: `N passed, N failed`. A layer that cannot run, or in which
  * nothing ran, is a failure: nothing is skipped silently. Started by test.js, which has set up what the layers need.
  */
-import { spawn } from 'node:child_process';
-import {
-  accessSync,
-  closeSync,
-  constants,
-  createWriteStream,
-  existsSync,
-  globSync,
-  mkdirSync,
-  openSync,
-} from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, globSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { giveBack } from './setup/owner.js';
 import { LAYERS, type Layer, obstacleOf } from './test/layers.ts';
+import { runShared } from './test/shared.ts';
 import { TapCounter } from './test/tap-counter.ts';
+import { runThroughTap } from './test/through-tap.ts';
 
 const USAGE = `usage: npm test [-- ${LAYERS.map((layer) => layer.name).join('|')}|FILE ...]`;
 
@@ -50,23 +42,14 @@ async function runLayer({ layer, files }: Work, print: (line: string) => void): 
     counter.fail(`layer ${layer.name} cannot run`, obstacle);
     return counter;
   }
-  const raw = createWriteStream('', { fd: openSync(`.cache/test/${layer.name}.tap`, 'w') });
-  const args = ['--reporter=tap', `--jobs=${layer.jobs}`, `--timeout=${layer.timeoutSeconds}`];
-  const tap = spawn(process.execPath, ['node_modules/.bin/tap', ...args, ...files], {
-    stdio: ['inherit', 'pipe', 'inherit'],
-    env: testEnv(),
-  });
-  const forward = (signal: NodeJS.Signals) => tap.kill(signal);
-  process.on('SIGTERM', forward);
-  tap.stdout.on('data', (chunk: Buffer) => {
-    raw.write(chunk);
-    counter.write(chunk);
-  });
-  const status = await new Promise<string>((done) => tap.on('close', (code, signal) => done(signal ?? String(code))));
-  process.off('SIGTERM', forward);
-  raw.end();
-  counter.end();
-  if (status !== '0' && counter.failed === 0) counter.fail(`layer ${layer.name}`, `tap ended with ${status}`);
+  const raw = openSync(`.cache/test/${layer.name}.tap`, 'w');
+  const write = (chunk: Uint8Array): void => {
+    writeSync(raw, chunk);
+  };
+  const { jobs, timeoutSeconds } = layer;
+  const how = { jobs, timeoutSeconds, env: testEnv(), raw: write };
+  await (layer.shared ? runShared(files, counter, how) : runThroughTap(files, counter, how));
+  closeSync(raw);
   if (counter.files !== files.length)
     counter.fail(`layer ${layer.name}`, `${counter.files} of ${files.length} files reported a result`);
   if (counter.passed + counter.failed === 0) counter.fail(`layer ${layer.name}`, 'no test ran');

@@ -1,5 +1,6 @@
 /** The layers of tests, from pure functions to real firmware, in the order in which they run. */
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 
 export interface Layer {
   /** Also the directory under test/. */
@@ -7,6 +8,8 @@ export interface Layer {
   readonly what: string;
   /** Test files at once. */
   readonly jobs: number;
+  /** Several files run in one process, one after another: where starting one takes longer than its tests. */
+  readonly shared: boolean;
   /** For one file. */
   readonly timeoutSeconds: number;
   /** Namespaces, containers and virtual machines are root's. */
@@ -16,20 +19,39 @@ export interface Layer {
 }
 
 export const LAYERS: readonly Layer[] = [
-  { name: 'core', what: 'pure cores', jobs: 2, timeoutSeconds: 120, needsRoot: false, devices: [] },
+  {
+    name: 'core',
+    what: 'pure cores',
+    // On one processor two still help: what waits for the disk does not wait for the other.
+    jobs: Math.min(8, Math.max(2, availableParallelism())),
+    shared: true,
+    timeoutSeconds: 120,
+    needsRoot: false,
+    devices: [],
+  },
   {
     name: 'servers',
     what: 'servers on loopback, independent peers',
     jobs: 2,
+    shared: false,
     timeoutSeconds: 180,
     needsRoot: false,
     devices: [],
   },
-  { name: 'net', what: 'network namespaces', jobs: 1, timeoutSeconds: 300, needsRoot: true, devices: [] },
+  {
+    name: 'net',
+    what: 'network namespaces',
+    jobs: 1,
+    shared: false,
+    timeoutSeconds: 300,
+    needsRoot: true,
+    devices: [],
+  },
   {
     name: 'container',
     what: 'post-install modules in containers',
     jobs: 1,
+    shared: false,
     timeoutSeconds: 900,
     needsRoot: true,
     devices: [],
@@ -38,6 +60,7 @@ export const LAYERS: readonly Layer[] = [
     name: 'setup',
     what: 'set-up with several versions of Node and npm',
     jobs: 1,
+    shared: false,
     timeoutSeconds: 600,
     needsRoot: true,
     devices: [],
@@ -46,6 +69,7 @@ export const LAYERS: readonly Layer[] = [
     name: 'lab',
     what: 'virtual machines with real firmware',
     jobs: 2,
+    shared: false,
     timeoutSeconds: 1800,
     needsRoot: true,
     devices: ['/dev/net/tun'],

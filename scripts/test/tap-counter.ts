@@ -9,7 +9,13 @@ import { Parser, type Result } from 'tap-parser';
 interface Block {
   /** File, then the names of the tests around it. */
   readonly path: readonly string[];
+  /** Of the whole output: the files that have ended. */
+  readonly shown: Set<string>;
+  /** The block inside that has begun and not ended: the test point that follows a block closes it. */
+  open: Block | undefined;
   children: number;
+  /** Tests counted in the blocks inside, green and red. */
+  testsInside: number;
   assertions: number;
   /** Failures counted in the blocks inside. */
   failedInside: number;
@@ -17,30 +23,51 @@ interface Block {
   readonly problems: string[];
 }
 
+/** One program's output, on its way into the counter. */
+export interface TapStream {
+  write(chunk: Uint8Array): void;
+  /**
+   * There is no more output. A file that had begun and not ended is a failure, under the name of the test that had.
+   * @param why how the program ended
+   * @param file the file that the program was in, also when it has said nothing about it yet; it is a failure
+   */
+  end(why: string, file?: string): void;
+}
+
 export class TapCounter {
   passed = 0;
   failed = 0;
-  /** Test files that reported a result. */
+  /** Test files that reported a result, or whose end was reported for them. */
   files = 0;
   /** One paragraph each, for the end of the output. */
   readonly failures: string[] = [];
   readonly #print: (line: string) => void;
-  readonly #parser = new Parser();
-  readonly #root: Block;
 
   /** @param print shows progress: a line for each file and failure */
   constructor(print: (line: string) => void) {
     this.#print = print;
-    this.#root = this.#watch(this.#parser, []);
   }
 
-  write(chunk: Uint8Array): void {
-    this.#parser.write(Buffer.from(chunk));
-  }
-
-  end(): void {
-    this.#parser.end();
-    if (this.#root.problems.length > 0) this.fail('tap', this.#root.problems.join('\n'));
+  /** For the output of one program; several may be read at once. */
+  stream(): TapStream {
+    const parser = new Parser();
+    const root = this.#watch(parser, []);
+    return {
+      write: (chunk) => {
+        parser.write(Buffer.from(chunk));
+      },
+      end: (why, file) => {
+        parser.end();
+        if (root.open !== undefined) this.#breakOff(root.open, why);
+        else if (file !== undefined) {
+          this.fail(file, why);
+          if (!root.shown.has(file)) this.#showFile([file], 1, 1, null);
+        }
+        // Bailing out is said on every level.
+        const problems = root.problems.filter((problem) => root.open?.problems.includes(problem) !== true);
+        if (problems.length > 0) this.fail('tap', problems.join('\n'));
+      },
+    };
   }
 
   /** Counts and shows a failure. */
@@ -52,32 +79,54 @@ export class TapCounter {
   }
 
   #watch(parser: Parser, path: readonly string[]): Block {
-    const block: Block = { path, children: 0, assertions: 0, failedInside: 0, problems: [] };
-    // The test point that follows a block closes it.
-    let open: { readonly block: Block; readonly before: number } | undefined;
+    const block: Block = {
+      path,
+      shown: new Set(),
+      open: undefined,
+      children: 0,
+      testsInside: 0,
+      assertions: 0,
+      failedInside: 0,
+      problems: [],
+    };
     parser.on('child', (child: Parser) => {
       block.children += 1;
-      open = { block: this.#watch(child, [...path, child.name]), before: this.passed + this.failed };
+      block.open = this.#watch(child, [...path, child.name]);
     });
     parser.on('assert', (result: Result) => {
-      if (open === undefined) {
+      const closed = block.open;
+      if (closed === undefined) {
         block.assertions += 1;
         const problem = problemOf(result);
         if (problem !== undefined) block.problems.push(problem);
         return;
       }
-      const { block: closed, before } = open;
-      open = undefined;
-      const failures = this.#close(closed, result);
+      block.open = undefined;
+      const { tests, failures } = this.#close(closed, result);
+      block.testsInside += tests;
       block.failedInside += failures;
-      if (path.length === 0) this.#showFile(closed, this.passed + this.failed - before, failures, result.time);
+      if (path.length > 0) return;
+      block.shown.add(closed.path.join(' > '));
+      this.#showFile(closed.path, tests, failures, result.time);
     });
     parser.on('bailout', (reason: string) => block.problems.push(`bailed out: ${reason}`));
     return block;
   }
 
-  /** Counts a block that has ended; returns how many failures it adds up to. */
-  #close(block: Block, result: Result): number {
+  /** The program has ended inside this file. */
+  #breakOff(file: Block, why: string): void {
+    let innermost = file;
+    let tests = 1;
+    for (let block: Block | undefined = file; block !== undefined; block = block.open) {
+      innermost = block;
+      tests += block.testsInside;
+    }
+    this.fail(innermost.path.join(' > '), [...innermost.problems, why].join('\n'));
+    this.#showFile(file.path, tests, 1, null);
+  }
+
+  /** Counts a block that has ended; returns how many tests and failures it adds up to. */
+  #close(block: Block, result: Result): { readonly tests: number; readonly failures: number } {
     const isTest = block.children === 0;
     const problem = problemOf(result);
     // A red block whose red parts are counted already adds nothing new.
@@ -86,16 +135,16 @@ export class TapCounter {
       block.problems.push('there is no test in this file');
     if (block.problems.length > 0) {
       this.fail(block.path.join(' > '), block.problems.join('\n'));
-      return block.failedInside + 1;
+      return { tests: block.testsInside + 1, failures: block.failedInside + 1 };
     }
     if (isTest) this.passed += 1;
-    return block.failedInside;
+    return { tests: block.testsInside + (isTest ? 1 : 0), failures: block.failedInside };
   }
 
-  #showFile(block: Block, tests: number, failures: number, timeMs: number | null): void {
+  #showFile(path: readonly string[], tests: number, failures: number, timeMs: number | null): void {
     this.files += 1;
     const seconds = timeMs === null ? '' : `, ${(timeMs / 1000).toFixed(1)} s`;
-    this.#print(`${failures === 0 ? 'ok    ' : 'NOT OK'}  ${block.path.join(' > ')} (${tests} tests${seconds})`);
+    this.#print(`${failures === 0 ? 'ok    ' : 'NOT OK'}  ${path.join(' > ')} (${tests} tests${seconds})`);
   }
 }
 

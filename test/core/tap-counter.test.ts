@@ -83,9 +83,59 @@ for (const { name, tap, passed, failed, says } of ROWS)
     const lines: string[] = [];
     const counter = new TapCounter((line) => lines.push(line));
     // In pieces, as a pipe delivers it.
-    for (const piece of `TAP version 14\n${tap}1..1\n`.match(/[\s\S]{1,7}/g) ?? []) counter.write(Buffer.from(piece));
-    counter.end();
+    const stream = counter.stream();
+    for (const piece of `TAP version 14\n${tap}1..1\n`.match(/[\s\S]{1,7}/g) ?? []) stream.write(Buffer.from(piece));
+    stream.end('exit status 0');
     t.strictSame({ passed: counter.passed, failed: counter.failed }, { passed, failed }, lines.join('\n'));
     if (says !== undefined) t.match(counter.failures.join('\n'), says);
     t.end();
   });
+
+test('a program that dies in a test: the failure has the name of that test, and the file is counted', (t) => {
+  const lines: string[] = [];
+  const counter = new TapCounter((line) => lines.push(line));
+  const stream = counter.stream();
+  stream.write(Buffer.from(file('a', true, `${block('x', 'ok 1', 'ok 1 - p\n1..1\n')}1..1\n`)));
+  stream.write(Buffer.from('# Subtest: b\n    # Subtest: y\n        ok 1 - p\n        1..1\n    ok 1 - y\n'));
+  stream.write(Buffer.from('    # Subtest: z\n        # Subtest: in\n            ok 1 - p\n'));
+  stream.end('SIGSEGV', 'b');
+  t.strictSame(
+    { passed: counter.passed, failed: counter.failed, files: counter.files },
+    { passed: 2, failed: 1, files: 2 },
+  );
+  t.match(counter.failures.join('\n'), /^FAILED {2}b > z > in\n {8}SIGSEGV$/);
+  t.match(lines, ['ok      a (1 tests, 0.0 s)', /FAILED/, 'NOT OK  b (2 tests)']);
+  t.end();
+});
+
+test('a program that dies before it has said anything of its file, and one that dies after it', (t) => {
+  const counter = new TapCounter(() => {});
+  counter.stream().end('exit status 3', 'a');
+  const stream = counter.stream();
+  stream.write(Buffer.from(file('b', true, `${block('x', 'ok 1', 'ok 1 - p\n1..1\n')}1..1\n`)));
+  stream.end('exit status 4', 'b');
+  t.strictSame(
+    { passed: counter.passed, failed: counter.failed, files: counter.files },
+    { passed: 1, failed: 2, files: 2 },
+  );
+  t.match(counter.failures, ['FAILED  a\n        exit status 3', 'FAILED  b\n        exit status 4']);
+  t.end();
+});
+
+test('two outputs in turns: each file has its own tests', (t) => {
+  const lines: string[] = [];
+  const counter = new TapCounter((line) => lines.push(line));
+  const [one, two] = [counter.stream(), counter.stream()];
+  const tests = (count: number): string =>
+    Array.from({ length: count }, (_, n) => block(`t${n}`, `ok ${n + 1}`, 'ok 1 - p\n1..1\n')).join('');
+  const [a, b] = [file('a', true, `${tests(2)}1..2\n`), file('b', true, `${tests(3)}1..3\n`)];
+  for (let at = 0; at < Math.max(a.length, b.length); at += 20) {
+    one.write(Buffer.from(a.slice(at, at + 20)));
+    two.write(Buffer.from(b.slice(at, at + 20)));
+  }
+  one.end('exit status 0');
+  two.end('exit status 0');
+  t.strictSame({ passed: counter.passed, failed: counter.failed }, { passed: 5, failed: 0 });
+  t.strictSame(lines.sort(), ['ok      a (2 tests, 0.0 s)', 'ok      b (3 tests, 0.0 s)']);
+  t.end();
+});
