@@ -31,7 +31,7 @@ export async function runShared(
   await Promise.all(Array.from({ length: Math.min(how.jobs, files.length) }, lane));
 }
 
-/** One process, for as many files as it is fit for; says whether it took any. */
+/** One process, for as many files as it is fit for; says whether it came to take any. */
 async function host(queue: string[], counter: TapCounter, how: Run, graceMs: number): Promise<boolean> {
   const { timeoutSeconds, env, raw } = how;
   const timeoutMs = timeoutSeconds * 1000;
@@ -47,6 +47,7 @@ async function host(queue: string[], counter: TapCounter, how: Run, graceMs: num
     stream.write(chunk);
   });
 
+  let began = false;
   let last: string | undefined;
   let current: string | null = null;
   let overdue = false;
@@ -61,6 +62,7 @@ async function host(queue: string[], counter: TapCounter, how: Run, graceMs: num
   child.on('message', ({ after, fit, left }: Free) => {
     // tap has messages of its own, for a parent that is tap.
     if (after !== current) return;
+    began = true;
     if (after !== null && left.length > 0)
       counter.fail(after, `leaves behind what the next file would see\n${left.join('\n')}`);
     current = (fit ? queue.shift() : undefined) ?? null;
@@ -85,8 +87,8 @@ async function host(queue: string[], counter: TapCounter, how: Run, graceMs: num
   for (const chunk of chunks) raw(chunk);
   const why = overdue ? 'did not end, and was stopped from outside' : `ended its process (${ended})`;
   stream.end(why, current ?? undefined);
+  if (!began) counter.fail('a process for tests', why);
   // Status 1 is tap's way to say that something was red.
-  if (last === undefined) counter.fail('a process for tests', why);
   else if (current === null && !/^exit status [01]$/.test(ended)) counter.fail(`the process after ${last}`, why);
-  return last !== undefined;
+  return began;
 }
