@@ -1,4 +1,4 @@
-import type { TSchema } from '@sinclair/typebox';
+import { FormatRegistry, type TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { test } from 'tap';
 import * as schemas from '../../../src/api/schemas.ts';
@@ -6,6 +6,8 @@ import { discoveredView, eventView, mediaView, nodeView, reportView, runView } f
 import type { Ipv4 } from '../../../src/net/ipv4.ts';
 import type { Run } from '../../../src/runs/run.ts';
 import { aMachine, aMedium, aNode, anEvent, aReport, aRun } from '../store/fixtures.ts';
+
+FormatRegistry.Set('date-time', (value) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value));
 
 const context = { fingerprintOf: (key: string) => `SHA256:${key.length}` };
 const SECRET = 'SEALED-OR-HASHED';
