@@ -42,6 +42,7 @@ import { logProfiles } from './profile-log.ts';
 import { ProfileRegistry } from './profiles/registry.ts';
 import type { Budgets } from './runs/budgets.ts';
 import { createSshProber } from './ssh/prober.ts';
+import { createReach } from './ssh/reach.ts';
 import { DATABASE_FILE } from './store/backup.ts';
 import { lockDataDirectory } from './store/lock.ts';
 import { openStore } from './store/store.ts';
@@ -153,6 +154,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       profiles,
       neighbours: kernelNeighbours,
       prober: createSshProber({ signal: probing.signal }),
+      reach: createReach({ signal: probing.signal }),
       segments: () => segments,
       budgets: budgetsOf(config),
       settings: { site: config.site, severities },

@@ -8,14 +8,15 @@ import {
   finishPlan,
   nodeOf,
   probeKeyOf,
-  probeNode,
   proveNode,
   takeReports,
 } from '../journey/configure.ts';
 import type { Journey } from '../journey/journey.ts';
+import { probeNode } from '../journey/reach.ts';
 import { type Refusal, refuse } from '../journey/refusal.ts';
 import type { TokenHolder } from '../journey/tokens.ts';
 import { sourceOf } from '../journey/whereabouts.ts';
+import { type ProbeRequest, ProbeRequestSchema } from '../postinstall/checks.ts';
 import {
   type Finished,
   FinishedSchema,
@@ -113,13 +114,17 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
     return key === undefined ? sendLine(reply, 404, 'Fetch the plan first.') : sendLine(reply, 200, key);
   });
 
-  app.post('/node/v1/probe', async (request, reply) => {
-    const holder = await authenticated(request, reply, 'a probe');
-    if (holder === undefined) return reply;
-    if (holder.run.endedAt !== undefined)
-      return sendRefusal(reply, await refuse(journey, 'run-ended', 'a probe', caller(request).address, holder));
-    return reply.send(await probeNode(journey, holder));
-  });
+  app.post<{ Body: ProbeRequest }>(
+    '/node/v1/probe',
+    { schema: { body: ProbeRequestSchema } },
+    async (request, reply) => {
+      const holder = await authenticated(request, reply, 'a probe');
+      if (holder === undefined) return reply;
+      if (holder.run.endedAt !== undefined)
+        return sendRefusal(reply, await refuse(journey, 'run-ended', 'a probe', caller(request).address, holder));
+      return reply.send(await probeNode(journey, caller(request), holder, request.body));
+    },
+  );
 
   app.post<{ Body: Reports }>(
     '/node/v1/reports',

@@ -3,7 +3,6 @@
  * plan, and reports each step.
  */
 import { createHmac } from 'node:crypto';
-import { isIpv4 } from '../net/ipv4.ts';
 import { bundlePlan } from '../postinstall/bundle.ts';
 import { buildPlan } from '../postinstall/plan.ts';
 import { withholdSecrets } from '../postinstall/release.ts';
@@ -198,34 +197,4 @@ export async function finishPlan(
   return seen.kind === 'refused'
     ? refuse(journey, seen.reason, 'the end of the plan', caller.address, holder)
     : { kind: 'taken' };
-}
-
-export interface ProbeResult {
-  readonly result: 'ok' | 'failed';
-  readonly detail: string;
-}
-
-/**
- * The proof that a change of the SSH server locks nobody out: this daemon connects to the node from its own address, demands the host key of the
- * webhook, and logs in with the probe key of this run.
- */
-export async function probeNode(journey: Journey, holder: TokenHolder): Promise<ProbeResult> {
-  const { id, data } = holder.run;
-  const hostKeys = Object.values(data.hostKeys ?? {}).filter((key) => key !== undefined);
-  if (
-    data.nodeAddress === undefined ||
-    !isIpv4(data.nodeAddress) ||
-    data.sealedProbeKey === undefined ||
-    hostKeys.length === 0
-  ) {
-    return { result: 'failed', detail: 'this run has no address, host key or probe key yet' };
-  }
-  const outcome = await journey.prober.probe({
-    address: data.nodeAddress,
-    user: 'root',
-    hostKeys,
-    privateKey: journey.keys.unseal(`probe-key ${id}`, data.sealedProbeKey),
-  });
-  await observe(journey, id, { kind: 'probe', ...outcome });
-  return outcome;
 }

@@ -18,7 +18,7 @@ import type { Changes } from './changes.ts';
 import type { DiscoveredMachines } from './discovered.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
-import type { ImageSources, SshProber, Store } from './ports.ts';
+import type { ImageSources, Reach, SshProber, Store } from './ports.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface Profiles {
@@ -78,6 +78,7 @@ export interface Journey {
   readonly profiles: Profiles;
   readonly neighbours: Neighbours;
   readonly prober: SshProber;
+  readonly reach: Reach;
   readonly segments: () => readonly Segment[];
   readonly budgets: Budgets;
   readonly settings: JourneySettings;

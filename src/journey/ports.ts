@@ -288,6 +288,18 @@ export interface SshProber {
   }): Promise<{ readonly result: 'ok' | 'failed'; readonly detail: string }>;
 }
 
+/** Knocks at a node, as anybody could. Implemented by src/ssh. Never throws. */
+export interface Reach {
+  /** `silent`: no answer in time. `unreachable`: this host has no way there, so nothing was learned. @param target `from`: an address of this host */
+  connect(target: {
+    readonly address: Ipv4;
+    readonly port: number;
+    readonly from?: Ipv4;
+  }): Promise<'open' | 'refused' | 'silent' | 'unreachable'>;
+  /** `untried`: this host has no ping program, or it may not send. */
+  ping(address: Ipv4): Promise<'answered' | 'silent' | 'untried'>;
+}
+
 /** A client's address on one of our networks. */
 export interface Peer {
   readonly address: Ipv4;

@@ -49,6 +49,8 @@ export function bundlePlan(plan: Plan, context: BundleContext): string {
     ...files('settings', { base: context.baseUrl, pins: pinList(context.pins), run: context.runId }),
     ...files('lib', {
       'http.sh': shellFile('http.sh'),
+      'lockout.sh': shellFile('lockout.sh'),
+      'remove-probe-key.sh': shellFile('remove-probe-key.sh'),
       'module.sh': shellFile('module.sh'),
       'rollback.sh': shellFile('rollback.sh'),
       'report.pl': shellFile('report.pl'),

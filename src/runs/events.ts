@@ -201,7 +201,8 @@ const CATALOGUE = {
   },
   'plan.probe': {
     severity: 'info',
-    text: (d) => `this server connected to the node's port 22: ${text(d, 'result')}${DETAIL.suffix(d)}`,
+    text: (d) =>
+      `this server tried to reach the node through its new settings: ${text(d, 'result')}${DETAIL.suffix(d)}`,
   },
 
   refused: {

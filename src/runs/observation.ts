@@ -82,7 +82,13 @@ export type Observation =
       readonly sealedProbeKey: string;
     }
   | { readonly kind: 'step-reported'; readonly report: StepReport }
-  | { readonly kind: 'probe'; readonly result: 'ok' | 'failed'; readonly detail: string }
+  | {
+      readonly kind: 'probe';
+      readonly result: 'ok' | 'failed';
+      readonly detail: string;
+      /** Where the node was reached, when that is another address than before: its plan has changed the network. */
+      readonly address?: Ipv4;
+    }
   | { readonly kind: 'plan-finished'; readonly result: 'ok' | 'failed' }
   | { readonly kind: 'contest'; readonly reason: ContestReason; readonly address: Ipv4 }
   /** The node has done what it was given and asks whether the rest is released. */

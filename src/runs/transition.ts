@@ -198,7 +198,7 @@ class Step {
         return this.#stepReported(seen.report);
       case 'probe':
         if (state !== 'configuring') return this.#refuse('not-in-this-state');
-        return this.#accept(run, [event('plan.probe', { result: seen.result, detail: seen.detail })]);
+        return this.#probed(seen);
       case 'plan-finished':
         return this.#planFinished(seen.result);
       case 'code-awaited':
@@ -423,6 +423,13 @@ class Step {
     const results = { ...before, [module]: { ...before[module], [step]: result } };
     return this.#accept(this.with({ lastReportSeq: report.seq, results }, fields), [
       event(result === 'failed' ? 'plan.step-failed' : 'plan.step', { module, step, result, durationMs, detail }),
+    ]);
+  }
+
+  #probed({ result, detail, address }: Extract<Observation, { kind: 'probe' }>): Transition {
+    const moved = result === 'ok' && address !== undefined;
+    return this.#accept(moved ? this.with({ nodeAddress: address }) : this.#run, [
+      event('plan.probe', { result, detail, ...(moved ? { address } : {}) }),
     ]);
   }
 

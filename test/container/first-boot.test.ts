@@ -1,56 +1,10 @@
 /** From the hook to the end of the plan: proof of the host key, plan, reports, and what goes wrong on the way. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { Type } from '@sinclair/typebox';
 import t from 'tap';
-import { defineModule, type PostInstallModule, type PreparedFile } from '../../src/postinstall/module.ts';
+import { moduleFolder } from '../support/module-of-test.ts';
 import { held, startRig } from '../support/rig.ts';
 
 t.setTimeout(600_000);
-const dir = mkdtempSync(join(tmpdir(), 'ironwake-first-boot-'));
-t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-
-interface Scripts {
-  readonly apply?: string;
-  readonly verify?: string;
-  readonly rollback?: string;
-  readonly after?: readonly string[];
-  readonly requires?: readonly string[];
-  readonly scope?: 'node' | 'cluster';
-  readonly limit?: number;
-  readonly files?: readonly PreparedFile[];
-}
-
-/** A module whose scripts are given as text. */
-function moduleOf(name: string, scripts: Scripts): PostInstallModule {
-  const folder = join(dir, `${name}-${mkdtempSync(join(dir, 'm')).slice(-6)}`);
-  mkdirSync(folder);
-  for (const script of ['apply', 'verify', 'rollback'] as const)
-    writeFileSync(join(folder, `${script}.sh`), `. "$IRONWAKE_LIB/module.sh"\n${scripts[script] ?? ''}\n`);
-  return defineModule({
-    name,
-    title: name,
-    parameters: Type.Object({}),
-    supports: { pve: ['8', '9'] },
-    why: 'A test wants it.',
-    requires: scripts.requires ?? [],
-    after: scripts.after ?? [],
-    scope: scripts.scope ?? 'node',
-    proof: [],
-    timeLimitSeconds: scripts.limit ?? 60,
-    folder: pathToFileURL(`${folder}/`),
-    prepare: () => ({ parameters: {}, files: scripts.files ?? [] }),
-  });
-}
-
-const planOf = (...modules: readonly PostInstallModule[]) => ({
-  release: '9.2',
-  modules,
-  postInstall: Object.fromEntries(modules.map(({ name }) => [name, {}])),
-});
-
+const { moduleOf, planOf } = moduleFolder(t);
 const marker = (path: string) => `[ -e ${path} ] || { touch ${path}; changed ${path}; }`;
 
 for (const client of ['curl', 'wget'] as const) {

@@ -64,8 +64,30 @@ t.test('from the first DISCOVER to ready', async (t) => {
   t.same(JSON.parse((await call(`${node}/probe`, { token, json: { run } })).text), {
     result: 'ok',
     detail: 'logged in',
+    untried: '',
   });
   t.same(parts.probes, [NODE_AT]);
+  // What a firewall module asks. This server's address is in no list, so it is a stranger itself.
+  const asked = async (checks: readonly string[], allowed: readonly string[] = []) => {
+    const answer = await call(`${node}/probe`, { token, json: { run, checks, allowed } });
+    return answer.status === 200 ? JSON.parse(answer.text) : answer.status;
+  };
+  parts.doors.set(8007, 'refused').set(8008, 'silent').set(8009, 'unreachable');
+  t.match(await asked(['tcp:8006', 'ping', 'ssh']), {
+    result: 'ok',
+    detail: 'logged in; port 8006 is open; answers to ping',
+    untried: '',
+  });
+  t.match(await asked(['tcp:8007']), { result: 'failed', detail: 'port 8007 is refused' });
+  t.match(await asked(['closed:8006']), {
+    result: 'failed',
+    detail: /^port 8006 is open to .*, which is not allowed$/,
+  });
+  t.match(await asked(['closed:8008']), { result: 'ok', detail: /^port 8008 is closed to / });
+  t.match(await asked(['closed:8009']), { result: 'ok', untried: 'closed:8009' });
+  t.match(await asked(['closed:8006', 'ping'], ['0.0.0.0/0']), { result: 'ok', untried: 'closed:8006' });
+  for (const checks of [[], ['tcp:0'], ['tcp:65536'], ['tcp:80;reboot'], ['udp:53']]) t.equal(await asked(checks), 400);
+  t.equal(await asked(['ping'], ['10.0.0.0/33']), 400);
   const report = (seq: number, module: string, step: string, result: string) => ({
     ...{ seq, module, step, result },
     ...{ startedAt: 1, durationMs: 5, output: 'x', detail: '' },
@@ -98,7 +120,7 @@ t.test('from the first DISCOVER to ready', async (t) => {
     'node.proved',
     'refused',
     'plan.fetched',
-    'plan.probe',
+    ...Array(7).fill('plan.probe'),
     'refused',
     ...reports.map(() => 'plan.step'),
     'run.ready',

@@ -178,7 +178,7 @@ code=133
 while [ "$code" = 133 ]; do
   code=0
   setpriv --pdeathsig KILL systemd-nspawn --quiet --register=no --keep-unit --console=pipe --resolv-conf=off --timezone=off --link-journal=no \\
-    --network-namespace-path="/run/netns/$1" --machine="$4" -D "$2/root" --boot || code=$?
+    --capability=CAP_NET_ADMIN --network-namespace-path="/run/netns/$1" --machine="$4" -D "$2/root" --boot || code=$?
 done
 exit "$code"`;
     const log = openSync(join(directory, 'console.log'), 'w');

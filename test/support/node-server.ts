@@ -48,7 +48,7 @@ export class NodeServer {
   /** The run was cancelled or has failed: everything is answered 410. */
   over = false;
   /** Replaces the real probe. */
-  probe: () => Promise<{ result: string; detail: string }>;
+  probe: (request: Record<string, unknown>) => Promise<{ result: string; detail: string; untried?: string }>;
   readonly #options: NodeServerOptions;
   readonly #directory: string;
   #credential = randomBytes(24).toString('base64url');
@@ -167,7 +167,7 @@ export class NodeServer {
     if (route === 'GET /node/v1/plan') return { status: 200, body: this.plan };
     if (route === 'GET /node/v1/probe-key')
       return { status: 200, body: readFileSync(join(this.#directory, 'probe.pub'), 'utf8') };
-    if (route === 'POST /node/v1/probe') return { status: 200, body: await this.probe() };
+    if (route === 'POST /node/v1/probe') return { status: 200, body: await this.probe(body) };
     if (route === 'POST /node/v1/reports') {
       this.bodies.push(body);
       const reports = body.reports as Report[];

@@ -120,6 +120,8 @@ export async function startParts(options: PartsOptions = {}) {
     [SPOOFER_AT, NODE_MAC],
   ]);
   const probes: string[] = [];
+  /** What `reach.connect` finds, by port; else it is open. */
+  const doors = new Map<number, 'open' | 'refused' | 'silent' | 'unreachable'>();
   let overlay: readonly OverlayFile[] = [];
   let padding = 0;
   let segments: readonly Segment[] = [];
@@ -152,6 +154,10 @@ export async function startParts(options: PartsOptions = {}) {
         probes.push(address);
         return { result: 'ok', detail: 'logged in' };
       },
+    },
+    reach: {
+      connect: async ({ port }) => doors.get(port) ?? 'open',
+      ping: async () => 'answered',
     },
     segments: () => segments,
     budgets: DEFAULT_BUDGETS,
@@ -254,6 +260,7 @@ export async function startParts(options: PartsOptions = {}) {
     clock,
     neighbours,
     probes,
+    doors,
     directory,
     segment: segments[0] as Segment,
     /** The files that the last wrapped initrd held besides the image. */

@@ -75,7 +75,7 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
     await rig.container.write('/root/.ssh/authorized_keys', `${opsKey}\n`, '0600');
     await rig.runPlan({ postInstall: { ssh: {} }, release: productRelease });
     t.strictSame(rig.steps(), ['ssh apply failed', 'ssh rollback ok']);
-    t.match(rig.detailOf('ssh', 'apply'), "could not log in: the host key is not the webhook's");
+    t.match(rig.detailOf('ssh', 'apply'), "could not come in: the host key is not the webhook's");
     t.notOk((await rig.container.exec(['test', '-e', '/etc/ssh/sshd_config.d/10-ironwake.conf'])).code === 0);
     t.equal(rig.container.read('/root/.ssh/authorized_keys'), `${opsKey}\n`);
   });
@@ -118,7 +118,7 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
     let asked = 0;
     const real = server.probe;
     // The first probe is never answered: the node is switched off in the middle of it.
-    server.probe = () => (++asked === 1 ? new Promise(() => {}) : real());
+    server.probe = (request) => (++asked === 1 ? new Promise(() => {}) : real(request));
     await rig.install({ postInstall: { ssh: {} }, release: productRelease });
     await container.until('the probe', () => asked === 1);
     t.match(container.read('/root/.ssh/authorized_keys'), / ironwake-probe$/m, 'the probe key is in');

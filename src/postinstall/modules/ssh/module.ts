@@ -49,7 +49,6 @@ export const ssh = defineModule({
   scope: 'node',
   timeLimitSeconds: 1800,
   proof: [{ test: 'container/modules/ssh', on: 'Debian 12 and 13 in containers, real OpenSSH' }],
-  programs: ['remove-probe-key.sh'],
   folder: new URL('.', import.meta.url),
   prepare: (params) => ({
     parameters: {

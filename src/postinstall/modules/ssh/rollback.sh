@@ -3,7 +3,6 @@
 . "$IRONWAKE_LIB/module.sh"
 
 restore /etc/ssh/sshd_config.d/10-ironwake.conf
-bash ./remove-probe-key.sh /root/.ssh/authorized_keys ironwake-probe
 # At boot this runs before ssh.service: then there is nothing to reload.
 if systemctl --quiet is-active ssh.service; then systemctl reload ssh.service; fi
 printf 'the former settings of sshd are back\n'
