@@ -193,7 +193,7 @@ t.test('a run that is over says so to its node, on every route, and to nobody el
       ['GET', 'plan', {}],
       ['GET', 'release', {}],
       ['GET', 'probe-key', {}],
-      ['POST', 'probe', { body: '' }],
+      ['POST', 'probe', { json: { run: runId } }],
       ['POST', 'finished', { json: { run: runId, result: 'ok' } }],
     ] as const) {
       const reply = await parts.call(`${node}/${path}`, { method, token, ...body });
