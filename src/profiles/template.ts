@@ -49,10 +49,26 @@ export function isTemplate(text: string): boolean {
  * @throws TemplateError for a syntax error, and for anything else than names
  */
 export function namesOf(text: string): ReadonlyArray<readonly string[]> {
-  return parse(text).body.flatMap((statement) => {
-    if (statement.type === 'ContentStatement' || statement.type === 'CommentStatement') return [];
-    return [pathOf(statement)];
-  });
+  return remembered(names, text, () =>
+    parse(text).body.flatMap((statement) => {
+      if (statement.type === 'ContentStatement' || statement.type === 'CommentStatement') return [];
+      return [pathOf(statement)];
+    }),
+  );
+}
+
+/** The templates of all profiles are few, and each is looked at several times for every node. */
+const MAX_REMEMBERED = 1000;
+const names = new Map<string, ReadonlyArray<readonly string[]>>();
+const programs = new Map<string, Handlebars.TemplateDelegate>();
+
+function remembered<T>(known: Map<string, T>, text: string, make: () => T): T {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const made = make();
+  if (known.size >= MAX_REMEMBERED) known.clear();
+  known.set(text, made);
+  return made;
 }
 
 /** C0, DEL, C1, the two Unicode line separators and halves of surrogate pairs: nothing that a name or address has. */
@@ -135,10 +151,8 @@ export function namesIn(facts: TemplateFacts): TemplateNames {
 export function renderTemplate(text: string, facts: TemplateFacts): string {
   checkNames(text, namesIn(facts));
   const options = { strict: true, noEscape: true, knownHelpersOnly: true, preventIndent: true };
-  const rendered = Handlebars.compile(
-    text,
-    options,
-  )({
+  const program = remembered(programs, text, () => Handlebars.compile(text, options));
+  const rendered = program({
     fqdn: facts.fqdn,
     host: facts.host,
     domain: facts.domain,
