@@ -56,6 +56,24 @@ install_file() {
   changed "$2"
 }
 
+# remove_file PATH: a file that must not be there.
+remove_file() {
+  [ -e "$1" ] || return 0
+  keep "$1"
+  rm -f "$1"
+  changed "$1 removed"
+}
+
+# restore_all: every file that `keep` has remembered.
+restore_all() {
+  local file
+  [ -d "$IRONWAKE_STATE/backup" ] || return 0
+  while read -r file; do
+    restore "$file"
+    printf 'restored: %s\n' "$file"
+  done < <(cd "$IRONWAKE_STATE/backup" && find . -mindepth 2 ! -type d | sed 's/^\.//; s/\.absent$//')
+}
+
 # apt_get ARGUMENTS...: without questions, patient with every lock: apt's own option covers dpkg's lock only.
 apt_get() {
   local log="$IRONWAKE_STATE/apt.log" from=$SECONDS code

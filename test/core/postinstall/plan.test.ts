@@ -67,7 +67,7 @@ t.test('what cannot be a plan', async (t) => {
   const x = moduleOf('x', ['y']);
   const y = moduleOf('y', ['x']);
   const shipped = { product: 'pve', release: '9.2' } as const;
-  type Refused = [string, Parameters<typeof buildPlan>[0], Record<string, string>];
+  type Refused = [string, Parameters<typeof buildPlan>[0], Record<string, string | RegExp>];
   const rows: readonly Refused[] = [
     [
       'a misspelt module',
@@ -77,7 +77,7 @@ t.test('what cannot be a plan', async (t) => {
     [
       'a module that is nothing like one',
       { ...shipped, postInstall: { 'quantum-foam': {} } },
-      { code: 'plan.module-unknown', remedy: 'Modules are: repositories, admin-user, ssh.' },
+      { code: 'plan.module-unknown', remedy: /^Modules are: .*admin-user, / },
     ],
     ['a list', { ...shipped, postInstall: ['ssh'] }, { code: 'plan.malformed', field: 'postInstall' }],
     ...[true, false, null, [], 'on'].map(
@@ -134,7 +134,9 @@ t.test('what cannot be a plan', async (t) => {
 });
 
 t.test('what a parameter must not be', async (t) => {
-  const [repositories, adminUser] = MODULES;
+  const [repositories, adminUser] = ['repositories', 'admin-user'].map((wanted) =>
+    MODULES.find(({ name }) => name === wanted),
+  );
   if (repositories === undefined || adminUser === undefined) throw new Error('the shipped modules are not there');
   const user = { name: 'ops', keys: [KEY] };
   t.strictSame(validateParameters(adminUser, user), []);
