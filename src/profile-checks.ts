@@ -4,6 +4,7 @@ import { checkProfileAnswer } from './answers/profile-check.ts';
 import { NEWEST_RELEASES } from './answers/release.ts';
 import type { Severities } from './answers/severities.ts';
 import { IronwakeError } from './errors.ts';
+import { refusedRootPassword } from './journey/root-password.ts';
 import { withSecrets } from './journey/secrets.ts';
 import { buildPlan } from './postinstall/plan.ts';
 import type { ProfileFinding } from './profiles/finding.ts';
@@ -16,7 +17,11 @@ import type { ResolvedProfile } from './profiles/resolve.ts';
  * @param severities how findings about answers weigh
  */
 export function checksOfProfiles(release?: string, severities?: Severities): ProfileChecks {
-  return [(profile) => checkAnswer(profile, release, severities), (profile) => checkPlan(profile, release)];
+  return [
+    (profile) => checkAnswer(profile, release, severities),
+    (profile) => checkPlan(profile, release),
+    checkRootPassword,
+  ];
 }
 
 function checkAnswer(
@@ -33,6 +38,12 @@ function checkAnswer(
     const { code, message, remedy } = error;
     return [{ code, severity: 'error', path: ['release'], message, remedy }];
   }
+}
+
+/** The hash of a password that somebody chose can be guessed at, and the answer goes to whoever is first with the machine's MAC. */
+function checkRootPassword({ install }: ResolvedProfile): ProfileFinding[] {
+  const found = refusedRootPassword(install);
+  return found === undefined ? [] : [{ ...found, severity: 'error', path: ['install', 'rootPassword'] }];
 }
 
 /** Builds the plan as an armed run would. Values of secrets are not needed for that, so a stand-in takes their place. */

@@ -156,7 +156,7 @@ export function createClient(server: ServerAddress): Client {
       ),
     servedAnswer: (run) => get(`/api/v1/runs/${encodeURIComponent(run)}/answer`),
     reports: (node) => list(nodePath(node, '/reports')),
-    rootPassword: (node) => get(nodePath(node, '/root-password')),
+    rootPassword: (node) => post(nodePath(node, '/root-password')),
     events: (after, limit = 200) => get(`/api/v1/events?after=${after}&limit=${limit}`),
     media: () => list('/api/v1/media'),
     uploadMedia: ({ source, sizeBytes, sha256, onSent }) =>

@@ -240,8 +240,18 @@ export const ReportView = Type.Object(
 export type ReportView = Static<typeof ReportView>;
 export const ReportList = listOf(ReportView);
 
-/** Readable by an admin from arming until the node is ready. */
-export const RootPasswordView = Type.Object({ password: Type.String() }, closed);
+/** Readable by an admin, once. */
+export const RootPasswordView = Type.Object(
+  {
+    password: Type.String(),
+    run: Type.String({ description: 'Id of the installation that it belongs to.' }),
+    armedAt: time('When that was armed.'),
+    replaced: Type.Boolean({
+      description: 'The plan has set another password for root since; this one opens nothing.',
+    }),
+  },
+  closed,
+);
 export type RootPasswordView = Static<typeof RootPasswordView>;
 
 /** The answer as it was sent, secrets masked. */

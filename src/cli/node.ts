@@ -135,10 +135,16 @@ export async function remove(session: Session, args: Args): Promise<ExitStatus> 
   return 0;
 }
 
-/** Asking is written to the daemon's audit log. */
+/** Asking is written to the daemon's audit log, and can be done once. */
 export async function rootPassword(session: Session, args: Args): Promise<ExitStatus> {
   const answer = await session.client.rootPassword(args[0] ?? '');
   print(session, answer, () => `${printable(answer.password)}\n`);
+  if (!session.json) {
+    const other = answer.replaced ? '; the plan has set another one since (admin-user: rootPassword)' : '';
+    session.io.err(
+      `root's password of the installation armed ${dayAndTime(answer.armedAt)}${other}; it is not shown again\n`,
+    );
+  }
   return 0;
 }
 

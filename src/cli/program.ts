@@ -138,7 +138,7 @@ function addNode(program: Command, remote: Remote): void {
   remote(
     node,
     'root-password <NODE>',
-    'the random password of this installation, until it is ready',
+    'the random password of the installation: shown once, then erased',
     async (session, args) => (await commands()).rootPassword(session, args),
   );
   remote(node, 'credential <NODE>', 'the credential of an installed node', async (session, args, options) =>
@@ -155,6 +155,9 @@ function addRun(program: Command, remote: Remote): void {
     'confirm <NODE> <CODE>',
     "release secrets: CODE is what the machine's own screen shows",
     async (session, args) => (await import('./trust.ts')).confirm(session, args),
+  );
+  remote(run, 'password <NODE>', "root's random password: shown once, then erased", async (session, args) =>
+    (await import('./node.ts')).rootPassword(session, args),
   );
   remote(run, 'trust <NODE>', 'you looked at a contested installation and it is yours', async (session, args) =>
     (await import('./node.ts')).trust(session, args),

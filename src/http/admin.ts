@@ -47,9 +47,10 @@ import { addImage, removeImage } from '../journey/images.ts';
 import type { Journey } from '../journey/journey.ts';
 import type { MediaRecord } from '../journey/ports.ts';
 import { addNode, discoveredMachines, findNode, removeNode } from '../journey/registry.ts';
+import { readRootPassword } from '../journey/root-password.ts';
 import { putSecret, removeSecret, type SecretAges } from '../journey/secrets.ts';
 import { statusOf } from '../journey/status.ts';
-import { rootPasswordOf, viewNode } from '../journey/view.ts';
+import { viewNode } from '../journey/view.ts';
 import { parseMac } from '../net/mac.ts';
 import type { Run } from '../runs/run.ts';
 import { guardOf } from './identity.ts';
@@ -99,7 +100,7 @@ export function registerAdmin(
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
   const { store } = journey;
 
-  const { needs, nameOf, audit, entry } = guardOf(journey);
+  const { needs, nameOf, entry } = guardOf(journey);
   const shown = async (reference: string) => {
     const { node, run, timeline } = await viewNode(journey, await findNode(journey, reference));
     return nodeView(node, run, timeline, CONTEXT);
@@ -242,32 +243,30 @@ export function registerAdmin(
     },
   );
 
-  /** Readable until the node is ready, by an admin only, and always audited. */
-  app.get(
+  /** Readable once, by an admin only; erased and audited in the same transaction. A POST: nothing may ask for it ahead, or twice by itself. */
+  app.post(
     '/api/v1/nodes/:id/root-password',
     {
       ...needs('admin'),
       schema: {
         tags: ['access'],
-        summary: 'The random root password of the run, until the node is ready; audited',
+        summary: 'The random root password of what is installed, the one time that it can be read; audited',
         params: NodeParams,
         response: { 200: RootPasswordView },
       },
-      exposeHeadRoute: false,
     },
     async (request, reply) => {
       const node = await findNode(journey, request.params.id);
-      const password = await rootPasswordOf(journey, node);
-      if (password === undefined) {
-        throw invalid(
-          'node.no-root-password',
-          'id',
-          `${node.fqdn} has no root password to read`,
-          'It can be read from arming until the node is ready.',
-        );
-      }
-      await audit(request, 'root-password.read', node.fqdn);
-      return reply.header('Cache-Control', 'no-store').send({ password });
+      const { run, password, replaced } = await readRootPassword(journey, node, nameOf(request), ({ id }) =>
+        entry(request, 'root-password.read', node.fqdn, {
+          run: id,
+          before: { readable: true },
+          after: { readable: false },
+        }),
+      );
+      return reply
+        .header('Cache-Control', 'no-store')
+        .send({ password, run: run.id, armedAt: new Date(run.armedAt).toISOString(), replaced });
     },
   );
 

@@ -5,7 +5,6 @@ import { buildPlan } from '../postinstall/plan.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
 import type { Observation } from '../runs/observation.ts';
 import { ENDED_STATES, type Run } from '../runs/run.ts';
-import { hashPassword, randomPassword } from '../trust/password.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import { imageCalled } from './images.ts';
 import { answerOf } from './install.ts';
@@ -15,6 +14,7 @@ import { machineFactsOf } from './machine-facts.ts';
 import { nodeProfileOf } from './node-profile.ts';
 import { observe } from './observe.ts';
 import type { AuditOf, MediaRecord } from './ports.ts';
+import { rootPasswordFor } from './root-password.ts';
 import { secretsOf, withSecrets } from './secrets.ts';
 import { snapshotOf } from './snapshot.ts';
 
@@ -46,7 +46,8 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
   const { product, release } = media;
   // Before the parameters are judged: an empty list of keys is refused there, too, in words that say less.
   refuseLockOut(profile);
-  buildPlan({ postInstall: withSecrets(snapshot.postInstall, await secretsOf(journey)), product, release });
+  const open = await secretsOf(journey);
+  buildPlan({ postInstall: withSecrets(snapshot.postInstall, open), product, release });
   const minutes = options.expiresMinutes ?? profile.install.expiresMinutes;
   if (!Number.isInteger(minutes) || minutes < 1 || minutes > 7 * 24 * 60) {
     throw invalid(
@@ -57,7 +58,6 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
     );
   }
   const now = journey.clock.now();
-  const password = randomPassword(journey.keys.randomBytes);
   const id = uuidv7(now, journey.keys.randomBytes);
   const run: Run = {
     id,
@@ -76,8 +76,7 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
       profileName: profile.name,
       profileVersion: profile.version,
       profile: { ...snapshot },
-      sealedRootPassword: journey.keys.seal(`root-password ${id}`, password),
-      rootPasswordHash: hashPassword(password, journey.keys.randomBytes),
+      ...rootPasswordFor(journey, id, snapshot.install, open),
       expiresAt: now + minutes * MINUTE,
     },
   };

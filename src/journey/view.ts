@@ -27,13 +27,3 @@ export async function viewNode(journey: Journey, node: Node): Promise<NodePictur
   const from = newest[0]?.id ?? 0;
   return { node, run, timeline: [...landmarks.filter(({ id }) => id < from), ...newest] };
 }
-
-/**
- * The random root password of the node's run, until it is ready: for a person at the console of a machine that did not come so far.
- * @returns undefined when there is none to read any more
- */
-export async function rootPasswordOf(journey: Journey, node: Node): Promise<string | undefined> {
-  const run = await journey.store.runs.latestOf(node.id);
-  if (run === undefined || run.state === 'ready') return undefined;
-  return journey.keys.unseal(`root-password ${run.id}`, run.data.sealedRootPassword);
-}

@@ -20,6 +20,8 @@ export interface InstallSettings {
   /** Whether secrets of the plan are released by themselves or after a person confirmed. */
   readonly release: 'auto' | 'confirm';
   readonly allowSecretsInAnswer: boolean;
+  /** Root's password as the installer sets it: random and readable once, random and kept nowhere, or that of a secret. */
+  readonly rootPassword: 'once' | 'never' | { readonly secret: string };
 }
 
 /** A profile with everything that it inherits. Plain data: it can be stored as JSON with a run. Secrets are references only. */
@@ -48,6 +50,7 @@ const INSTALL_DEFAULTS: InstallSettings = {
   kernelArgs: [],
   release: 'auto',
   allowSecretsInAnswer: false,
+  rootPassword: 'once',
 };
 
 type Lookup = (name: string) => LoadedProfile | undefined;

@@ -33,6 +33,21 @@ const InstallSchema = Type.Object(
     'kernelArgs+': Type.Optional(KernelArgs),
     release: Type.Optional(orNull(Type.Union([Type.Literal('auto'), Type.Literal('confirm')]))),
     allowSecretsInAnswer: Type.Optional(orNull(Type.Boolean())),
+    rootPassword: Type.Optional(
+      orNull(
+        Type.Union(
+          [
+            Type.Literal('once'),
+            Type.Literal('never'),
+            Type.Object({ secret: Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }) }, closed),
+          ],
+          {
+            description:
+              'What the installer sets: a random password that an admin may read once (once) or nobody (never), or that of a secret, whose hash then stands in the answer (needs allowSecretsInAnswer).',
+          },
+        ),
+      ),
+    ),
   },
   closed,
 );

@@ -166,6 +166,10 @@ const CATALOGUE = {
     severity: 'warning',
     text: (d) => `${text(d, 'by')} revoked the credential of the node; it has to prove its host key again`,
   },
+  'node.password-read': {
+    severity: 'warning',
+    text: (d) => `${text(d, 'by')} read the random root password of this installation; it is kept no longer`,
+  },
   'plan.withheld': {
     severity: 'warning',
     text: (d) => `${DETAIL.list(d.modules)} wait for the confirmation code, because secrets are in them`,

@@ -96,6 +96,8 @@ export type Observation =
   /** A person entered a confirmation code. */
   | { readonly kind: 'code-entered'; readonly right: boolean; readonly by: string }
   | { readonly kind: 'credential-revoked'; readonly by: string }
+  /** An administrator reads the root password, the one time that he can. */
+  | { readonly kind: 'password-read'; readonly by: string }
   | { readonly kind: 'trust'; readonly by: string }
   | { readonly kind: 'cancel'; readonly by: string }
   /** The clock of this server was set, forward or (negative) back: deadlines move along, for the machine has no more and no less time. */

@@ -83,9 +83,11 @@ export interface RunData {
   readonly profileName: string;
   /** The resolved profile itself (secrets by reference only). */
   readonly profile: Readonly<Record<string, unknown>>;
-  /** Random root password of this run, sealed; and the hash that the answer holds. */
-  readonly sealedRootPassword: string;
+  /** Random root password of this run, sealed, until it was read; absent when nobody may read it. */
+  readonly sealedRootPassword?: string | undefined;
+  /** What the answer holds. */
   readonly rootPasswordHash: string;
+  readonly rootPasswordReadAt?: number | undefined;
   /** Until when the machine must have asked for its answer. Epoch milliseconds. */
   readonly expiresAt: number;
   /** The stage of the last DHCP request that was written down: a repetition is not another event. */

@@ -28,7 +28,8 @@ export type RefusalReason =
   | 'nothing-withheld'
   | 'too-many-codes'
   | 'wrong-code'
-  | 'no-credential';
+  | 'no-credential'
+  | 'no-password';
 
 /** So many wrong confirmation codes, then a pause. */
 export const CODE_ATTEMPTS = 5;
@@ -116,6 +117,7 @@ class Step {
     const run = this.#run;
     const { state } = run;
     if (seen.kind === 'credential-revoked') return this.#credentialRevoked(seen.by);
+    if (seen.kind === 'password-read') return this.#passwordRead(seen.by);
     if (ENDED_STATES.has(state)) return this.#afterEnd(seen);
     if (!PASTIME.has(seen.kind) && hasExpired(run, this.#now)) return this.#expire(seen);
     switch (seen.kind) {
@@ -355,6 +357,14 @@ class Step {
     ]);
   }
 
+  /** In every state: the machine has it after the end, too. */
+  #passwordRead(by: string): Transition {
+    if (this.#run.data.sealedRootPassword === undefined) return this.#refuse('no-password');
+    return this.#accept(this.with({ sealedRootPassword: undefined, rootPasswordReadAt: this.#now }), [
+      event('node.password-read', { by }),
+    ]);
+  }
+
   #planFetched(seen: Extract<Observation, { kind: 'plan-fetched' }>): Transition {
     const { data, state } = this.#run;
     if (state !== 'configuring') return this.#refuse('not-in-this-state');
@@ -578,7 +588,15 @@ class Step {
 
   #end(state: RunState, events: readonly RunEvent[], failure?: string): Transition {
     const ended: Run = {
-      ...this.with({ stalledSince: undefined, heldWebhooks: undefined }, { deadlineAt: undefined }),
+      ...this.with(
+        {
+          stalledSince: undefined,
+          heldWebhooks: undefined,
+          // A password that no machine has got is of no use to anybody.
+          ...(this.#run.data.claimedAt === undefined ? { sealedRootPassword: undefined } : {}),
+        },
+        { deadlineAt: undefined },
+      ),
       state,
       failure,
       stateSince: this.#now,

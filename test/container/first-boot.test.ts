@@ -406,7 +406,7 @@ t.test('a run that is over: the node asks no more and leaves nothing that is sec
           (await container.exec(['systemctl', 'is-active', 'ironwake-first-boot'])).stdout.trim() === 'inactive',
       );
       t.equal((await container.exec(['systemctl', 'is-enabled', 'ironwake-first-boot'])).stdout.trim(), 'disabled');
-      for (const gone of ['credential', 'plan.sh', 'curl.conf', 'wget.conf', 'pending', 'plan'])
+      for (const gone of ['credential', 'plan.sh', 'curl.conf', 'wget.conf', 'pending'])
         t.equal((await container.exec(['test', '-e', `/var/lib/ironwake/${gone}`])).code, 1, `${gone} is gone`);
       const asked = server.requests.length;
       await container.reboot();

@@ -60,7 +60,7 @@ export async function journey(t: Test, { firmware, release, mac }: JourneyOption
   const added = (await site.must('POST', '/api/v1/nodes', { mac, fqdn: FQDN, profile: PROFILE })) as { id: string };
   const { id } = added;
   await site.must('POST', `/api/v1/nodes/${id}/install`, {});
-  const { password } = (await site.must('GET', `/api/v1/nodes/${id}/root-password`)) as { password: string };
+  const { password } = (await site.must('POST', `/api/v1/nodes/${id}/root-password`)) as { password: string };
 
   machine.powerOn();
   const ready = await untilEnded(t, site, machine, id);

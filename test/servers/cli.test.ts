@@ -211,7 +211,6 @@ test('each command asks its route and prints its answer', async (t) => {
     ['node install pve1', 'POST /api/v1/nodes/pve1/install', aView(), [`armed ${host}`, 'waiting for']],
     ['node cancel pve1', 'POST /api/v1/nodes/pve1/cancel', aView({ waiting: null }), ['cancelled']],
     ['node trust pve1', 'POST /api/v1/nodes/pve1/trust', aView(), ['trusting', 'waiting for']],
-    ['node root-password pve1', 'GET /api/v1/nodes/pve1/root-password', { password: 'abc' }, [/^abc\n$/]],
     ['node rm pve1', 'DELETE /api/v1/nodes/pve1', undefined, ['forgot pve1']],
     ['media list', 'GET /api/v1/media', { items: [image] }, ['proxmox-ve_9.2-1', '9.2-1', 'cccccccccccc']],
     [

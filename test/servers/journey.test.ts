@@ -299,6 +299,7 @@ t.test('the API: roles, tokens, bad input', async (t) => {
     {
       name: 'operator reads the root password',
       path: '/nodes/pve1/root-password',
+      method: 'POST',
       token: operator,
       status: 403,
       code: 'api.forbidden',
@@ -313,7 +314,21 @@ t.test('the API: roles, tokens, bad input', async (t) => {
       code: 'secret.malformed-name',
       field: 'name',
     },
-    { name: 'admin reads the root password', path: '/nodes/pve1/root-password', token: admin, status: 200 },
+    {
+      name: 'admin reads the root password',
+      path: '/nodes/pve1/root-password',
+      method: 'POST',
+      token: admin,
+      status: 200,
+    },
+    {
+      name: 'and once more',
+      path: '/nodes/pve1/root-password',
+      method: 'POST',
+      token: admin,
+      status: 409,
+      code: 'node.no-root-password',
+    },
     {
       name: 'malformed MAC',
       path: '/nodes',

@@ -63,7 +63,9 @@ t.test('known secrets are nowhere but where they belong', async (t) => {
     (await parts.call(`${base}/tokens`, { token: admin, json: { name: 'ci', role: 'admin' } })).text,
   ).token;
   asking = apiToken;
-  const password = JSON.parse((await parts.call(`${base}/nodes/pve1/root-password`, { token: admin })).text).password;
+  const password = JSON.parse(
+    (await parts.call(`${base}/nodes/pve1/root-password`, { token: admin, method: 'POST' })).text,
+  ).password;
 
   // Every way that answers something, well or with an error, with the secrets where a clumsy client would put them.
   const partial = await parts.call(`${node}/plan`, { token });

@@ -1,5 +1,4 @@
 /** What an administrator decides about trust, over real sockets: confirmation codes, credentials, tokens, the audit log, the certificate. */
-import { createHash } from 'node:crypto';
 import { connect } from 'node:tls';
 import t, { type Test } from 'tap';
 import { observe } from '../../src/journey/observe.ts';
@@ -7,8 +6,7 @@ import { startRotation } from '../../src/journey/rotation.ts';
 import { tokenOf } from '../../src/journey/tokens.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
 import { certificateFingerprint } from '../../src/trust/certificate.ts';
-import { run } from '../support/container.ts';
-import { type Armed, armed, install, loadImage, SYSTEM } from '../support/machine.ts';
+import { type Armed, armed, codeOfNode, install, loadImage, SYSTEM } from '../support/machine.ts';
 import { type Parts, PROFILE, STRANGER_AT } from '../support/parts.ts';
 
 const CONFIRM = PROFILE.replace('name: admin,', 'name: admin, password: {secret: admin-password},');
@@ -17,19 +15,6 @@ const PASSWORD = 'correct-horse-battery';
 async function api(at: Armed, path: string, options: Parameters<Parts['call']>[1] = {}) {
   const reply = await at.parts.call(`${at.parts.segment.httpsUrl}/api/v1${path}`, { token: at.admin, ...options });
   return { status: reply.status, body: reply.text === '' ? undefined : JSON.parse(reply.text) };
-}
-
-/** The code as a node makes it, with the tools of a node. */
-async function codeOfNode(key: string, hook: string, runId: string): Promise<string> {
-  const fingerprint = (await run('ssh-keygen', ['-l', '-E', 'sha256', '-f', '-'], { input: key })).stdout.split(' ')[1];
-  const pins = /printf '%s' '([^']+)' > settings\/pins/.exec(hook)?.[1];
-  const digest = createHash('sha256')
-    .update(`ironwake confirmation\n${fingerprint}\n${pins}\n${runId}\n`)
-    .digest('hex');
-  const letters = [...digest.slice(0, 12)]
-    .map((digit) => 'bcdfghjkmnpqrstv'['0123456789abcdef'.indexOf(digit)])
-    .join('');
-  return (letters.match(/.{4}/g) ?? []).join('-');
 }
 
 async function armedToConfirm(t: Test): Promise<Armed> {

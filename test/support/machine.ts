@@ -1,5 +1,6 @@
 /** A machine that speaks its part to the daemon's inner parts: armed, loading its image, signing with its host key. */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import type { Test } from 'tap';
 import type { ClientFacts } from '../../src/boot/facts.ts';
 import { decideDhcp } from '../../src/journey/netboot.ts';
 import { archOf } from '../../src/net/arch.ts';
+import { run } from './container.ts';
 import { NODE_AT, NODE_MAC, type Parts, type PartsOptions, type Reply, startParts } from './parts.ts';
 
 export const MAC_IN_URL = NODE_MAC.replaceAll(':', '-');
@@ -167,4 +169,17 @@ export function webhookOf(publicKey: string): string {
     product: { short: 'pve', version: '9.2.1' },
     'ssh-public-host-keys': { ed25519: `${publicKey} root@pve1` },
   });
+}
+
+/** The code as a node makes it, with the tools of a node. */
+export async function codeOfNode(key: string, hook: string, runId: string): Promise<string> {
+  const fingerprint = (await run('ssh-keygen', ['-l', '-E', 'sha256', '-f', '-'], { input: key })).stdout.split(' ')[1];
+  const pins = /printf '%s' '([^']+)' > settings\/pins/.exec(hook)?.[1];
+  const digest = createHash('sha256')
+    .update(`ironwake confirmation\n${fingerprint}\n${pins}\n${runId}\n`)
+    .digest('hex');
+  const letters = [...digest.slice(0, 12)]
+    .map((digit) => 'bcdfghjkmnpqrstv'['0123456789abcdef'.indexOf(digit)])
+    .join('');
+  return (letters.match(/.{4}/g) ?? []).join('-');
 }

@@ -86,6 +86,7 @@ const SEEN = {
     { kind: 'code-entered', right: false, by: 'admin' },
   ],
   'credential-revoked': [{ kind: 'credential-revoked', by: 'admin' }],
+  'password-read': [{ kind: 'password-read', by: 'admin' }],
   trust: [{ kind: 'trust', by: 'admin' }],
   cancel: [{ kind: 'cancel', by: 'admin' }],
   'clock-jumped': [{ kind: 'clock-jumped', byMs: 3_600_000 }],

@@ -122,6 +122,7 @@ const SEEN = {
   'code-awaited': { kind: 'code-awaited' },
   'code-entered': { kind: 'code-entered', right: true, by: 'admin' },
   'credential-revoked': { kind: 'credential-revoked', by: 'admin' },
+  'password-read': { kind: 'password-read', by: 'admin' },
   trust: { kind: 'trust', by: 'admin' },
   cancel: { kind: 'cancel', by: 'admin' },
   'clock-jumped': { kind: 'clock-jumped', byMs: 3_600_000 },
