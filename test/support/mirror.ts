@@ -18,9 +18,13 @@ const ARCHITECTURES = ['amd64', 'arm64'] as const;
 function archives(codename: (typeof CODENAMES)[number]): Readonly<Record<string, readonly string[]>> {
   const products = ['pve', 'pbs', 'pmg', 'pdm'].map((product) => [
     `debian/${product}`,
-    [`${product}-no-subscription`, codename === 'bookworm' ? `${product}test` : `${product}-test`],
+    [
+      `${product}-no-subscription`,
+      codename === 'bookworm' ? `${product}test` : `${product}-test`,
+      `${product}-enterprise`,
+    ],
   ]);
-  return { ...Object.fromEntries(products), 'debian/ceph-squid': ['no-subscription', 'test'] };
+  return { ...Object.fromEntries(products), 'debian/ceph-squid': ['no-subscription', 'test', 'enterprise'] };
 }
 
 /**
@@ -78,16 +82,23 @@ function writeIndex(dist: string, folder: string): string[] {
   });
 }
 
+/** What a subscription writes into /etc/apt/auth.conf.d: with it the enterprise archive is served. */
+export const SUBSCRIPTION = { login: 'pve4c-0123456789', password: 'server-id' } as const;
+const AUTHORISED = `Basic ${Buffer.from(`${SUBSCRIPTION.login}:${SUBSCRIPTION.password}`).toString('base64')}`;
+
 export interface Mirror {
   /** `http://10.0.0.1:8081` */
   readonly url: string;
   /** Where a subscription is needed: `${url}/enterprise`, followed by `/debian/pve` and so on. */
   readonly enterpriseUrl: string;
+  /** What was asked, as it stood in the request line: a whole URL when the mirror was used as a proxy. */
+  readonly requests: readonly string[];
   close(): Promise<void>;
 }
 
 /**
- * Serves a tree of `buildMirror` over HTTP. What lies below `/enterprise/`, and everything asked of a host named `enterprise.*`, is 401.
+ * Serves a tree of `buildMirror` over HTTP. What lies below `/enterprise/`, and everything asked of a host named `enterprise.*`, is 401 for
+ * whoever has no subscription.
  * @param options.port 0 for any
  */
 export async function startMirror(options: {
@@ -95,9 +106,14 @@ export async function startMirror(options: {
   readonly port: number;
   readonly dir: string;
 }): Promise<Mirror> {
+  const requests: string[] = [];
   const server = createServer((request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://mirror').pathname));
-    if (path.startsWith('/enterprise/') || request.headers.host?.startsWith('enterprise.') === true) {
+    // A proxy is asked with the whole URL; its path is the same tree.
+    const asked = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://mirror').pathname));
+    const paid = asked.startsWith('/enterprise/') || request.headers.host?.startsWith('enterprise.') === true;
+    const path = asked.replace(/^\/enterprise\//, '/');
+    requests.push(request.url ?? '');
+    if (paid && request.headers.authorization !== AUTHORISED) {
       response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="enterprise"', 'Content-Length': 0 }).end();
       return;
     }
@@ -118,6 +134,7 @@ export async function startMirror(options: {
   return {
     url,
     enterpriseUrl: `${url}/enterprise`,
+    requests,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

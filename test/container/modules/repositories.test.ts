@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import type { DebianRelease } from '../../support/container.ts';
-import { buildMirror, startMirror } from '../../support/mirror.ts';
+import { buildMirror, type Mirror, SUBSCRIPTION, startMirror } from '../../support/mirror.ts';
 import { brokenByHand, held, startRig } from '../../support/rig.ts';
 
 // Each of these boots a system; the limit only ends what hangs.
@@ -67,6 +67,60 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
         },
       ],
     );
+
+    await t.test('the channel enterprise, with and without a subscription, through a proxy', async (t) => {
+      const ofEnterprise = ({ enterpriseUrl, url }: Mirror) => ({
+        repositories: { channel: 'enterprise', mirror: enterpriseUrl, keyring, ceph: 'squid', proxy: `${url}/` },
+      });
+      const other = await startRig(t, { release });
+      const unpaid = await startMirror({ host: other.container.hostAddress, port: 0, dir: join(dir, 'mirror') });
+      t.teardown(() => unpaid.close());
+      await other.container.write('/etc/apt/sources.list.d/pve-enterprise.sources', vendor.replaceAll('no', 'yes'));
+      await other.runPlan({ postInstall: ofEnterprise(unpaid), release: productRelease });
+      t.strictSame(other.steps(), [
+        'repositories apply changed',
+        'repositories verify failed',
+        'repositories rollback ok',
+      ]);
+      t.match(other.detailOf('repositories', 'verify'), /needs an active subscription, and this node has none: 401 /);
+      t.notOk((await other.container.exec(['ls', '/etc/apt/apt.conf.d/75ironwake-proxy'])).code === 0);
+
+      const postInstall = ofEnterprise(mirror);
+      await rig.container.write(
+        '/etc/apt/auth.conf.d/pve.conf',
+        `machine ${mirror.enterpriseUrl} login ${SUBSCRIPTION.login} password ${SUBSCRIPTION.password}\n`,
+        '0600',
+      );
+      await rig.again({ postInstall, release: productRelease });
+      t.strictSame(rig.steps(), held('repositories'));
+      t.match(
+        await rig.container.sh('ls /var/lib/apt/lists'),
+        `${host}_enterprise_debian_pve_dists_${release}_InRelease`,
+      );
+      t.ok(
+        mirror.requests.includes(`${mirror.enterpriseUrl}/debian/pve/dists/${release}/InRelease`),
+        'asked through the proxy',
+      );
+      await brokenByHand(t, rig, 'repositories', { postInstall, release: productRelease }, [
+        {
+          name: 'the proxy is gone',
+          by: 'rm /etc/apt/apt.conf.d/75ironwake-proxy',
+          found: ['/etc/apt/apt.conf.d/75ironwake-proxy: expected the file, found no such file'],
+        },
+        {
+          name: 'another key',
+          by: 'echo >> /usr/share/keyrings/ironwake-mirror.asc',
+          found: [/ironwake-mirror\.asc line \d+/],
+        },
+      ]);
+
+      await rig.again({ postInstall: { repositories: { mirror: mirror.url, keyring } }, release: productRelease });
+      t.strictSame(rig.steps(), held('repositories'), 'back to no-subscription');
+      t.notOk(
+        (await rig.container.exec(['ls', '/etc/apt/apt.conf.d/75ironwake-proxy'])).code === 0,
+        'without the proxy',
+      );
+    });
 
     await t.test('a mirror that is away: failed, said why, and taken back', async (t) => {
       await mirror.close();

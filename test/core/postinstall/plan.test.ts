@@ -154,7 +154,7 @@ t.test('what a parameter must not be', async (t) => {
     ['a mirror with a second line', repositories, { mirror: 'http://a\nURIs: http://b' }, 'mirror'],
     ['a mirror of another scheme', repositories, { mirror: 'file:///etc' }, 'mirror'],
     ['a private key as keyring', repositories, { keyring: '-----BEGIN PGP PRIVATE KEY BLOCK-----\n' }, 'keyring'],
-    ['a channel nobody has', repositories, { channel: 'enterprise' }, 'channel'],
+    ['a channel nobody has', repositories, { channel: 'beta' }, 'channel'],
     ['no table', repositories, 'yes', ''],
   ];
   for (const [name, module, value, path] of rows) t.equal(validateParameters(module, value)[0]?.path, path, name);
