@@ -221,7 +221,8 @@ sub call {
         return undef;
     }
     return built_in($path) if defined built_in($path);
-    my $object = load($path);
+    # An IP set is an object of its collection and a collection itself: what the call returns decides.
+    my $object = $returns eq 'array' ? undef : load($path);
     return $object if $object;
     if (defined $child) { return [map { load($_) } below($path)] }
     give_up("'$path' does not exist") if $template =~ /\}$/ && $template !~ m{^/nodes/\{node\}$};
