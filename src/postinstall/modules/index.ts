@@ -1,10 +1,27 @@
-/** The modules that are shipped, in the order in which they run where `after` says nothing. */
+/** The modules that are shipped, in the order in which they run where `requires` and `after` say nothing. */
 import type { PostInstallModule } from '../module.ts';
 import { adminUser } from './admin-user/module.ts';
+import { dns } from './dns/module.ts';
+import { hosts } from './hosts/module.ts';
 import { kernelModules } from './kernel-modules/module.ts';
+import { locale } from './locale/module.ts';
 import { repositories } from './repositories/module.ts';
 import { services } from './services/module.ts';
 import { ssh } from './ssh/module.ts';
 import { sysctl } from './sysctl/module.ts';
+import { time } from './time/module.ts';
+import { timezone } from './timezone/module.ts';
 
-export const MODULES: readonly PostInstallModule[] = [repositories, sysctl, kernelModules, services, adminUser, ssh];
+export const MODULES: readonly PostInstallModule[] = [
+  dns,
+  hosts,
+  repositories,
+  time,
+  locale,
+  timezone,
+  sysctl,
+  kernelModules,
+  services,
+  adminUser,
+  ssh,
+];
