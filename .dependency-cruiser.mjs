@@ -9,7 +9,7 @@
 const DHCP_SERVER = '^src/dhcp/(server|rarely)[.]ts$';
 const TFTP_SERVER = '^src/tftp/(server|session|socket|gso|route|observation|frames)[.]ts$';
 
-const CORES = ['net', 'profiles', 'media', 'trust', 'nodes', 'runs', 'answers', 'postinstall', 'boot'];
+const CORES = ['net', 'profiles', 'media', 'trust', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules'];
 
 const ROOMS = {
   errors: { files: '^src/errors[.]ts$', may: [] },
@@ -28,6 +28,8 @@ const ROOMS = {
   // A step report is part of a run's own words.
   postinstall: { may: ['net', 'profiles'], mayType: ['runs'] },
 
+  // Globs are the answers' globs, templates the profiles' templates.
+  rules: { may: ['net', 'profiles', 'answers', 'nodes'] },
   boot: { may: ['net'], mayType: ['nodes', 'runs'] },
   // The event catalogue and a run's states are part of the contract.
   api: { may: ['net', 'runs'], mayType: ['nodes'] },
@@ -38,7 +40,7 @@ const ROOMS = {
   journey: { may: CORES },
 
   artefacts: { may: ['net', 'media', 'boot', 'journey'] },
-  store: { may: ['net', 'runs', 'nodes'], mayType: ['journey', 'media'] },
+  store: { may: ['net', 'runs', 'nodes'], mayType: ['journey', 'media', 'rules'] },
   ssh: { may: ['net'], mayType: ['journey'] },
   'dhcp server': { files: DHCP_SERVER, may: ['net', 'dhcp codec', 'boot', 'journey'] },
   'tftp server': { files: TFTP_SERVER, may: ['net', 'tftp codec', 'artefacts'], mayType: ['journey', 'media'] },
@@ -73,7 +75,7 @@ const OWNERS = {
 
 /** Node's modules that a pure room has no use for: time, sockets, processes. */
 const IMPURE = '^(node:)?(dgram|http|https|http2|tls|child_process|worker_threads|cluster|os|timers)(/|$)';
-const PURE = ['profiles', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'api', 'dhcp codec', 'tftp codec', 'trust'];
+const PURE = ['profiles', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'api', 'dhcp codec', 'tftp codec', 'trust'];
 
 const GROUND = ['errors', 'clock', 'log'];
 const ALL_TYPES = ['type-only'];

@@ -22,6 +22,7 @@ import { createTransfers } from './http/transfers.ts';
 import { createChanges } from './journey/changes.ts';
 import { createDiscovered } from './journey/discovered.ts';
 import { identityOf, type Journey, type Keys } from './journey/journey.ts';
+import { createLeases } from './journey/leases.ts';
 import { createLimits } from './journey/limits.ts';
 import { lockOutOf } from './journey/lock-out.ts';
 import { createMetrics } from './journey/metrics.ts';
@@ -163,6 +164,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       throttle: createThrottle(clock),
       metrics: createMetrics(),
       limits: createLimits(clock),
+      leases: createLeases(),
     };
     closers.push(() => journey.discovered.flush());
 
@@ -210,6 +212,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       segments,
       decide: (facts, segment) => decideDhcp(journey, facts, segment),
       observe: (seen) => {
+        if (seen.kind === 'lease-taken') journey.leases.note(seen);
         if (seen.kind === 'segment-restored') moving = moving.then(() => move(seen.before, seen.segment));
       },
       log,

@@ -38,7 +38,16 @@ interface ClassToken {
 
 /** Whether a text matches a glob that compiles. A `**` counts as `*`, which crosses slashes as well. */
 export function matchesGlob(glob: string, text: string): boolean {
+  return matchesTokens(tokensOf(glob), text);
+}
+
+/** The same for a glob that many texts are held against. */
+export function compileGlob(glob: string): (text: string) => boolean {
   const tokens = tokensOf(glob);
+  return (text) => matchesTokens(tokens, text);
+}
+
+function matchesTokens(tokens: readonly Token[], text: string): boolean {
   const chars = [...text];
   let token = 0;
   let at = 0;

@@ -1,6 +1,7 @@
 /** The API as functions: one method a route, typed by the contract. */
 import type { Readable } from 'node:stream';
 import { type LiveMessage, readEvents } from './event-stream.ts';
+import type { AdoptInput, HardwareView, NodePatch } from './registry.ts';
 import type {
   AnswerPreviewView,
   AuditView,
@@ -43,7 +44,7 @@ export interface Upload {
 }
 
 /** What `node list` is asked for. */
-export type NodeFilter = Pick<NodesQuery, 'state' | 'tag' | 'profile' | 'q'>;
+export type NodeFilter = Pick<NodesQuery, 'state' | 'tag' | 'profile' | 'q' | 'archived'>;
 
 /** `node` is a UUID, a full name, a host name or a MAC. Every method throws what `send` (transport.ts) throws. */
 export interface Client {
@@ -98,6 +99,16 @@ export interface Client {
   rotateCertificate(input: CertificateInput): Promise<CertificateView>;
   explain(mac: string): Promise<ExplanationView>;
   discovered(): Promise<readonly DiscoveredView[]>;
+  /** @param mac of a machine that was seen */
+  adopt(mac: string, input: AdoptInput): Promise<NodeDetails>;
+  forgetDiscovered(mac: string): Promise<void>;
+  changeNode(node: string, change: NodePatch): Promise<NodeDetails>;
+  addMac(node: string, mac: string): Promise<NodeDetails>;
+  removeMac(node: string, mac: string): Promise<NodeDetails>;
+  replaceHardware(node: string, macs: readonly string[]): Promise<NodeDetails>;
+  archive(node: string): Promise<NodeDetails>;
+  unarchive(node: string): Promise<NodeDetails>;
+  hardware(node: string): Promise<HardwareView>;
 }
 
 /** An import hashes and reads a file of gigabytes before it answers. */
@@ -117,7 +128,7 @@ export function createClient(server: ServerAddress): Client {
   const all = async <T>(path: string, filter: NodeFilter = {}): Promise<readonly T[]> => {
     const items: T[] = [];
     const query = new URLSearchParams({ limit: '1000' });
-    for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, value);
+    for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value));
     for (;;) {
       const page = await get<{ readonly items: readonly T[]; readonly next?: string | null }>(`${path}?${query}`);
       items.push(...page.items);
@@ -186,5 +197,14 @@ export function createClient(server: ServerAddress): Client {
     rotateCertificate: (input) => post('/api/v1/certificate/rotate', input),
     explain: (mac) => get(`/api/v1/explain/${encodeURIComponent(mac)}`),
     discovered: () => all('/api/v1/discovered'),
+    adopt: (mac, input) => post(`/api/v1/discovered/${encodeURIComponent(mac)}/adopt`, input),
+    forgetDiscovered: (mac) => call({ method: 'DELETE', path: `/api/v1/discovered/${encodeURIComponent(mac)}` }),
+    changeNode: (node, change) => call({ method: 'PATCH', path: nodePath(node), json: change }),
+    addMac: (node, mac) => post(nodePath(node, '/macs'), { mac }),
+    removeMac: (node, mac) => call({ method: 'DELETE', path: nodePath(node, `/macs/${encodeURIComponent(mac)}`) }),
+    replaceHardware: (node, macs) => post(nodePath(node, '/replace'), { macs }),
+    archive: (node) => post(nodePath(node, '/archive')),
+    unarchive: (node) => post(nodePath(node, '/unarchive')),
+    hardware: (node) => get(nodePath(node, '/hardware')),
   };
 }

@@ -52,12 +52,29 @@ export const Bytes = Type.Unsafe<NodeJS.ReadableStream>({ type: 'string', format
 export const EventStream = Type.Unsafe<never>({ type: 'string', description: 'Events `timeline` and `run`.' });
 export const JsonSchema = Type.Unsafe<string>({ type: 'object', description: 'A JSON Schema.' });
 
+/** What an administrator may say of a node beside its name, its ports and its profile. */
+export const nodeFields = {
+  tags: Type.Array(Type.String({ minLength: 1, maxLength: 63, examples: ['rack-a'] }), {
+    maxItems: 32,
+    description: 'Labels; tags/NAME.yaml beside the profiles goes over the profile of every node with the tag.',
+  }),
+  values: Type.Record(Type.String(), Type.Unknown(), {
+    description: "What goes over the profile for this node, in the profile's own shape.",
+  }),
+  notes: Type.String({ maxLength: 8192, description: 'Free text.', examples: ['loaned from the test rack'] }),
+  installPolicy: Type.Union([Type.Literal('once'), Type.Literal('always'), Type.Literal('never')], {
+    description:
+      '`always`: armed again at the next netboot after each installation that was ready. `never`: cannot be armed.',
+  }),
+  protected: Type.Boolean({ description: 'Arming is refused until the protection is taken away.' }),
+};
+
 export const NodeInput = Type.Object(
   {
     mac: Type.Optional(
       Type.String({ maxLength: 40, description: 'In any usual notation; or several in `macs`.', examples: MAC }),
     ),
-    macs: Type.Optional(Type.Array(Type.String({ maxLength: 40, examples: MAC }), { minItems: 1, maxItems: 32 })),
+    macs: Type.Optional(Type.Array(Type.String({ maxLength: 40, examples: MAC }), { minItems: 1, maxItems: 64 })),
     fqdn: Type.String({ minLength: 1, maxLength: 300, examples: FQDN }),
     profile: Type.String({
       minLength: 1,
@@ -65,17 +82,11 @@ export const NodeInput = Type.Object(
       description: 'Name of a profile: its file without .yaml.',
       examples: ['default'],
     }),
-    tags: Type.Optional(
-      Type.Array(Type.String({ minLength: 1, maxLength: 63, examples: ['rack-a'] }), {
-        maxItems: 32,
-        description: 'Labels; tags/NAME.yaml beside the profiles goes over the profile of every node with the tag.',
-      }),
-    ),
-    values: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), {
-        description: "What goes over the profile for this node, in the profile's own shape.",
-      }),
-    ),
+    tags: Type.Optional(nodeFields.tags),
+    values: Type.Optional(nodeFields.values),
+    notes: Type.Optional(nodeFields.notes),
+    installPolicy: Type.Optional(nodeFields.installPolicy),
+    protected: Type.Optional(nodeFields.protected),
   },
   closed,
 );
@@ -89,6 +100,11 @@ export const NodeDetails = Type.Object(
     profile: Type.String({ examples: ['default'] }),
     tags: Type.Optional(Type.Array(Type.String({ examples: ['rack-a'] }))),
     values: Type.Record(Type.String(), Type.Unknown()),
+    notes: Type.Optional(Type.String()),
+    installPolicy: Type.Optional(nodeFields.installPolicy),
+    protected: Type.Optional(Type.Boolean()),
+    archivedAt: Type.Optional(time('Since when it is out of the lists; absent for a node that is not.')),
+    formerMacs: Type.Optional(Type.Array(Type.String(), { description: 'The ports that an archived node had.' })),
     site: Type.String(),
     revision: Type.Integer(),
     createdAt: time('When it was registered.'),
@@ -219,6 +235,9 @@ export const NodesQuery = Type.Object(
     tag: Type.Optional(Type.String({ minLength: 1, maxLength: 63, examples: ['rack-a'] })),
     profile: Type.Optional(Type.String({ minLength: 1, maxLength: 100, examples: ['default'] })),
     q: Type.Optional(Type.String({ minLength: 1, maxLength: 300, description: 'Part of the name or of a MAC.' })),
+    archived: Type.Optional(
+      Type.Boolean({ description: 'The archived nodes instead of the others; `q` alone narrows them.' }),
+    ),
   },
   closed,
 );

@@ -20,6 +20,9 @@ export async function add(session: Session, options: Options): Promise<ExitStatu
     profile: String(options.profile),
     ...(Array.isArray(options.tag) && { tags: options.tag.map(String) }),
     ...(values !== undefined && { values }),
+    ...(typeof options.notes === 'string' && { notes: options.notes }),
+    ...policyOf(options),
+    ...(options.protect === true && { protected: true }),
   });
   print(
     session,
@@ -29,6 +32,12 @@ export async function add(session: Session, options: Options): Promise<ExitStatu
       `Next: npx ironwake node install ${printable(node.fqdn)}, then power it on with network boot.\n`,
   );
   return 0;
+}
+
+/** Of `--install-policy`, which the command line has checked. */
+export function policyOf(options: Options): { readonly installPolicy?: 'once' | 'always' | 'never' } {
+  const { installPolicy } = options;
+  return installPolicy === 'once' || installPolicy === 'always' || installPolicy === 'never' ? { installPolicy } : {};
 }
 
 /** The YAML file of `--values`. @throws IronwakeError `values.unreadable`, `values.not-a-map` */
@@ -148,19 +157,30 @@ export async function rootPassword(session: Session, args: Args): Promise<ExitSt
   return 0;
 }
 
-export async function list(session: Session): Promise<ExitStatus> {
-  const nodes = await session.client.nodes();
+export async function list(session: Session, options: Options): Promise<ExitStatus> {
+  const { search, state, tag, profile, archived } = options;
+  const nodes = await session.client.nodes({
+    ...(typeof search === 'string' && { q: search }),
+    ...(typeof state === 'string' && { state }),
+    ...(typeof tag === 'string' && { tag }),
+    ...(typeof profile === 'string' && { profile }),
+    ...(archived === true && { archived }),
+  });
+  const filtered = [search, state, tag, profile, archived].some((option) => option !== undefined);
   print(session, nodes, () =>
     table(
-      ['NODE', 'STATE', 'SINCE', 'PROFILE', 'MAC'],
+      ['NODE', 'STATE', 'SINCE', 'PROFILE', 'TAGS', 'MAC'],
       nodes.map(({ node, run }) => [
         node.fqdn,
         runWords(run),
         dayAndTime(run?.stateSince ?? node.createdAt),
         node.profile,
+        (node.tags ?? []).join(' '),
         node.macs.join(' '),
       ]),
-      'No machine is registered. Register one: npx ironwake node add --mac MAC --fqdn NAME --profile default',
+      filtered
+        ? 'No machine is like that.'
+        : 'No machine is registered. Register one: npx ironwake node add --mac MAC --fqdn NAME --profile default',
     ),
   );
   return 0;
@@ -200,10 +220,15 @@ function describe({ node, run, timeline }: NodeView, now: number): string {
       ['since', since({ node, run }, now)],
       ['MAC', node.macs.join(', ')],
       ['profile', node.profile],
+      ['archived', node.archivedAt === undefined ? undefined : `since ${dayAndTime(node.archivedAt)}`],
+      ['former MACs', node.formerMacs === undefined ? undefined : node.formerMacs.join(', ')],
+      ['installs', node.installPolicy === undefined || node.installPolicy === 'once' ? undefined : node.installPolicy],
+      ['protected', node.protected === true ? 'arming is refused' : undefined],
       ['tags', node.tags === undefined || node.tags.length === 0 ? undefined : node.tags.join(', ')],
       ['address', run?.address],
       ['host keys', run === null || run.fingerprints.length === 0 ? undefined : run.fingerprints.join(' ')],
       ['id', node.id],
+      ['notes', node.notes === undefined || node.notes === '' ? undefined : node.notes.replaceAll('\n', ' / ')],
     ]) +
     `\n${timelineLines(timeline)}`
   );
@@ -218,6 +243,7 @@ function since({ node, run }: Pick<NodeView, 'node' | 'run'>, now: number): stri
 }
 
 function ending({ node, run, waiting }: NodeView): string {
+  if (node.archivedAt !== undefined) return `archived; to bring it back: npx ironwake node unarchive ${node.id}\n`;
   if (waiting !== null) return waitingLine(waiting);
   if (run?.state === 'ready') return 'ready: waiting for nothing; at every netboot it boots its disk\n';
   return `waiting for you; do: npx ironwake node install ${printable(node.fqdn)}\n`;

@@ -79,7 +79,7 @@ export async function discovered(session: Session): Promise<ExitStatus> {
   const machines = await session.client.discovered();
   print(session, machines, () =>
     table(
-      ['MAC', 'ARCH', 'INTERFACE', 'ADDRESS', 'LAST SEEN', 'PACKETS', 'NAME'],
+      ['MAC', 'ARCH', 'INTERFACE', 'ADDRESS', 'LAST SEEN', 'PACKETS', 'VENDOR CLASS', 'UUID', 'NAME'],
       machines.map((machine) => [
         machine.mac,
         machine.arch ?? '',
@@ -87,6 +87,8 @@ export async function discovered(session: Session): Promise<ExitStatus> {
         machine.address ?? '',
         dayAndTime(machine.lastSeenAt),
         String(machine.packets),
+        machine.vendorClass ?? '',
+        machine.uuid ?? '',
         machine.hostName ?? '',
       ]),
       'No unregistered machine has been seen.',

@@ -109,7 +109,10 @@ function addNode(program: Command, remote: Remote): void {
     .requiredOption('--fqdn <NAME>', 'full host name, for example pve1.lab.example')
     .option('--profile <NAME>', 'the profile that it is installed by', 'default')
     .option('--tag <NAME>', 'a tag; tags/NAME.yaml goes over the profile; may be repeated', collect)
-    .option('--values <FILE>', 'YAML file with what goes over the profile for this node');
+    .option('--values <FILE>', 'YAML file with what goes over the profile for this node')
+    .option('--notes <TEXT>', 'free text')
+    .addOption(installPolicy())
+    .option('--protect', 'arming is refused until it is unprotected');
   remote(node, 'install <NODE>', 'arm one installation: its next netboot installs it', async (session, args, options) =>
     (await commands()).install(session, args, options),
   )
@@ -134,7 +137,12 @@ function addNode(program: Command, remote: Remote): void {
   remote(node, 'watch <NODE>', 'follow the timeline until the installation ends', async (session, args) =>
     (await import('./watch.ts')).watch(session, args),
   );
-  remote(node, 'list', 'all machines', async (session) => (await commands()).list(session));
+  remote(node, 'list', 'all machines', async (session, _, options) => (await commands()).list(session, options))
+    .option('--search <TEXT>', 'part of a name or of a MAC')
+    .option('--state <STATE>', 'state of the newest installation; none: never armed')
+    .option('--tag <NAME>', 'with this tag')
+    .option('--profile <NAME>', 'installed by this profile')
+    .option('--archived', 'the archived ones instead');
   remote(
     node,
     'root-password <NODE>',
@@ -144,7 +152,66 @@ function addNode(program: Command, remote: Remote): void {
   remote(node, 'credential <NODE>', 'the credential of an installed node', async (session, args, options) =>
     (await import('./trust.ts')).credential(session, args, options),
   ).option('--revoke', 'it is refused from now on; the node proves its host key again');
+  addRegistry(node, remote);
   remote(node, 'rm <NODE>', 'forget a machine', async (session, args) => (await commands()).remove(session, args));
+}
+
+const installPolicy = () =>
+  new Option('--install-policy <POLICY>', 'once: armed by hand; always: again at the next netboot; never').choices([
+    'once',
+    'always',
+    'never',
+  ]);
+
+/** What is changed of nodes, and how hardware comes and goes. */
+function addRegistry(node: Command, remote: Remote): void {
+  const commands = () => import('./registry.ts');
+  remote(node, 'set <NODE>', 'change name, profile, tags, values, notes, policy', async (session, args, options) =>
+    (await commands()).set(session, args, options),
+  )
+    .option('--fqdn <NAME>', 'another full host name')
+    .option('--profile <NAME>', 'another profile')
+    .option('--tag <NAME>', 'all tags that it is to have; may be repeated', collect)
+    .option('--no-tags', 'take all tags away')
+    .option('--values <FILE>', 'YAML file with all that goes over the profile for this node')
+    .option('--notes <TEXT>', 'free text')
+    .addOption(installPolicy());
+  remote(node, 'protect <NODE>', 'refuse to arm it, until it is unprotected', async (session, args) =>
+    (await commands()).protect(session, args, true),
+  );
+  remote(node, 'unprotect <NODE>', 'let it be armed again', async (session, args) =>
+    (await commands()).protect(session, args, false),
+  );
+  remote(
+    node,
+    'adopt <MAC>',
+    'register a machine that was seen (npx ironwake discovered)',
+    async (session, args, options) => (await commands()).adopt(session, args, options),
+  )
+    .requiredOption('--name <NAME>', 'full host name, for example pve1.lab.example')
+    .option('--profile <NAME>', 'the profile that it is installed by', 'default')
+    .option('--mac <MAC>', 'a further port of the same machine; may be repeated', collect)
+    .option('--tag <NAME>', 'a tag; may be repeated', collect)
+    .option('--values <FILE>', 'YAML file with what goes over the profile for this node')
+    .option('--notes <TEXT>', 'free text')
+    .addOption(installPolicy());
+  remote(node, 'replace <NODE>', "another machine takes the node's place", async (session, args, options) =>
+    (await commands()).replace(session, args, options),
+  )
+    .option('--mac <MAC>', 'a port of the new machine; may be repeated', collect)
+    .option('--with <MAC>', 'the new machine is one that was seen (npx ironwake discovered)');
+  remote(node, 'archive <NODE>', 'take it out of the lists; its history stays', async (session, args) =>
+    (await commands()).archive(session, args),
+  );
+  remote(node, 'unarchive <NODE>', 'bring an archived node back', async (session, args) =>
+    (await commands()).unarchive(session, args),
+  );
+  remote(node, 'hardware <NODE>', 'what the machine has said of itself', async (session, args) =>
+    (await commands()).hardware(session, args),
+  );
+  const mac = node.command('mac').description('the ports by which a node may boot');
+  remote(mac, 'add <NODE> <MAC>', 'one more port', async (session, args) => (await commands()).addMac(session, args));
+  remote(mac, 'rm <NODE> <MAC>', 'one port less', async (session, args) => (await commands()).removeMac(session, args));
 }
 
 /** Decisions about an installation under way; two of them are `node`'s as well. */

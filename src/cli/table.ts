@@ -1,10 +1,10 @@
 /** Columns of text. */
-import { printable } from './terminal.ts';
+import { printable, printableCell } from './terminal.ts';
 
 /** Rows below their headings, columns padded with blanks, nothing cut. `empty` is the sentence for no rows. */
 export function table(headings: readonly string[], rows: ReadonlyArray<readonly string[]>, empty: string): string {
   if (rows.length === 0) return `${empty}\n`;
-  const lines = [headings, ...rows.map((row) => row.map(printable))];
+  const lines = [headings, ...rows.map((row) => row.map(printableCell))];
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   return lines
     .map(

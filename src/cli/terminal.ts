@@ -19,7 +19,20 @@ export interface Io {
 /** Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no daemon reached. */
 export type ExitStatus = 0 | 1 | 2 | 3;
 
-/** Text that machines or other people chose must not steer this terminal. */
+/** C0 and C1 but line feed and tab, what turns the direction of writing, invisible separators. */
+const STEERING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** Text that machines or other people chose must not steer this terminal: what would is shown as `\x1b`, `\u202e`. */
 export function printable(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '?');
+  return text.replace(STEERING, escaped);
+}
+
+/** The same for a cell of a table, which has one line. */
+export function printableCell(text: string): string {
+  return printable(text).replace(/[\n\t]/g, (character) => (character === '\n' ? '\\n' : '\\t'));
+}
+
+function escaped(character: string): string {
+  const code = character.charCodeAt(0);
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../clock.ts';
 import { IronwakeError, messageOf, systemCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { changeOf, chooseInterfaces, type HostNetwork, readHost } from '../net/interfaces.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
 import type { Segment } from '../net/segment.ts';
 import {
   type Kernel,
@@ -19,6 +20,7 @@ import {
 } from '../net/socket.ts';
 import { type ClientFault, readClient } from './client.ts';
 import { type DhcpCounters, newDhcpCounters } from './counters.ts';
+import { takenLease } from './lease.ts';
 import { type OfferForm, OfferMemory } from './offers.ts';
 import { NO_ADDRESS, type PacketFault, parsePacket } from './packet.ts';
 import { Rarely } from './rarely.ts';
@@ -33,6 +35,8 @@ export type DhcpObservation =
       readonly segment: Segment;
       readonly form: OfferForm;
     }
+  /** A client takes an address that a DHCP server offered: its broadcast names both. */
+  | { readonly kind: 'lease-taken'; readonly segment: Segment; readonly server: Ipv4; readonly address: Ipv4 }
   | { readonly kind: 'segment-lost'; readonly segment: Segment; readonly because: 'interface' | 'address' }
   /** Sockets were made anew; the segment's address and URLs may differ from `before`. */
   | { readonly kind: 'segment-restored'; readonly segment: Segment; readonly before: Segment };
@@ -296,6 +300,8 @@ export class DhcpServer {
       return;
     }
     const { facts, quirk } = client;
+    const lease = port === 67 ? takenLease(request) : undefined;
+    if (lease !== undefined) this.#options.observe?.({ kind: 'lease-taken', segment: served.segment, ...lease });
     if (facts.kind === 'other' || !accept(request.giaddr !== NO_ADDRESS)) {
       counters.ignored += 1;
       return;

@@ -46,7 +46,8 @@ import { explain } from '../journey/explain.ts';
 import { addImage, removeImage } from '../journey/images.ts';
 import type { Journey } from '../journey/journey.ts';
 import type { MediaRecord } from '../journey/ports.ts';
-import { addNode, discoveredMachines, findNode, removeNode } from '../journey/registry.ts';
+import { addNode, discoveredMachines, findNode } from '../journey/registry.ts';
+import { removeNode } from '../journey/retire.ts';
 import { readRootPassword } from '../journey/root-password.ts';
 import { putSecret, removeSecret, type SecretAges } from '../journey/secrets.ts';
 import { statusOf } from '../journey/status.ts';
@@ -149,10 +150,16 @@ export function registerAdmin(
     },
     async (request, reply) => {
       const { cursor, limit = 100, q, ...filter } = request.query;
-      const after = keyOf(cursor, { fqdn: 'string' })?.fqdn;
+      const after = keyOf(cursor, { fqdn: 'string', id: 'string' });
       const search = q?.trim().toLowerCase();
-      const found = await store.nodes.page({ ...filter, after, limit: limit + 1, search });
-      const { rows, next } = pageOf(request, reply, found, limit, ({ fqdn }) => ({ fqdn }));
+      const found = await store.nodes.page({
+        ...filter,
+        after: after?.fqdn,
+        afterId: after?.id,
+        limit: limit + 1,
+        search,
+      });
+      const { rows, next } = pageOf(request, reply, found, limit, ({ fqdn, id }) => ({ fqdn, id }));
       const runs = await store.runs.latestOfEach(rows.map(({ id }) => id));
       const runOf = new Map(runs.map((run) => [run.nodeId, run]));
       const items = rows.map((node) => {
@@ -170,12 +177,12 @@ export function registerAdmin(
       schema: { tags: ['nodes'], summary: 'Register a machine', body: NodeInput, response: { 201: NodeDetails } },
     },
     async (request, reply) => {
-      const { mac, macs = [], fqdn, profile, tags, values } = request.body;
+      const { mac, macs = [], ...rest } = request.body;
       const allMacs = mac === undefined ? macs : [mac, ...macs];
-      const node = await addNode(journey, { macs: allMacs, fqdn, profile, tags, values }, (added) =>
+      const node = await addNode(journey, { ...rest, macs: allMacs }, (added) =>
         entry(request, 'node.added', added.fqdn, {
           before: null,
-          after: { macs: added.macs, profile, tags: added.tags },
+          after: { macs: added.macs, profile: added.profile, tags: added.tags },
         }),
       );
       return reply.code(201).header('Location', `/api/v1/nodes/${node.id}`).send(nodeDetails(node));

@@ -4,8 +4,10 @@ import type { Node } from '../nodes/node.ts';
 import { buildPlan } from '../postinstall/plan.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
 import type { Observation } from '../runs/observation.ts';
-import { ENDED_STATES, type Run } from '../runs/run.ts';
+import { ENDED_STATES, type Run, type RunData } from '../runs/run.ts';
 import { uuidv7 } from '../trust/uuid.ts';
+import { currentNode, refuseArchived } from './change-node.ts';
+import { withFreeAddresses } from './free-addresses.ts';
 import { imageCalled } from './images.ts';
 import { answerOf } from './install.ts';
 import type { Journey } from './journey.ts';
@@ -13,6 +15,7 @@ import { refuseLockOut } from './lock-out.ts';
 import { machineFactsOf } from './machine-facts.ts';
 import { nodeProfileOf } from './node-profile.ts';
 import { observe } from './observe.ts';
+import { endOverdue } from './overdue.ts';
 import type { AuditOf, MediaRecord } from './ports.ts';
 import { rootPasswordFor } from './root-password.ts';
 import { secretsOf, withSecrets } from './secrets.ts';
@@ -28,16 +31,25 @@ export interface ArmOptions {
   readonly by: string;
   /** What the audit log says of it, written with it or not at all. */
   readonly audit?: AuditOf<Run> | undefined;
+  /** Where no person wanted it. */
+  readonly armedBy?: RunData['armedBy'];
 }
 
 /**
  * Arms one installation of a node. Everything that can be checked now is checked now: image, profile, answer, parameters, secrets.
- * @throws IronwakeError `run.active` (409) when one is under way; `media.none`, `media.unknown`; `answer.invalid`; `plan.*`; `secret.unknown`
+ * @throws IronwakeError `node.protected`, `node.never-installed`, `node.archived` (409); `run.active` (409) when one is under way; `media.none`, `media.unknown`; `answer.invalid`; `plan.*`; `secret.unknown`
  */
 export async function armNode(journey: Journey, node: Node, options: ArmOptions): Promise<Run> {
+  refuseInstallation(node);
   await endOverdue(journey, node);
-  const { profile } = await journey.store.transaction((repositories) =>
-    nodeProfileOf(journey, repositories, node, 'take'),
+  const { profile } = await withFreeAddresses(journey, node, (check) =>
+    journey.store.transaction(async (repositories) => {
+      const made = await nodeProfileOf(journey, repositories, node, 'take', check.avoid);
+      check.accept(made.holdings);
+      const warnings = check.warnings(node, made.holdings);
+      if (warnings.length > 0) await repositories.events.append(warnings);
+      return made;
+    }),
   );
   const media = await chooseMedia(journey, profile, options.media);
   // Opened now: an image whose file is gone is found before a machine waits for it.
@@ -78,6 +90,7 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
       profile: { ...snapshot },
       ...rootPasswordFor(journey, id, snapshot.install, open),
       expiresAt: now + minutes * MINUTE,
+      ...(options.armedBy !== undefined && { armedBy: options.armedBy }),
     },
   };
   const [segment] = journey.segments();
@@ -93,6 +106,8 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
     });
   }
   await journey.store.transaction(async (repositories) => {
+    // Once more: meanwhile somebody may have protected, archived or removed it.
+    refuseInstallation(await currentNode(repositories, node.id));
     await repositories.runs.insert(run);
     await repositories.events.append([
       {
@@ -108,6 +123,31 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
   });
   journey.changes.notify();
   return run;
+}
+
+/**
+ * A node that must not be installed, whoever asks.
+ * @throws IronwakeError `node.archived`, `node.protected`, `node.never-installed` (409)
+ */
+export function refuseInstallation(node: Node): void {
+  refuseArchived(node);
+  const { fqdn } = node;
+  if (node.protected) {
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'node.protected',
+      message: `${fqdn} is protected: an installation would erase its disks`,
+      remedy: `If that is what you want: npx ironwake node unprotect ${fqdn}`,
+    });
+  }
+  if (node.installPolicy === 'never') {
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'node.never-installed',
+      message: `the install policy of ${fqdn} is never`,
+      remedy: `If it is to be installed after all: npx ironwake node set ${fqdn} --install-policy once`,
+    });
+  }
 }
 
 /**
@@ -133,13 +173,6 @@ export async function retryNode(
   const minutes = Math.round((last.data.expiresAt - last.armedAt) / MINUTE);
   const expiresMinutes = Math.min(Math.max(1, minutes), 7 * 24 * 60);
   return armNode(journey, node, { media: last.mediaId, expiresMinutes, by, audit });
-}
-
-/** What the sweep would do in a moment: a run whose time is over, and that nobody has looked at since, must not stand in the way of the next. */
-export async function endOverdue(journey: Journey, node: Node): Promise<void> {
-  const run = await journey.store.runs.activeOf(node.id);
-  if (run?.deadlineAt === undefined || run.deadlineAt > journey.clock.now()) return;
-  await observe(journey, run.id, { kind: 'deadline' });
 }
 
 /** Said before anything is rendered or drawn from a pool; the store's index holds it against two at once. */

@@ -12,6 +12,7 @@ import type { Segment } from '../net/segment.ts';
 import type { Node } from '../nodes/node.ts';
 import { renderFirstBoot } from '../postinstall/hook.ts';
 import type { Run } from '../runs/run.ts';
+import { keepDocument } from './hardware.ts';
 import type { Journey } from './journey.ts';
 import { machineFactsOf } from './machine-facts.ts';
 import { contestAndRefuse } from './netboot.ts';
@@ -88,13 +89,12 @@ export async function claimAnswer(
     await observe(journey, run.id, { kind: 'answer-invalid', message: error.message, remedy: error.remedy });
     return { kind: 'unusable', text: `${error.line}\n` };
   }
-  const seen = await observe(journey, run.id, {
-    kind: 'answer-claimed',
-    source,
-    answer: answer.text,
-    product,
-    release,
-  });
+  const seen = await observe(
+    journey,
+    run.id,
+    { kind: 'answer-claimed', source, answer: answer.text, product, release },
+    (repositories, { id }) => keepDocument(journey, repositories, node, id, 'system-information', documentOf(body)),
+  );
   if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
   return { kind: 'answer', ...answer };
 }
@@ -191,16 +191,21 @@ export async function takeWebhook(
   const source = await sourceOf(journey, caller, node, run);
   if (source === undefined) return contestAndRefuse(journey, holder, what, caller.address);
   const report = readReport(body);
-  const seen = await observe(journey, run.id, {
+  const document = documentOf(body);
+  const observation = {
     kind: 'webhook',
     source,
     digest: createHash('sha256').update(body).digest('hex'),
     readable: report !== undefined,
-    document: documentOf(body),
+    document,
     hostKeys: report?.hostKeys ?? {},
     fqdn: report?.fqdn ?? node.fqdn,
     product: report?.product ?? '?',
     version: report?.productVersion ?? '?',
+  } as const;
+  // While the run is contested the report is held, and says nothing of the node yet.
+  const seen = await observe(journey, run.id, observation, async (repositories, { id, contested }) => {
+    if (!contested && report !== undefined) await keepDocument(journey, repositories, node, id, 'report', document);
   });
   if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
   return { kind: 'stored' };

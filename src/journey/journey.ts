@@ -16,6 +16,7 @@ import type { CertificateKeeper } from '../trust/certificate-keeper.ts';
 import type { InstanceKey } from '../trust/instance-key.ts';
 import type { Changes } from './changes.ts';
 import type { DiscoveredMachines } from './discovered.ts';
+import type { Leases } from './leases.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { ImageSources, Reach, SshProber, Store } from './ports.ts';
@@ -87,4 +88,5 @@ export interface Journey {
   readonly throttle: Throttle;
   readonly metrics: Metrics;
   readonly limits: Limits;
+  readonly leases: Leases;
 }

@@ -23,6 +23,8 @@ import { type Caller, sourceOf } from './whereabouts.ts';
 
 /** A machine that goes to its disk at every boot leaves one row in this time, not one per packet. */
 const LOCAL_DISK_EVERY_MS = 60_000;
+/** What a node's packets say of its hardware hardly changes. */
+const SEEN_EVERY_MS = 60_000;
 
 /** Answers one DHCP packet: the decision, after what it says has been written down. */
 export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: Segment): Promise<BootDecision> {
@@ -31,6 +33,9 @@ export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: 
     if (facts.kind !== 'other' && facts.kind !== 'installer') journey.discovered.note(facts, segment);
     return decideBoot(facts, { registered: false, run: undefined }, segment);
   }
+  const netboots = facts.kind !== 'other' && facts.kind !== 'installer';
+  if (netboots && journey.throttle.passes(`seen ${node.id} ${facts.kind}`, SEEN_EVERY_MS))
+    journey.discovered.noteNode(node.id, facts, segment);
   const run = await activeRun(journey, node);
   const decision = decideBoot(facts, { registered: true, run }, segment);
   if (run !== undefined && facts.kind === 'installer') await observe(journey, run.id, { kind: 'installer-seen' });

@@ -14,6 +14,9 @@ export interface Holding {
   readonly name: string;
   /** As templates print it. */
   readonly value: string;
+  readonly number: number;
+  /** The node did not hold it before this look. */
+  readonly fresh: boolean;
 }
 
 export interface NodeProfile {
@@ -22,6 +25,7 @@ export interface NodeProfile {
 }
 
 /**
+ * @param avoid addresses, as numbers, that no pool may give
  * @param how `take`: the node holds the numbers from now on. `look`: what it would get, nothing is taken
  * @throws ProfileError (`profile.*`) and IronwakeError `node.values`, `profile.unknown`, `pool.exhausted`, `pool.address-taken`
  */
@@ -30,27 +34,33 @@ export async function nodeProfileOf(
   repositories: Pick<Repositories, 'nodes' | 'claims'>,
   node: Node,
   how: 'take' | 'look',
+  avoid: readonly number[] = [],
 ): Promise<NodeProfile> {
   const { profiles, clock } = journey;
   const merged = profileForNode(profiles.require(node.profile), (name) => profiles.tag(name), node);
   const pools = neededPools(merged);
-  const inUse = pools.some(({ kind }) => kind === 'pool')
-    ? await addressesInUse(journey, repositories, node, merged)
-    : [];
+  const inUse = pools.some(({ kind }) => kind === 'pool') ? [...addressesInUse(journey, merged), ...avoid] : [];
+  const before = pools.length === 0 ? [] : await repositories.claims.ofNode(node.id);
   const held: Array<{ readonly pool: Pool; readonly number: number }> = [];
   for (const pool of pools) {
     const { name, scope, from, to } = pool;
     const except = pool.kind === 'pool' ? [...pool.except, ...inUse] : pool.except;
     const request: ClaimRequest = { nodeId: node.id, scope, pool: name, from, to, except, at: clock.now() };
     const number = await repositories.claims[how === 'take' ? 'take' : 'peek'](request);
-    if (number === undefined) throw exhausted(pool, node);
+    if (number === undefined) throw exhausted(pool, node, pool.kind === 'pool' ? avoid.length : 0);
     held.push({ pool, number });
   }
   const profile = renderProfile(merged, node, heldNumbers(held));
   if (how === 'take') await refuseHeldAddress(repositories, node, profile);
   return {
     profile,
-    holdings: held.map(({ pool, number }) => ({ kind: pool.kind, name: pool.name, value: pool.print(number) })),
+    holdings: held.map(({ pool, number }) => ({
+      kind: pool.kind,
+      name: pool.name,
+      value: pool.print(number),
+      number,
+      fresh: !before.some((claim) => claim.scope === pool.scope && claim.number === number),
+    })),
   };
 }
 
@@ -77,33 +87,21 @@ async function refuseHeldAddress(
   });
 }
 
-function exhausted({ kind, name, from, to, print }: Pool, node: Node): IronwakeError {
+function exhausted({ kind, name, from, to, print }: Pool, node: Node, answering: number): IronwakeError {
   const what = kind === 'pool' ? 'address' : 'number';
   return new IronwakeError({
     kind: 'conflict',
     code: 'pool.exhausted',
     field: `${kind}s.${name}`,
-    message: `${kind} '${name}' (${print(from)} to ${print(to)}) has no free ${what} for ${node.fqdn}`,
+    message: `${kind} '${name}' (${print(from)} to ${print(to)}) has no free ${what} for ${node.fqdn}${answering === 0 ? '' : `; ${answering} that no node holds are in use on the network`}`,
     remedy: 'Make its range larger in the profile, or remove nodes that are gone: npx ironwake node rm.',
   });
 }
 
-/** Addresses that a pool must not give: fixed ones of other nodes, our own, and those that the profile itself names. */
-async function addressesInUse(
-  journey: Journey,
-  { nodes }: Pick<Repositories, 'nodes'>,
-  node: Node,
-  profile: ResolvedProfile,
-): Promise<number[]> {
-  const others = (await nodes.list()).filter(({ id }) => id !== node.id);
-  const texts: unknown[] = [
-    ...others.flatMap(({ values }) => [
-      cidrIn(values.network),
-      cidrIn(isMap(values.answer) ? values.answer.network : {}),
-    ]),
-    ...journey.segments().map(({ address }) => address),
-  ];
-  return [...namedAddresses(profile), ...texts.map(addressNumberOf).filter((number) => number !== undefined)];
+/** Addresses that a pool must not give: our own, and those that the profile itself names. Static ones of other nodes the store leaves out. */
+function addressesInUse(journey: Journey, profile: ResolvedProfile): number[] {
+  const own = journey.segments().map(({ address }) => addressNumberOf(address));
+  return [...namedAddresses(profile), ...own.filter((number) => number !== undefined)];
 }
 
 function cidrIn(network: unknown): unknown {

@@ -7,6 +7,7 @@ import type { MediaRecord } from '../media/record.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { DiscoveredMachine, Node } from '../nodes/node.ts';
+import type { Rule } from '../rules/rule.ts';
 import type { EventCode } from '../runs/events.ts';
 import type { Run, RunState, StepReport } from '../runs/run.ts';
 
@@ -35,12 +36,64 @@ export interface NodeRepository {
   remove(id: string): Promise<boolean>;
   byId(id: string): Promise<Node | undefined>;
   byMac(mac: Mac): Promise<Node | undefined>;
+  /** Archived nodes have given their names back: only living ones are found by it. */
   byFqdn(fqdn: string): Promise<Node | undefined>;
-  /** Those whose full name begins with this host name and a dot, by name. */
+  /** Living nodes whose full name begins with this host name and a dot, by name. */
   byHostName(hostName: string, limit: number): Promise<readonly Node[]>;
+  /** The node that had this name and was archived last. */
+  archivedAs(fqdn: string): Promise<Node | undefined>;
+  /** All living nodes, by name. */
   list(): Promise<readonly Node[]>;
   /** By full name. */
   page(query: NodeQuery): Promise<readonly Node[]>;
+}
+
+/** Who said it: the machine's DHCP packets, the installer with its request for the answer, the installer after its work. */
+export type HardwareSource = 'dhcp' | 'system-information' | 'report';
+
+/** The newest of its kind that a machine has said of itself: claims, all of it. */
+export interface HardwareRecord {
+  readonly nodeId: string;
+  readonly source: HardwareSource;
+  readonly at: number;
+  readonly runId: string | undefined;
+  /** SMBIOS UUID, lower case: a hint. */
+  readonly uuid: string | undefined;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** A port of a machine that was taken out of the registry. */
+export interface RetiredPort {
+  readonly mac: Mac;
+  /** The node that it belonged to. */
+  readonly fqdn: string;
+  readonly because: string;
+  readonly at: number;
+}
+
+export interface HardwareRepository {
+  put(record: HardwareRecord): Promise<void>;
+  ofNode(nodeId: string): Promise<readonly HardwareRecord[]>;
+  /** Forgets it: other hardware has taken the node's place. */
+  clear(nodeId: string): Promise<void>;
+  /** Ids of nodes whose hardware said this UUID, at most ten. */
+  nodesWithUuid(uuid: string): Promise<readonly string[]>;
+  retire(macs: readonly Mac[], of: Omit<RetiredPort, 'mac'>): Promise<void>;
+  retiredAs(mac: Mac): Promise<RetiredPort | undefined>;
+  unretire(macs: readonly Mac[]): Promise<void>;
+}
+
+export interface RuleRepository {
+  /** @throws IronwakeError `rule.name-taken` (409) */
+  insert(rule: Rule): Promise<void>;
+  /** Everything but the count, conditional on `expectedRevision`; false when somebody else was faster. */
+  update(rule: Rule, expectedRevision: number): Promise<boolean>;
+  remove(id: string): Promise<boolean>;
+  byName(name: string): Promise<Rule | undefined>;
+  /** By priority, the highest first, then by name. */
+  list(): Promise<readonly Rule[]>;
+  /** Counts one more machine; false when the rule is full, over, or gone. */
+  takePlace(id: string, now: number): Promise<boolean>;
 }
 
 export interface RunRepository {
@@ -119,6 +172,9 @@ export interface DiscoveredRepository {
     limit: number,
     before?: { readonly lastSeenAt: number; readonly mac: string },
   ): Promise<readonly DiscoveredMachine[]>;
+  /** What an installer that nobody armed said of itself, for a machine that is in the table; else nothing is written. */
+  putSystemInformation(mac: Mac, document: Readonly<Record<string, unknown>>): Promise<void>;
+  systemInformationOf(mac: Mac): Promise<Readonly<Record<string, unknown>> | undefined>;
 }
 
 export interface MediaRepository {
@@ -196,7 +252,7 @@ export interface ClaimRequest extends Omit<Claim, 'number'> {
   /** First and last number of the pool. */
   readonly from: number;
   readonly to: number;
-  /** Numbers that nobody may get: addresses that are in use otherwise. */
+  /** Numbers that nobody may get: addresses that are in use otherwise. Static addresses of other nodes are known to the store itself. */
   readonly except: readonly number[];
 }
 
@@ -210,6 +266,8 @@ export interface ClaimRepository {
   peek(request: ClaimRequest): Promise<number | undefined>;
   /** By scope and pool. They end with the node. */
   ofNode(nodeId: string): Promise<readonly Claim[]>;
+  /** A node that is archived gives all its numbers back. */
+  releaseAll(nodeId: string): Promise<void>;
   /** Id of the node that holds a number. */
   holderOf(scope: string, number: number): Promise<string | undefined>;
 }
@@ -238,6 +296,10 @@ export interface KeptAnswerRepository {
 export interface NodeQuery {
   /** Nodes whose full name comes after this one. */
   readonly after?: string | undefined;
+  /** The archived nodes instead of the living ones; `search` alone narrows them. */
+  readonly archived?: boolean | undefined;
+  /** Names of archived ones may be equal: with `after`, the id of the last one that was seen. */
+  readonly afterId?: string | undefined;
   readonly limit: number;
   /** State of the newest run; `none` for a node that was never armed. */
   readonly state?: string | undefined;
@@ -259,6 +321,8 @@ export interface Repositories {
   readonly settings: SettingsRepository;
   readonly claims: ClaimRepository;
   readonly keptAnswers: KeptAnswerRepository;
+  readonly hardware: HardwareRepository;
+  readonly rules: RuleRepository;
 }
 
 export interface Store extends Repositories {

@@ -1,16 +1,16 @@
-/** The registry of nodes as an administrator works with it: add, find, list, remove. */
+/** The registry of nodes as an administrator works with it: add, find. What changes a node is in change-node.ts, how one goes in retire.ts. */
 import { IronwakeError, invalid } from '../errors.ts';
 import { parseFqdn } from '../net/fqdn.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
-import type { DiscoveredMachine, Node } from '../nodes/node.ts';
+import { type DiscoveredMachine, type InstallPolicy, MACS_OF_A_NODE, type Node, PLAIN_NODE } from '../nodes/node.ts';
 import { readNodeValues } from '../profiles/node-values.ts';
 import { TAG_NAME } from '../profiles/schema.ts';
 import { uuidv7 } from '../trust/uuid.ts';
-import { endOverdue } from './arm.ts';
+import { type AddressCheck, withFreeAddresses } from './free-addresses.ts';
+import { sightingOf, uuidIn } from './hardware.ts';
 import type { Journey } from './journey.ts';
 import { nodeProfileOf } from './node-profile.ts';
-import type { AuditEntry } from './ports.ts';
-import { demandRevision } from './revision.ts';
+import type { AuditEntry, Repositories } from './ports.ts';
 
 export interface NewNode {
   readonly macs: readonly string[];
@@ -18,6 +18,9 @@ export interface NewNode {
   readonly profile: string;
   readonly values?: Readonly<Record<string, unknown>> | undefined;
   readonly tags?: readonly string[] | undefined;
+  readonly notes?: string | undefined;
+  readonly installPolicy?: InstallPolicy | undefined;
+  readonly protected?: boolean | undefined;
 }
 
 /**
@@ -26,7 +29,90 @@ export interface NewNode {
  *   number (409), and what the profile of this node lacks (`profile.*`)
  */
 export async function addNode(journey: Journey, input: NewNode, audit?: (node: Node) => AuditEntry): Promise<Node> {
-  const macs = [...new Set(input.macs.map((mac) => parseMac(mac)))];
+  const node = draftOf(journey, input);
+  await withFreeAddresses(journey, node, (check) =>
+    journey.store.transaction(async (repositories) => {
+      await insertNode(journey, repositories, node, check);
+      if (audit !== undefined) await repositories.audit.append(audit(node));
+    }),
+  );
+  journey.changes.notify();
+  return node;
+}
+
+/** A node as it is registered; nothing is written yet. @throws as `addNode` */
+export function draftOf(journey: Journey, input: NewNode): Node {
+  const macs = macsOf(input.macs);
+  const fqdn = parseFqdn(input.fqdn);
+  journey.profiles.require(input.profile);
+  readNodeValues(input.values ?? {});
+  const now = journey.clock.now();
+  return {
+    ...PLAIN_NODE,
+    id: uuidv7(now, journey.keys.randomBytes),
+    fqdn,
+    macs,
+    profile: input.profile,
+    tags: tagsOf(input.tags ?? []),
+    values: input.values ?? {},
+    notes: notesOf(input.notes ?? ''),
+    installPolicy: input.installPolicy ?? 'once',
+    protected: input.protected ?? false,
+    site: journey.settings.site,
+    revision: 1,
+    createdAt: now,
+  };
+}
+
+/** Writes a new node with everything that belongs to it: its addresses, what was seen of it before, the first line of its timeline. */
+export async function insertNode(
+  journey: Journey,
+  repositories: Repositories,
+  node: Node,
+  check: AddressCheck,
+): Promise<void> {
+  await repositories.nodes.insert(node);
+  // Its addresses are known from the beginning, and what its profile still lacks is found now.
+  const { holdings } = await nodeProfileOf(journey, repositories, node, 'take', check.avoid);
+  check.accept(holdings);
+  await takeOverDiscovered(repositories, node.id, node.macs);
+  await repositories.hardware.unretire(node.macs);
+  const { fqdn, profile } = node;
+  await repositories.events.append([
+    {
+      at: node.createdAt,
+      mac: node.macs[0],
+      nodeId: node.id,
+      runId: undefined,
+      code: 'node.registered',
+      data: { fqdn, profile },
+    },
+    ...check.warnings(node, holdings),
+  ]);
+}
+
+/** What was seen of a machine while it was a stranger belongs to its node now. */
+export async function takeOverDiscovered(
+  repositories: Repositories,
+  nodeId: string,
+  macs: readonly Mac[],
+): Promise<void> {
+  for (const mac of macs) {
+    const seen = await repositories.discovered.byMac(mac);
+    if (seen === undefined) continue;
+    await repositories.hardware.put(sightingOf(nodeId, seen));
+    const document = await repositories.discovered.systemInformationOf(mac);
+    if (document !== undefined) {
+      const said = { nodeId, source: 'system-information', at: seen.lastSeenAt, runId: undefined } as const;
+      await repositories.hardware.put({ ...said, uuid: uuidIn(document), data: document });
+    }
+    await repositories.discovered.remove(mac);
+  }
+}
+
+/** Each once, in the order given. @throws IronwakeError `mac.malformed`, `node.no-mac`, `node.too-many-macs` */
+export function macsOf(texts: readonly string[]): Mac[] {
+  const macs = [...new Set(texts.map((mac) => parseMac(mac)))];
   if (macs.length === 0)
     throw invalid(
       'node.no-mac',
@@ -34,44 +120,34 @@ export async function addNode(journey: Journey, input: NewNode, audit?: (node: N
       'a node needs at least one MAC address',
       'Give the MAC that boots from the network.',
     );
-  const fqdn = parseFqdn(input.fqdn);
-  journey.profiles.require(input.profile);
-  readNodeValues(input.values ?? {});
-  const now = journey.clock.now();
-  const node: Node = {
-    id: uuidv7(now, journey.keys.randomBytes),
-    fqdn,
-    macs,
-    profile: input.profile,
-    tags: tagsOf(input.tags ?? []),
-    values: input.values ?? {},
-    site: journey.settings.site,
-    revision: 1,
-    createdAt: now,
-  };
-  await journey.store.transaction(async (repositories) => {
-    await repositories.nodes.insert(node);
-    // Its addresses are known from the beginning, and what its profile still lacks is found now.
-    await nodeProfileOf(journey, repositories, node, 'take');
-    for (const mac of macs) await repositories.discovered.remove(mac);
-    await repositories.events.append([
-      {
-        at: now,
-        mac: macs[0],
-        nodeId: node.id,
-        runId: undefined,
-        code: 'node.registered',
-        data: { fqdn, profile: node.profile },
-      },
-    ]);
-    if (audit !== undefined) await repositories.audit.append(audit(node));
-  });
-  journey.changes.notify();
-  return node;
+  if (macs.length > MACS_OF_A_NODE)
+    throw invalid(
+      'node.too-many-macs',
+      'macs',
+      `a node has at most ${MACS_OF_A_NODE} MAC addresses`,
+      'Name the ports that may boot from the network.',
+    );
+  return macs;
+}
+
+/** Characters that are not whole cannot be stored as they are. */
+const NOTES_CHARACTERS = 8192;
+
+/** @throws IronwakeError `node.notes` */
+export function notesOf(text: string): string {
+  if (text.length <= NOTES_CHARACTERS && text.isWellFormed()) return text;
+  throw invalid(
+    'node.notes',
+    'notes',
+    text.length > NOTES_CHARACTERS
+      ? `the notes are longer than ${NOTES_CHARACTERS} characters`
+      : 'the notes hold half of a character (a surrogate without its other half)',
+    'Shorten or correct them.',
+  );
 }
 
 /** Each once, in the order given. @throws IronwakeError `node.tag` */
-function tagsOf(tags: readonly string[]): string[] {
+export function tagsOf(tags: readonly string[]): string[] {
   for (const tag of tags) {
     if (TAG_NAME.test(tag)) continue;
     throw invalid(
@@ -85,7 +161,8 @@ function tagsOf(tags: readonly string[]): string[] {
 }
 
 /**
- * A node by what people call it: id, full name, host name alone, or a MAC in any notation.
+ * A node by what people call it: id, full name, host name alone, or a MAC in any notation; an archived one by its id or, where no living node has
+ * it, its full name.
  * @throws IronwakeError `node.unknown`; `node.ambiguous` when a host name stands for several nodes
  */
 export async function findNode(journey: Journey, reference: string): Promise<Node> {
@@ -107,6 +184,8 @@ export async function findNode(journey: Journey, reference: string): Promise<Nod
   }
   const [only] = named;
   if (only !== undefined) return only;
+  const archived = await nodes.archivedAs(text);
+  if (archived !== undefined) return archived;
   throw new IronwakeError({
     kind: 'not-found',
     code: 'node.unknown',
@@ -123,33 +202,6 @@ async function byMacText(journey: Journey, text: string): Promise<Node | undefin
     return undefined;
   }
   return journey.store.nodes.byMac(mac);
-}
-
-/**
- * Removes a node and its history.
- * @param audit what the audit log says of it, written with it or not at all
- * @param revision what its remover has seen of it
- * @throws IronwakeError `node.busy` while a run is under way; `request.outdated`
- */
-export async function removeNode(journey: Journey, node: Node, audit?: AuditEntry, revision?: number): Promise<void> {
-  await endOverdue(journey, node);
-  // Looked and removed in one: an installation that is armed in between would go with the node.
-  await journey.store.transaction(async (repositories) => {
-    const present = await repositories.nodes.byId(node.id);
-    if (present !== undefined) demandRevision(revision, present.revision, node.fqdn);
-    const run = await repositories.runs.activeOf(node.id);
-    if (run !== undefined) {
-      throw new IronwakeError({
-        kind: 'conflict',
-        code: 'node.busy',
-        message: `${node.fqdn} has an installation under way (state ${run.state})`,
-        remedy: `Cancel it first: npx ironwake node cancel ${node.fqdn}`,
-      });
-    }
-    const removed = await repositories.nodes.remove(node.id);
-    if (removed && audit !== undefined) await repositories.audit.append(audit);
-  });
-  journey.changes.notify();
 }
 
 export async function discoveredMachines(

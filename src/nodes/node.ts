@@ -1,7 +1,14 @@
-/** A node: a machine that an administrator registered. */
+/** A node: a machine that is registered, by an administrator or by a rule. */
 import type { Fqdn } from '../net/fqdn.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
+import { type Ipv4, isIpv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
+
+/**
+ * `once`: an installation is armed by hand or by a rule, one at a time. `always`: after each installation that came to `ready`, the next netboot
+ * arms another (`rearm.ts` has the limits). `never`: it cannot be armed.
+ */
+export const INSTALL_POLICIES = ['once', 'always', 'never'] as const;
+export type InstallPolicy = (typeof INSTALL_POLICIES)[number];
 
 export interface Node {
   /** UUIDv7. */
@@ -14,12 +21,52 @@ export interface Node {
   readonly tags: readonly string[];
   /** Values of this node that go over the profile's (same shape as a profile's body); a static address stands here. */
   readonly values: Readonly<Record<string, unknown>>;
+  /** Free text of the administrator. */
+  readonly notes: string;
+  readonly installPolicy: InstallPolicy;
+  /** Arming is refused until somebody takes the protection away. */
+  readonly protected: boolean;
+  /** Since when it is out of the lists: it keeps its history, and has neither its name nor MACs nor addresses of pools any more. */
+  readonly archivedAt: number | undefined;
+  /** The MACs that an archived node had. */
+  readonly formerMacs: readonly Mac[];
+  /** Id of the rule that registered it. */
+  readonly ruleId: string | undefined;
   readonly site: string;
   readonly revision: number;
   readonly createdAt: number;
 }
 
-/** A machine that was seen on the wire and that nobody registered. */
+/** What an administrator need not say of a new node. */
+export const PLAIN_NODE = {
+  notes: '',
+  installPolicy: 'once',
+  protected: false,
+  archivedAt: undefined,
+  formerMacs: [],
+  ruleId: undefined,
+} as const satisfies Partial<Node>;
+
+/** A port more than any server has; what a machine reports is bounded by it too. */
+export const MACS_OF_A_NODE = 64;
+
+/** The static address in a node's values: `network.cidr`, else `answer.network.cidr`. Undefined where none is written, or none that can be read. */
+export function fixedAddressOf({ values }: Pick<Node, 'values'>): Ipv4 | undefined {
+  const cidr = cidrIn(values.network) ?? cidrIn(tableOf(values.answer).network);
+  const address = cidr?.split('/')[0];
+  return address !== undefined && isIpv4(address) ? address : undefined;
+}
+
+function cidrIn(network: unknown): string | undefined {
+  const { cidr } = tableOf(network);
+  return typeof cidr === 'string' ? cidr : undefined;
+}
+
+function tableOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+/** A machine that was seen on the wire and that nobody registered. Everything but the times is what it says of itself. */
 export interface DiscoveredMachine {
   readonly mac: Mac;
   readonly firstSeenAt: number;

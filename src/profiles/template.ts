@@ -135,34 +135,30 @@ const DECLARED_IN: Readonly<Record<string, string>> = {
   counter: 'under counters',
 };
 
-export function namesIn(facts: TemplateFacts): TemplateNames {
-  return new Map<string, readonly string[]>([
-    ['', PLAIN_FACTS],
-    ['values', Object.keys(facts.values)],
-    ['pool', Object.keys(facts.pool)],
-    ['counter', Object.keys(facts.counter)],
-  ]);
-}
-
 /**
  * The text with every name replaced. Never holds a control character.
  * @throws TemplateError for an unknown name, a syntax error, a control character in the result
  */
 export function renderTemplate(text: string, facts: TemplateFacts): string {
-  checkNames(text, namesIn(facts));
+  const { fqdn, host, domain, mac, site, pool, counter } = facts;
+  const plain = { fqdn, host, domain, mac, site, tags: facts.tags.join(',') };
+  return renderText(text, plain, { values: printedValues(facts.values), pool, counter });
+}
+
+/**
+ * The same over other names than a profile's: `plain` without a group, `groups` by group.
+ * @throws TemplateError as `renderTemplate`
+ */
+export function renderText(
+  text: string,
+  plain: Readonly<Record<string, string>>,
+  groups: Readonly<Record<string, Readonly<Record<string, string>>>>,
+): string {
+  const names = new Map(Object.entries(groups).map(([group, values]) => [group, Object.keys(values)]));
+  checkNames(text, names.set('', Object.keys(plain)));
   const options = { strict: true, noEscape: true, knownHelpersOnly: true, preventIndent: true };
   const program = remembered(programs, text, () => Handlebars.compile(text, options));
-  const rendered = program({
-    fqdn: facts.fqdn,
-    host: facts.host,
-    domain: facts.domain,
-    mac: facts.mac,
-    site: facts.site,
-    tags: facts.tags.join(','),
-    values: printedValues(facts.values),
-    pool: facts.pool,
-    counter: facts.counter,
-  });
+  const rendered = program({ ...plain, ...groups });
   if (UNPRINTABLE.test(rendered)) throw new TemplateError(CONTROL);
   return rendered;
 }

@@ -32,6 +32,56 @@ const CUT_CAUSES: Readonly<Record<string, string>> = {
 
 const CATALOGUE = {
   'node.registered': info((d) => `registered as ${text(d, 'fqdn')} with profile ${text(d, 'profile')}`),
+  'node.changed': info((d) => `${text(d, 'by')} changed ${DETAIL.list(d.fields)}${DETAIL.changes(d)}`),
+  'node.archived': info(
+    (d) => `archived by ${text(d, 'by')}: name, ports (${DETAIL.list(d.macs)}) and addresses of pools are free again`,
+  ),
+  'node.unarchived': info((d) => `brought back by ${text(d, 'by')}`),
+  'node.replaced': info(
+    (d) =>
+      `${text(d, 'by')} put another machine in its place: ports ${DETAIL.list(d.after)} instead of ${DETAIL.list(d.before)}`,
+  ),
+  'node.ports-joined': info(
+    (d) => `${DETAIL.list(d.macs)} belong to this node from now on: its installer reported them, and nobody had them`,
+  ),
+  'node.port-of-another': {
+    severity: 'warning',
+    text: (d) => `the machine reported ${text(d, 'mac')}, which is a port of ${text(d, 'other')}; nothing was changed`,
+    cause: () =>
+      'a card that was moved, a management port that has the same address in many machines, or a false report',
+    remedy: () =>
+      'If the card was moved: npx ironwake node mac rm on the other node, then npx ironwake node mac add NAME MAC.',
+  },
+  'node.rearmed': info(() => 'armed again: its install policy is always, and its last installation was ready'),
+  'node.not-rearmed': {
+    severity: 'warning',
+    text: (d) => `not armed again although its install policy is always: ${text(d, 'message')}`,
+    remedy: (d) => text(d, 'remedy'),
+  },
+  'pool.address-answers': {
+    severity: 'warning',
+    text: (d) => `${text(d, 'address')} was passed over: ${text(d, 'mac')} answers there, and no node has it`,
+    cause: () => 'a machine that the registry does not know has this address by hand or by DHCP',
+    remedy: () => 'Register that machine with its address, or put the address under except in the pool.',
+  },
+  'pool.address-in-dhcp-range': {
+    severity: 'warning',
+    text: (d) =>
+      `${text(d, 'address')} of pool ${text(d, 'pool')} lies in the range that the DHCP server ${text(d, 'server')} gives out (seen: ${text(d, 'from')} to ${text(d, 'to')})`,
+    cause: () => 'pool and DHCP range overlap: sooner or later two machines have one address',
+    remedy: () => 'Move the range of the pool, or that of the DHCP server.',
+  },
+  'rule.registered': info((d) => `rule ${text(d, 'rule')} registered this machine`),
+  'rule.not-armed': {
+    severity: 'alarm',
+    text: (d) => `rule ${text(d, 'rule')} could not arm it: ${text(d, 'message')}`,
+    remedy: (d) => text(d, 'remedy'),
+  },
+  'rule.not-registered': {
+    severity: 'alarm',
+    text: (d) => `rule ${text(d, 'rule')} matched this machine and could not register it: ${text(d, 'message')}`,
+    remedy: (d) => text(d, 'remedy'),
+  },
   'run.armed': info(
     (d) => `installation of ${text(d, 'media')} armed by ${text(d, 'by')}, for ${formatDuration(d.expiresInMs)}`,
   ),

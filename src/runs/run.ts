@@ -88,6 +88,8 @@ export interface RunData {
   /** What the answer holds. */
   readonly rootPasswordHash: string;
   readonly rootPasswordReadAt?: number | undefined;
+  /** Who wanted it, where that was no person: a rule that registered the machine, or the node's install policy. */
+  readonly armedBy?: 'rule' | 'policy' | undefined;
   /** Until when the machine must have asked for its answer. Epoch milliseconds. */
   readonly expiresAt: number;
   /** The stage of the last DHCP request that was written down: a repetition is not another event. */

@@ -118,6 +118,13 @@ export const DETAIL = {
   contest: (data: EventData): string => `${lookUp(CONTESTS, data.reason)} (from ${text(data, 'address')})`,
   refusal: (data: EventData): string => lookUp(REFUSALS, data.reason),
   failure: (data: EventData): string => lookUp(FAILURES, data.failure),
+  /** What was changed of a node, from what to what, where it may be told. */
+  changes: (data: EventData): string => {
+    const told = ['fqdn', 'macs', 'profile', 'tags', 'installPolicy', 'protected'].filter(
+      (field) => typeof data[field] === 'string',
+    );
+    return told.length === 0 ? '' : `: ${told.map((field) => text(data, field)).join('; ')}`;
+  },
   list: (value: unknown): string => (Array.isArray(value) ? value.join(', ') : '?'),
   reference: (data: EventData): string => (typeof data.reference === 'string' ? ` (reference ${data.reference})` : ''),
   suffix: (data: EventData): string => {

@@ -2,6 +2,9 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { ClaimRepository, ClaimRequest } from '../journey/ports.ts';
 import type { Tables } from './tables.ts';
 
+/** The scope of all address pools (profiles/pools.ts). */
+const ADDRESS_SCOPE = 'address';
+
 export function claimRepository(db: Kysely<Tables>, site: string): ClaimRepository {
   const held = async ({ nodeId, scope, pool }: ClaimRequest): Promise<number | undefined> => {
     const row = await db
@@ -44,6 +47,9 @@ export function claimRepository(db: Kysely<Tables>, site: string): ClaimReposito
       const found = await sql<{ number: number | null }>`${lowestFree(site, request)}`.execute(db);
       return found.rows[0]?.number ?? undefined;
     },
+    async releaseAll(nodeId) {
+      await db.deleteFrom('claim').where('node_id', '=', nodeId).execute();
+    },
     async holderOf(scope, number) {
       const row = await db
         .selectFrom('claim')
@@ -67,15 +73,28 @@ export function claimRepository(db: Kysely<Tables>, site: string): ClaimReposito
   };
 }
 
-/** The lowest free number is the first of the range, or follows one that is not free. */
-function lowestFree(site: string, { scope, from, to, except }: ClaimRequest): RawBuilder<unknown> {
+/**
+ * The lowest free number is the first of the range, or follows one that is not free. In the scope of addresses the static ones of other nodes
+ * are not free either.
+ */
+function lowestFree(site: string, { nodeId, scope, from, to, except }: ClaimRequest): RawBuilder<unknown> {
   const closed = JSON.stringify(except);
+  const addresses = scope === ADDRESS_SCOPE;
+  const fixed = sql`from node where archived_at is null and fixed_address is not null`;
+  const afterFixed = addresses
+    ? sql`union all select fixed_address + 1 ${fixed} and fixed_address >= ${from} and fixed_address < ${to}`
+    : sql``;
+  const notFixed = addresses
+    ? sql`and not exists (select 1 ${fixed} and fixed_address = candidate.n and id <> ${nodeId})`
+    : sql``;
   return sql`select min(n) as number from (
       select cast(${from} as integer) as n
       union all select number + 1 from claim
         where site = ${site} and scope = ${scope} and number >= ${from} and number < ${to}
       union all select value + 1 from json_each(${closed}) where value >= ${from} and value < ${to}
+      ${afterFixed}
     ) as candidate
     where n not in (select value from json_each(${closed}))
-      and not exists (select 1 from claim where site = ${site} and scope = ${scope} and number = candidate.n)`;
+      and not exists (select 1 from claim where site = ${site} and scope = ${scope} and number = candidate.n)
+      ${notFixed}`;
 }

@@ -58,6 +58,22 @@ export function discoveredRepository(db: Kysely<Tables>, site: string): Discover
       const rows = await query.orderBy('last_seen_at', 'desc').orderBy('mac', 'desc').limit(limit).execute();
       return rows.map(fromRow);
     },
+    async putSystemInformation(mac, document) {
+      await db
+        .updateTable('discovered')
+        .set({ system_information: JSON.stringify(document) })
+        .where('mac', '=', mac)
+        .execute();
+    },
+    async systemInformationOf(mac) {
+      const row = await db
+        .selectFrom('discovered')
+        .select('system_information')
+        .where('mac', '=', mac)
+        .executeTakeFirst();
+      const text = row?.system_information ?? undefined;
+      return text === undefined ? undefined : (JSON.parse(text) as Record<string, unknown>);
+    },
   };
 }
 

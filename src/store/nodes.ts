@@ -1,32 +1,23 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import { IronwakeError } from '../errors.ts';
 import type { NodeRepository } from '../journey/ports.ts';
-import type { Fqdn } from '../net/fqdn.ts';
-import type { Mac } from '../net/mac.ts';
-import type { Node } from '../nodes/node.ts';
+import { ipv4ToBytes } from '../net/ipv4.ts';
+import { fixedAddressOf, type Node } from '../nodes/node.ts';
 import { atomically } from './connection.ts';
-import { filtered } from './node-filter.ts';
+import { pageOfNodes } from './node-page.ts';
+import { ARCHIVED, fromRow, LIVING, selectNodes } from './node-rows.ts';
 import type { NodeTable, Tables } from './tables.ts';
-
-type Row = Selectable<NodeTable> & { macs: string };
 
 export function nodeRepository(db: Kysely<Tables>): NodeRepository {
   /** One statement a look-up: the MACs come along as a JSON list, so that the DHCP server pays for one row only. */
-  const select = () =>
-    db
-      .selectFrom('node')
-      .selectAll('node')
-      .select(
-        sql<string>`(select json_group_array(mac order by position) from node_mac where node_mac.node_id = node.id)`.as(
-          'macs',
-        ),
-      );
+  const select = () => selectNodes(db);
   return {
     insert: (node) =>
       atomically(db, async (trx) => {
         await refuseTaken(trx, node);
         await trx.insertInto('node').values(toRow(node)).execute();
         await insertMacs(trx, node);
+        await insertTags(trx, node);
       }),
     update: (node, expectedRevision) =>
       atomically(db, async (trx) => {
@@ -40,7 +31,9 @@ export function nodeRepository(db: Kysely<Tables>): NodeRepository {
           .executeTakeFirst();
         if (result.numUpdatedRows === 0n) return false;
         await trx.deleteFrom('node_mac').where('node_id', '=', id).execute();
+        await trx.deleteFrom('node_tag').where('node_id', '=', id).execute();
         await insertMacs(trx, node);
+        await insertTags(trx, node);
         return true;
       }),
     async remove(id) {
@@ -57,36 +50,40 @@ export function nodeRepository(db: Kysely<Tables>): NodeRepository {
       return fromRow(row);
     },
     async byFqdn(fqdn) {
-      return fromRow(await select().where('fqdn', '=', fqdn).executeTakeFirst());
+      return fromRow(await select().where('fqdn', '=', fqdn).where(LIVING).executeTakeFirst());
+    },
+    async archivedAs(fqdn) {
+      const rows = await select().where('fqdn', '=', fqdn).where(ARCHIVED).orderBy('id').execute();
+      return fromRow(rows.sort((a, b) => (b.archived_at ?? 0) - (a.archived_at ?? 0))[0]);
     },
     async byHostName(hostName, limit) {
       // A dot is followed by a slash in ASCII, which no name holds: the range is that of the names that begin so.
       const rows = await select()
         .where('fqdn', '>=', `${hostName}.`)
         .where('fqdn', '<', `${hostName}/`)
+        .where(LIVING)
         .orderBy('fqdn')
         .limit(limit)
         .execute();
       return rows.flatMap((row) => fromRow(row) ?? []);
     },
     async list() {
-      const rows = await select().orderBy('fqdn').execute();
+      const rows = await select().where(LIVING).orderBy('fqdn').execute();
       return rows.flatMap((row) => fromRow(row) ?? []);
     },
-    async page(query) {
-      const rows = await filtered(select(), query).execute();
-      return rows.flatMap((row) => fromRow(row) ?? []);
-    },
+    page: (query) => pageOfNodes(db, query),
   };
 }
 
 /** Checked before the write, inside its transaction: after a refused statement an outer transaction would keep half of the node. */
 async function refuseTaken(db: Kysely<Tables>, node: Node): Promise<void> {
+  if (node.archivedAt !== undefined) return;
   const sameName = await db
     .selectFrom('node')
     .select('id')
     .where('fqdn', '=', node.fqdn)
     .where('id', '!=', node.id)
+    .where(LIVING)
     .executeTakeFirst();
   if (sameName !== undefined) {
     throw new IronwakeError({
@@ -123,7 +120,15 @@ async function insertMacs(db: Kysely<Tables>, node: Node): Promise<void> {
   }
 }
 
-function toRow(node: Node): Selectable<NodeTable> {
+async function insertTags(db: Kysely<Tables>, node: Node): Promise<void> {
+  if (node.archivedAt !== undefined) return;
+  for (const tag of new Set(node.tags)) {
+    await db.insertInto('node_tag').values({ tag, fqdn: node.fqdn, node_id: node.id }).execute();
+  }
+}
+
+function toRow(node: Node): Omit<Selectable<NodeTable>, 'state' | 'latest_run_id'> {
+  const fixed = fixedAddressOf(node);
   return {
     id: node.id,
     site: node.site,
@@ -133,20 +138,12 @@ function toRow(node: Node): Selectable<NodeTable> {
     node_values: JSON.stringify(node.values),
     created_at: node.createdAt,
     tags: JSON.stringify(node.tags),
-  };
-}
-
-function fromRow(row: Row | undefined): Node | undefined {
-  if (row === undefined) return undefined;
-  return {
-    id: row.id,
-    fqdn: row.fqdn as Fqdn,
-    macs: JSON.parse(row.macs) as Mac[],
-    profile: row.profile,
-    tags: JSON.parse(row.tags) as string[],
-    values: JSON.parse(row.node_values) as Record<string, unknown>,
-    site: row.site,
-    revision: row.revision,
-    createdAt: row.created_at,
+    notes: node.notes,
+    install_policy: node.installPolicy,
+    protected: node.protected ? 1 : 0,
+    archived_at: node.archivedAt ?? null,
+    former_macs: JSON.stringify(node.formerMacs),
+    fixed_address: fixed === undefined ? null : Buffer.from(ipv4ToBytes(fixed)).readUInt32BE(),
+    rule_id: node.ruleId ?? null,
   };
 }

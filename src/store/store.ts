@@ -14,11 +14,13 @@ import { openConnection } from './connection.ts';
 import { discoveredRepository } from './discovered.ts';
 import { eventRepository } from './events.ts';
 import { storeFailure } from './failure.ts';
+import { hardwareRepository } from './hardware.ts';
 import { checkIntegrity, damaged } from './integrity.ts';
 import { keptAnswerRepository } from './kept-answers.ts';
 import { mediaRepository } from './media.ts';
 import { type Migration, migrate } from './migrate.ts';
 import { nodeRepository } from './nodes.ts';
+import { ruleRepository } from './rules.ts';
 import { runRepository } from './runs.ts';
 import { secretRepository } from './secrets.ts';
 import { settingsRepository } from './settings.ts';
@@ -103,6 +105,8 @@ function repositories(db: Kysely<Tables>, site: string): Repositories {
     settings: settingsRepository(db),
     claims: claimRepository(db, site),
     keptAnswers: keptAnswerRepository(db),
+    hardware: hardwareRepository(db),
+    rules: ruleRepository(db, site),
   };
 }
 
@@ -136,5 +140,7 @@ function outsideOf(scope: AsyncLocalStorage<{ open: boolean }>, inner: Repositor
     settings: guarded(inner.settings),
     claims: guarded(inner.claims),
     keptAnswers: guarded(inner.keptAnswers),
+    hardware: guarded(inner.hardware),
+    rules: guarded(inner.rules),
   };
 }

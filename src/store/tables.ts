@@ -11,6 +11,62 @@ export interface NodeTable {
   created_at: number;
   /** JSON list, as the administrator gave them. */
   tags: string;
+  notes: string;
+  install_policy: string;
+  protected: number;
+  /** An archived node has its history, and neither its name nor its MACs. */
+  archived_at: number | null;
+  /** JSON list: the MACs that an archived node had. */
+  former_macs: string;
+  /** The static address in its values, as an unsigned number. */
+  fixed_address: number | null;
+  /** The rule that registered it. */
+  rule_id: string | null;
+  /** State of its newest run, `none` without one. Kept by triggers, like the next one. */
+  state: Generated<string>;
+  latest_run_id: Generated<string | null>;
+}
+
+/** The tags of living nodes, for looking up; what a node has stands in its own row. */
+export interface NodeTagTable {
+  tag: string;
+  fqdn: string;
+  node_id: string;
+}
+
+export interface NodeHardwareTable {
+  node_id: string;
+  source: string;
+  at: number;
+  run_id: string | null;
+  uuid: string | null;
+  data: string;
+}
+
+export interface RetiredMacTable {
+  mac: string;
+  fqdn: string;
+  because: string;
+  at: number;
+}
+
+export interface RuleTable {
+  id: string;
+  site: string;
+  revision: number;
+  name: string;
+  priority: number;
+  /** JSON list of conditions, as written. */
+  conditions: string;
+  /** JSON: what a machine gets that matches. */
+  gives: string;
+  may_arm: number;
+  /** How many machines it may register, and how many it has registered. */
+  machines: number;
+  registered: number;
+  expires_at: number | null;
+  created_at: number;
+  created_by: string;
 }
 
 export interface NodeMacTable {
@@ -74,6 +130,7 @@ export interface DiscoveredTable {
   host_name: string | null;
   interface_name: string;
   address: string | null;
+  system_information: string | null;
 }
 
 export interface MediaTable {
@@ -175,6 +232,10 @@ export interface MigrationTable {
 export interface Tables {
   node: NodeTable;
   node_mac: NodeMacTable;
+  node_tag: NodeTagTable;
+  node_hardware: NodeHardwareTable;
+  retired_mac: RetiredMacTable;
+  rule: RuleTable;
   run: RunTable;
   run_report: RunReportTable;
   event: EventTable;

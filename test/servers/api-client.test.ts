@@ -7,6 +7,8 @@ import type { Io } from '../../src/cli/terminal.ts';
 import { IronwakeError } from '../../src/errors.ts';
 import { observe } from '../../src/journey/observe.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
+import type { Mac } from '../../src/net/mac.ts';
+import { aMachine } from '../core/store/fixtures.ts';
 import { armed, loadImage, SYSTEM } from '../support/machine.ts';
 import { MEDIA, NODE_MAC, type Parts } from '../support/parts.ts';
 
@@ -126,6 +128,34 @@ const CHECKS: Checks = {
   ],
   explain: async (client) => [await client.explain(NODE_MAC), { mac: NODE_MAC, node: { fqdn: 'pve1.lab.example' } }],
   discovered: async (client) => [await client.discovered(), []],
+  adopt: async (client, parts) => {
+    await parts.journey.store.discovered.record(aMachine({ mac: '02:00:00:00:00:88' as Mac }), 10);
+    const input = { fqdn: 'pve8.lab.example', profile: 'default', notes: 'found' };
+    return [await client.adopt('02-00-00-00-00-88', input), { fqdn: 'pve8.lab.example', notes: 'found' }];
+  },
+  forgetDiscovered: async (client) => [
+    await codeOf(client.forgetDiscovered('02:00:00:00:00:88')),
+    '404 discovered.unknown',
+  ],
+  changeNode: async (client) => [
+    await client.changeNode('pve8', { notes: 'kept', protected: true, installPolicy: 'never' }),
+    { notes: 'kept', protected: true, installPolicy: 'never', revision: 2 },
+  ],
+  addMac: async (client) => [
+    await client.addMac('pve8', '0200.0000.0089'),
+    { macs: ['02:00:00:00:00:88', '02:00:00:00:00:89'] },
+  ],
+  removeMac: async (client) => [await client.removeMac('pve8', '02-00-00-00-00-88'), { macs: ['02:00:00:00:00:89'] }],
+  replaceHardware: async (client) => [
+    await client.replaceHardware('pve8', ['02:00:00:00:00:90']),
+    { fqdn: 'pve8.lab.example', macs: ['02:00:00:00:00:90'] },
+  ],
+  hardware: async (client) => [await client.hardware('pve8'), { disks: [], heard: [] }],
+  archive: async (client) => [
+    await client.archive('pve8'),
+    { macs: [], formerMacs: ['02:00:00:00:00:90'], archivedAt: String },
+  ],
+  unarchive: async (client) => [await client.unarchive('pve8.lab.example'), { macs: ['02:00:00:00:00:90'] }],
   // A database in memory has no file to copy: what the real one gives is shown in the tests of backups.
   backup: async (client) => [await codeOf(client.backup(false)), /^50\d store\./],
   removeNode: async (client) => {

@@ -450,7 +450,7 @@ test('errors are one line with the remedy, and a status that scripts can use', a
       'the daemon says no',
       ['node', 'add', '--mac', 'x', '--fqdn', 'y'],
       1,
-      /^ironwake: mac: bc:24 belongs to \?\[31mpve2 already\. Check it\.\n$/,
+      /^ironwake: mac: bc:24 belongs to \\x1b\[31mpve2 already\. Check it\.\n$/,
     ],
     ['not our daemon', ['node', 'show', 'html'], 1, /HTTP status 502/],
     ['not JSON', ['node', 'show', 'text'], 1, /not JSON/],

@@ -4,7 +4,8 @@ import { addToken, removeToken, rotateToken } from '../../src/journey/api-tokens
 import { armNode, cancelRun, retryNode, trustRun } from '../../src/journey/arm.ts';
 import { addImage, removeImage } from '../../src/journey/images.ts';
 import { observe } from '../../src/journey/observe.ts';
-import { addNode, removeNode } from '../../src/journey/registry.ts';
+import { addNode } from '../../src/journey/registry.ts';
+import { removeNode } from '../../src/journey/retire.ts';
 import { rotateCertificate } from '../../src/journey/rotation.ts';
 import { putSecret, removeSecret } from '../../src/journey/secrets.ts';
 import { statusOf } from '../../src/journey/status.ts';

@@ -18,6 +18,7 @@ import { createTransfers } from '../../src/http/transfers.ts';
 import { createChanges } from '../../src/journey/changes.ts';
 import { createDiscovered } from '../../src/journey/discovered.ts';
 import { identityOf, type Journey } from '../../src/journey/journey.ts';
+import { createLeases } from '../../src/journey/leases.ts';
 import { createLimits } from '../../src/journey/limits.ts';
 import { createMetrics } from '../../src/journey/metrics.ts';
 import type { MediaRecord, OverlayFile, Role } from '../../src/journey/ports.ts';
@@ -148,7 +149,10 @@ export async function startParts(options: PartsOptions = {}) {
       },
     },
     profiles,
-    neighbours: { macOf: async (address: Ipv4) => neighbours.get(address) },
+    neighbours: {
+      macOf: async (address: Ipv4) => neighbours.get(address),
+      ask: async (address: Ipv4) => neighbours.get(address),
+    },
     prober: {
       probe: async ({ address }) => {
         probes.push(address);
@@ -167,6 +171,7 @@ export async function startParts(options: PartsOptions = {}) {
     throttle: createThrottle(clock),
     metrics: createMetrics(),
     limits: createLimits(clock),
+    leases: createLeases(),
   };
   if ((await store.media.byId(MEDIA.id)) === undefined) await store.media.insert(MEDIA);
   const artefacts = createArtefacts(directory);

@@ -3,7 +3,8 @@ import type { ClaimRequest, Repositories } from '../../../src/journey/ports.ts';
 import type { Fqdn } from '../../../src/net/fqdn.ts';
 import type { Ipv4 } from '../../../src/net/ipv4.ts';
 import type { Mac } from '../../../src/net/mac.ts';
-import type { Node } from '../../../src/nodes/node.ts';
+import { type Node, PLAIN_NODE } from '../../../src/nodes/node.ts';
+import type { Rule } from '../../../src/rules/rule.ts';
 import type { EventCode } from '../../../src/runs/events.ts';
 import type { Run, StepReport } from '../../../src/runs/run.ts';
 
@@ -19,6 +20,7 @@ export function aNode(changes: Partial<Node> = {}): Node {
     profile: 'default',
     tags: ['rack-a'],
     values: { answer: { network: { address: '10.0.0.5' } } },
+    ...PLAIN_NODE,
     site: 'local',
     revision: 1,
     createdAt: 1000,
@@ -104,6 +106,24 @@ export function aMedium(id: string, addedAt: number) {
     initrdPath: '/boot/initrd.img',
     addedAt,
   } as const;
+}
+
+export function aRule(changes: Partial<Rule> = {}): Rule {
+  return {
+    id: 'rule-1',
+    revision: 1,
+    name: 'racks',
+    priority: 0,
+    conditions: ['mac:bc:24:11:*'],
+    gives: { fqdn: 'pve{{counter.rack}}.lab.example', profile: 'default', tags: [], values: {}, installPolicy: 'once' },
+    mayArm: false,
+    machines: 2,
+    registered: 0,
+    expiresAt: undefined,
+    createdAt: 1000,
+    createdBy: 'admin',
+    ...changes,
+  };
 }
 
 export function aClaim(changes: Partial<ClaimRequest> = {}): ClaimRequest {

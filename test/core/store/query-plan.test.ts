@@ -2,10 +2,23 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { test } from 'tap';
-import type { Repositories } from '../../../src/journey/ports.ts';
+import type { NodeQuery, Repositories } from '../../../src/journey/ports.ts';
 import { silentLog } from '../../../src/log.ts';
 import { openStore } from '../../../src/store/store.ts';
-import { aClaim, aMachine, aMedium, aNode, anEvent, aReport, aRun, MAC1 } from './fixtures.ts';
+import { aClaim, aMachine, aMedium, aNode, anEvent, aReport, aRule, aRun, MAC1 } from './fixtures.ts';
+
+const PAGES: ReadonlyArray<Partial<NodeQuery>> = [
+  {},
+  { after: 'a' },
+  { tag: 'rack-a' },
+  { tag: 'rack-a', state: 'ready', profile: 'default', search: 'pve' },
+  { state: 'ready' },
+  { profile: 'default' },
+  { search: 'pve' },
+  { search: 'bc:24' },
+  { archived: true },
+  { archived: true, search: 'pve', after: 'pve1.lab.example', afterId: 'node-1' },
+];
 
 /** Every method of every repository, so that a new one cannot be forgotten (checked below). */
 const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Repositories[R]) => Promise<unknown> } } =
@@ -18,10 +31,10 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       byFqdn: (r) => r.byFqdn('pve1.lab.example'),
       byHostName: (r) => r.byHostName('pve1', 6),
       list: (r) => r.list(),
-      page: async (r) => [
-        await r.page({ limit: 10 }),
-        await r.page({ limit: 10, after: 'a', state: 'none', tag: 'rack-a', profile: 'default', search: 'pve' }),
-      ],
+      archivedAs: (r) => r.archivedAs('pve1.lab.example'),
+      page: async (r) => {
+        for (const query of PAGES) await r.page({ limit: 2, ...query });
+      },
       remove: (r) => r.remove('nobody'),
     },
     runs: {
@@ -58,6 +71,8 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       },
       byMac: (r) => r.byMac(MAC1),
       list: async (r) => [await r.list(10), await r.list(10, { lastSeenAt: 5, mac: MAC1 })],
+      putSystemInformation: (r) => r.putSystemInformation(MAC1, {}),
+      systemInformationOf: (r) => r.systemInformationOf(MAC1),
       remove: (r) => r.remove(MAC1),
     },
     media: {
@@ -97,6 +112,24 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       peek: (r) => r.peek(aClaim({ pool: 'other' })),
       ofNode: (r) => r.ofNode('node-1'),
       holderOf: (r) => r.holderOf('address', 20),
+      releaseAll: (r) => r.releaseAll('nobody'),
+    },
+    hardware: {
+      put: (r) => r.put({ nodeId: 'node-1', source: 'dhcp', at: 1, runId: undefined, uuid: 'u', data: {} }),
+      ofNode: (r) => r.ofNode('node-1'),
+      nodesWithUuid: (r) => r.nodesWithUuid('u'),
+      clear: (r) => r.clear('nobody'),
+      retire: (r) => r.retire([MAC1], { fqdn: 'a.example', because: 'removed', at: 1 }),
+      retiredAs: (r) => r.retiredAs(MAC1),
+      unretire: (r) => r.unretire([MAC1]),
+    },
+    rules: {
+      insert: (r) => r.insert(aRule()),
+      update: (r) => r.update(aRule({ revision: 2 }), 1),
+      byName: (r) => r.byName('racks'),
+      list: (r) => r.list(),
+      takePlace: (r) => r.takePlace('rule-1', 1),
+      remove: (r) => r.remove('nobody'),
     },
   };
 

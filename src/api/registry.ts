@@ -1,0 +1,98 @@
+/** The contract of the registry: what is changed of a node, how its hardware comes and goes, and what is known of it. */
+import { type Static, Type } from '@sinclair/typebox';
+import { nodeFields } from './schemas.ts';
+
+const closed = { additionalProperties: false } as const;
+const time = (description: string) =>
+  Type.String({ format: 'date-time', description, examples: ['2027-01-15T08:00:00.000Z'] });
+const maybe = <T extends Parameters<typeof Type.Optional>[0]>(schema: T) => Type.Union([schema, Type.Null()]);
+const Mac = Type.String({
+  minLength: 1,
+  maxLength: 40,
+  description: 'In any usual notation.',
+  examples: ['bc:24:11:00:00:02'],
+});
+
+/** What is left out stays; lists and values are replaced as a whole. */
+export const NodePatch = Type.Object(
+  {
+    fqdn: Type.Optional(Type.String({ minLength: 1, maxLength: 300, examples: ['pve2.lab.example'] })),
+    macs: Type.Optional(Type.Array(Mac, { minItems: 1, maxItems: 64 })),
+    profile: Type.Optional(Type.String({ minLength: 1, maxLength: 100, examples: ['default'] })),
+    tags: Type.Optional(nodeFields.tags),
+    values: Type.Optional(nodeFields.values),
+    notes: Type.Optional(nodeFields.notes),
+    installPolicy: Type.Optional(nodeFields.installPolicy),
+    protected: Type.Optional(nodeFields.protected),
+  },
+  { ...closed, minProperties: 1 },
+);
+export type NodePatch = Static<typeof NodePatch>;
+
+export const MacInput = Type.Object({ mac: Mac }, closed);
+export type MacInput = Static<typeof MacInput>;
+
+export const NodeMacParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 300 }), mac: Mac }, closed);
+
+export const ReplaceInput = Type.Object(
+  { macs: Type.Array(Mac, { minItems: 1, maxItems: 64, description: 'The ports of the new machine.' }) },
+  closed,
+);
+export type ReplaceInput = Static<typeof ReplaceInput>;
+
+/** A machine that was seen becomes a node. */
+export const AdoptInput = Type.Object(
+  {
+    fqdn: Type.String({ minLength: 1, maxLength: 300, examples: ['pve1.lab.example'] }),
+    profile: Type.String({ minLength: 1, maxLength: 100, examples: ['default'] }),
+    macs: Type.Optional(Type.Array(Mac, { maxItems: 63, description: 'Further ports of the same machine.' })),
+    tags: Type.Optional(nodeFields.tags),
+    values: Type.Optional(nodeFields.values),
+    notes: Type.Optional(nodeFields.notes),
+    installPolicy: Type.Optional(nodeFields.installPolicy),
+  },
+  closed,
+);
+export type AdoptInput = Static<typeof AdoptInput>;
+
+/** Everything here is what the machine said of itself. */
+export const HardwareView = Type.Object(
+  {
+    uuid: maybe(Type.String({ description: 'SMBIOS UUID: a hint, placeholders are left out.' })),
+    serial: maybe(Type.String({ description: 'A hint as well.' })),
+    manufacturer: maybe(Type.String()),
+    model: maybe(Type.String()),
+    cpu: maybe(Type.String()),
+    bootMode: maybe(Type.String({ description: '`bios` or `efi`.' })),
+    arch: maybe(Type.String({ description: 'As its firmware asked last.' })),
+    vendorClass: maybe(Type.String()),
+    disks: Type.Array(
+      Type.Object({ device: Type.String(), text: Type.String(), sizeBytes: maybe(Type.Integer()) }, closed),
+    ),
+    ports: Type.Array(
+      Type.Object(
+        {
+          name: Type.String(),
+          mac: maybe(Type.String()),
+          known: Type.Boolean({ description: "Whether it is one of the node's ports." }),
+        },
+        closed,
+      ),
+    ),
+    hostKeys: Type.Array(Type.String({ description: 'Public keys, as the installer reported them.' })),
+    heard: Type.Array(
+      Type.Object(
+        {
+          source: Type.String({ description: '`dhcp`, `system-information` or `report`.' }),
+          at: time('When it was heard last.'),
+        },
+        closed,
+      ),
+    ),
+    sameUuid: Type.Array(Type.String(), {
+      description: 'Other nodes that say the same UUID: perhaps one machine, perhaps a placeholder.',
+    }),
+  },
+  closed,
+);
+export type HardwareView = Static<typeof HardwareView>;

@@ -1,0 +1,94 @@
+import { type Kysely, type Selectable, sql } from 'kysely';
+import { IronwakeError } from '../errors.ts';
+import type { RuleRepository } from '../journey/ports.ts';
+import type { Rule, RuleGift } from '../rules/rule.ts';
+import { isUniqueViolation } from './failure.ts';
+import type { RuleTable, Tables } from './tables.ts';
+
+export function ruleRepository(db: Kysely<Tables>, site: string): RuleRepository {
+  return {
+    async insert(rule) {
+      try {
+        await db.insertInto('rule').values(toRow(rule, site)).execute();
+      } catch (error) {
+        if (!isUniqueViolation(error, 'rule.name')) throw error;
+        throw new IronwakeError({
+          kind: 'conflict',
+          code: 'rule.name-taken',
+          field: 'name',
+          message: `there is a rule '${rule.name}' already`,
+          remedy: `Choose another name, or remove that rule first: npx ironwake rule rm ${rule.name}.`,
+          cause: error,
+        });
+      }
+    },
+    async update(rule, expectedRevision) {
+      const { id, site: _, registered: __, ...columns } = toRow(rule, site);
+      const result = await db
+        .updateTable('rule')
+        .set(columns)
+        .where('id', '=', id)
+        .where('revision', '=', expectedRevision)
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+    async remove(id) {
+      const result = await db.deleteFrom('rule').where('id', '=', id).executeTakeFirst();
+      return result.numDeletedRows > 0n;
+    },
+    async byName(name) {
+      return fromRow(await db.selectFrom('rule').selectAll().where('name', '=', name).executeTakeFirst());
+    },
+    /** In the order in which they are tried. */
+    async list() {
+      const rows = await db.selectFrom('rule').selectAll().orderBy('priority', 'desc').orderBy('name').execute();
+      return rows.flatMap((row) => fromRow(row) ?? []);
+    },
+    async takePlace(id, now) {
+      const result = await db
+        .updateTable('rule')
+        .set({ registered: sql`registered + 1` })
+        .where('id', '=', id)
+        .where((eb) => eb('registered', '<', eb.ref('machines')))
+        .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+  };
+}
+
+function toRow(rule: Rule, site: string): Selectable<RuleTable> {
+  return {
+    id: rule.id,
+    site,
+    revision: rule.revision,
+    name: rule.name,
+    priority: rule.priority,
+    conditions: JSON.stringify(rule.conditions),
+    gives: JSON.stringify(rule.gives),
+    may_arm: rule.mayArm ? 1 : 0,
+    machines: rule.machines,
+    registered: rule.registered,
+    expires_at: rule.expiresAt ?? null,
+    created_at: rule.createdAt,
+    created_by: rule.createdBy,
+  };
+}
+
+function fromRow(row: Selectable<RuleTable> | undefined): Rule | undefined {
+  if (row === undefined) return undefined;
+  return {
+    id: row.id,
+    revision: row.revision,
+    name: row.name,
+    priority: row.priority,
+    conditions: JSON.parse(row.conditions) as string[],
+    gives: JSON.parse(row.gives) as RuleGift,
+    mayArm: row.may_arm === 1,
+    machines: row.machines,
+    registered: row.registered,
+    expiresAt: row.expires_at ?? undefined,
+    createdAt: row.created_at,
+    createdBy: row.created_by,
+  };
+}
