@@ -21,6 +21,7 @@ export function registerInstaller(app: FastifyInstance, journey: Journey): void 
   const answer = async (request: FastifyRequest, reply: FastifyReply, inUrl: string | undefined) => {
     const bearer = bearerOf(request);
     // Two different ones are no token at all.
+    // biome-ignore lint/plugin: both were sent by the caller, and are put to each other, not to ours
     const token = bearer === undefined || bearer === inUrl ? inUrl : inUrl === undefined ? bearer : undefined;
     const reached = await claimAnswer(journey, callerOf(request.raw, journey.segments()), {
       token: token ?? '',

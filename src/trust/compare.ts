@@ -1,4 +1,4 @@
-/** The one place where secrets are compared. A test refuses `timingSafeEqual` anywhere else. */
+/** The one place where secrets are compared: the linter refuses others (biome.json, scripts/lint/one-place-for-secrets.grit). */
 import { timingSafeEqual } from 'node:crypto';
 
 /** Whether both are equal, in a time that tells nothing but their lengths. Text is compared as UTF-8. */
