@@ -150,6 +150,8 @@ export const ConfigSchema = Type.Object(
           10_000_000,
           'So many ended installations are kept at most; the newest of each node stays.',
         ),
+        auditDays: count(3650, 36_500, 'Entries of the audit log that are older go.'),
+        audit: count(1_000_000, 100_000_000, 'So many entries of the audit log are kept at most; the oldest go first.'),
       },
       { additionalProperties: false, description: 'What is kept, so that the data directory does not grow for ever.' },
     ),

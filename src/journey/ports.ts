@@ -236,6 +236,8 @@ export interface AuditRepository {
   append(entry: AuditEntry): Promise<void>;
   /** Newest first; with `before` those that are older than this id. */
   list(limit: number, before?: number): Promise<readonly AuditRecord[]>;
+  /** Removes the oldest entries by age and number. @returns how many, at most `limit` */
+  prune(rule: PruneRule): Promise<number>;
 }
 
 /** A number that a node holds: an IPv4 address as an unsigned number, or the value of a counter. */

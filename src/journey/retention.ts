@@ -1,4 +1,4 @@
-/** Keeps the data directory bounded: old events and ended runs go, a few at a time, so that nobody waits for it. */
+/** Keeps the data directory bounded: old events, ended runs and old entries of the audit log go, a few at a time, so that nobody waits for it. */
 import { messageOf } from '../errors.ts';
 import type { Journey } from './journey.ts';
 import type { PruneRule } from './ports.ts';
@@ -8,6 +8,14 @@ export interface RetentionSettings {
   readonly events: number;
   readonly runDays: number;
   readonly runs: number;
+  readonly auditDays: number;
+  readonly audit: number;
+}
+
+export interface Removed {
+  readonly events: number;
+  readonly runs: number;
+  readonly audit: number;
 }
 
 const DAY = 86_400_000;
@@ -44,8 +52,11 @@ export function startRetention(journey: Journey, settings: RetentionSettings): R
         await pause();
         return !stopped;
       });
-      if (removed.events + removed.runs > 0)
-        log.info({ ...removed, databaseBytes: journey.store.sizeBytes() }, 'old events and runs were removed');
+      if (removed.events + removed.runs + removed.audit > 0)
+        log.info(
+          { ...removed, databaseBytes: journey.store.sizeBytes() },
+          'old events, runs and audit entries were removed',
+        );
     } catch (error) {
       log.error({ err: messageOf(error) }, 'removing old events failed; it is tried again in an hour');
     }
@@ -74,7 +85,7 @@ export async function prune(
   { store, clock }: Pick<Journey, 'store' | 'clock'>,
   settings: RetentionSettings,
   goOn: () => Promise<boolean> = async () => true,
-): Promise<{ readonly events: number; readonly runs: number }> {
+): Promise<Removed> {
   const all = async (step: (rule: PruneRule) => Promise<number>, days: number, keep: number): Promise<number> => {
     const rule = { before: clock.now() - days * DAY, keep, limit: BATCH };
     let removed = 0;
@@ -87,5 +98,6 @@ export async function prune(
   return {
     events: await all((rule) => store.events.prune(rule), settings.eventDays, settings.events),
     runs: await all((rule) => store.runs.prune(rule), settings.runDays, settings.runs),
+    audit: await all((rule) => store.audit.prune(rule), settings.auditDays, settings.audit),
   };
 }

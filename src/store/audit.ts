@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { AuditRepository } from '../journey/ports.ts';
+import { pruneOldest } from './oldest.ts';
 import type { Tables } from './tables.ts';
 
 export function auditRepository(db: Kysely<Tables>): AuditRepository {
@@ -17,6 +18,7 @@ export function auditRepository(db: Kysely<Tables>): AuditRepository {
         })
         .execute();
     },
+    prune: (rule) => pruneOldest(db, 'audit', rule),
     /** Newest first. */
     async list(limit, before) {
       let query = db.selectFrom('audit').selectAll().orderBy('id', 'desc').limit(limit);

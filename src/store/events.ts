@@ -4,6 +4,7 @@ import type { Mac } from '../net/mac.ts';
 import type { EventCode } from '../runs/events.ts';
 import { atomically } from './connection.ts';
 import { LANDMARK } from './migrations/0006-landmarks.ts';
+import { pruneOldest } from './oldest.ts';
 import type { EventTable, Tables } from './tables.ts';
 
 /** A page that nobody asked a size for: more than any installation tells, less than a reply that hurts. */
@@ -58,16 +59,7 @@ export function eventRepository(db: Kysely<Tables>, site: string): EventReposito
       const row = await db.selectFrom('event').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
       return row?.id ?? 0;
     },
-    async prune({ before, keep, limit }) {
-      const newest = await db.selectFrom('event').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
-      if (newest === undefined) return 0;
-      const oldest = await db.selectFrom('event').select(['id', 'at']).orderBy('id').limit(limit).execute();
-      // Ids rise without gaps worth counting: the last `keep` of them are the last `keep` events.
-      const upTo = oldest.filter(({ id, at }) => at < before || id <= newest.id - keep).at(-1)?.id;
-      if (upTo === undefined) return 0;
-      const result = await db.deleteFrom('event').where('id', '<=', upTo).executeTakeFirst();
-      return Number(result.numDeletedRows);
-    },
+    prune: (rule) => pruneOldest(db, 'event', rule),
     since: (afterId, limit) => page({}, { afterId, limit }),
   };
 }

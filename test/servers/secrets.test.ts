@@ -120,6 +120,14 @@ t.test('known secrets are nowhere but where they belong', async (t) => {
   await api('/nodes/pve1/credential', { method: 'DELETE' });
   await api('/secrets/unused', { method: 'DELETE' });
 
+  // What leaves this server: with and without the keys that open what is sealed.
+  const archives: Array<readonly [string, string]> = [];
+  for (const keys of ['no', 'yes']) {
+    const reply = await parts.call(`${base}/backup?keys=${keys}`, { token: admin, method: 'POST', encoding: 'latin1' });
+    t.equal(reply.status, 200, reply.text.slice(0, 200));
+    t.match(reply.text.slice(0, 15), 'SQLite format 3');
+    archives.push([`/backup keys=${keys}`, reply.text]);
+  }
   const stepTokens = [...url.matchAll(/installer\/([^/]+)\//g)].map(([, text]) => text ?? '');
   t.equal(stepTokens.length, 1);
   const secrets: ReadonlyArray<readonly [string, string]> = [
@@ -137,6 +145,11 @@ t.test('known secrets are nowhere but where they belong', async (t) => {
   );
   const written = await Promise.all(
     files.map(async (file) => [file, (await readFile(file)).toString('latin1')] as const),
+  );
+  written.push(...archives.map(([name, text]) => [`${data}${name}`, text] as const));
+  t.ok(
+    archives.every(([, text]) => text.includes('pve1.lab.example')),
+    'a backup holds what was written',
   );
   t.ok(
     written.some(([, text]) => text.includes('pve1.lab.example')),

@@ -86,6 +86,8 @@ export interface CallOptions {
   readonly json?: unknown;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Of the reply's text; UTF-8 when absent. */
+  readonly encoding?: BufferEncoding;
   /** Called with the first piece of the body; the rest is read when it has ended. */
   readonly onChunk?: () => Promise<void>;
 }
@@ -251,7 +253,7 @@ export async function startParts(options: PartsOptions = {}) {
           resolve({
             status: response.statusCode ?? 0,
             headers: response.headers,
-            text: Buffer.concat(chunks).toString('utf8'),
+            text: Buffer.concat(chunks).toString(options.encoding ?? 'utf8'),
           }),
         );
       });

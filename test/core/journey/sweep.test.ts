@@ -10,6 +10,8 @@ import type { Ipv4 } from '../../../src/net/ipv4.ts';
 import type { Observation } from '../../../src/runs/observation.ts';
 import { NODE_MAC, type Parts, startParts } from '../../support/parts.ts';
 
+// Many whole sets of parts, one after another.
+t.setTimeout(240_000);
 const MINUTE = 60_000;
 const NODE = { address: '127.0.0.2' as Ipv4, interfaceName: 'lo', mac: NODE_MAC };
 
@@ -22,7 +24,29 @@ const STEPS: ReadonlyArray<readonly [string, Observation | undefined]> = [
   ['live', { kind: 'installer-seen' }],
   ['claimed', { kind: 'answer-claimed', source: NODE, answer: '', product: 'pve', release: '9.2' }],
   ['installing', { kind: 'hook-fetched', source: NODE, pins: [] }],
+  [
+    'installed',
+    {
+      kind: 'webhook',
+      source: NODE,
+      digest: 'd',
+      readable: true,
+      document: {},
+      hostKeys: {},
+      fqdn: 'pve1.lab.example',
+      product: 'pve',
+      version: '9.2.1',
+    },
+  ],
+  [
+    'configuring',
+    { kind: 'node-proved', keyType: 'ssh-ed25519', fingerprint: 'SHA256:x', credentialHash: 'h', source: NODE },
+  ],
+  ['configuring', { kind: 'plan-fetched', modules: [], withheld: ['ssh'], probePublicKey: 'p', sealedProbeKey: 's' }],
+  ['configuring', { kind: 'code-awaited' }],
 ];
+/** What its deadline makes of a run in the last of these. */
+const NOT_CONFIRMED = STEPS.length - 1;
 
 async function armed(parts: Parts) {
   const node = await addNode(parts.journey, { macs: [NODE_MAC], fqdn: 'pve1.lab.example', profile: 'default' });
@@ -57,7 +81,8 @@ for (const [index, [state]] of STEPS.entries()) {
       await first.close();
 
       const second = await startParts({ databasePath, clock });
-      t.teardown(() => second.close());
+      let open = true;
+      t.teardown(() => open && second.close());
       t.strictSame(await second.journey.store.runs.byId(id), before, 'the run is as it was');
       const sweep = await swept(t, second);
       clock.advance((before?.deadlineAt ?? 0) - clock.now() - 1000);
@@ -69,7 +94,23 @@ for (const [index, [state]] of STEPS.entries()) {
       await swept(t, second);
       const after = await second.journey.store.runs.byId(id);
       if (state === 'armed') t.equal(after?.state, 'expired');
+      else if (index === NOT_CONFIRMED) t.match(after, { state: 'failed', failure: 'not-confirmed' });
       else t.type(after?.data.stalledSince, 'number');
+      if (after?.data.stalledSince === undefined) return;
+      // A stall has a deadline of its own, and that is kept, too.
+      await second.close();
+      open = false;
+      const third = await startParts({ databasePath, clock });
+      t.teardown(() => third.close());
+      t.strictSame(await third.journey.store.runs.byId(id), after);
+      clock.advance((after.deadlineAt ?? 0) - clock.now() - 1000);
+      await swept(t, third);
+      t.strictSame(await third.journey.store.runs.byId(id), after, 'stalled, and not given up a second early');
+      clock.advance(2000);
+      await settle();
+      const given = await third.journey.store.runs.byId(id);
+      const beforeClaim = ['booting', 'loading', 'live'].includes(state);
+      t.match(given, beforeClaim ? { state: 'expired' } : { state: 'failed', failure: 'silent' });
     },
   );
 }

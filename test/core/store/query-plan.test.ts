@@ -97,6 +97,7 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
     audit: {
       append: (r) => r.append({ at: 1, actor: 'a', from: 'f', action: 'x', target: 't', data: {} }),
       list: async (r) => [await r.list(10), await r.list(10, 5)],
+      prune: (r) => r.prune({ before: 2000, keep: 10, limit: 10 }),
     },
     keptAnswers: {
       reserve: (r) => r.reserve({ id: 'a', sealed: 's', at: 1 }, { before: 0, keep: 10 }),

@@ -31,6 +31,19 @@ test('events go by age and by number, the oldest first, no more than asked for a
   }
 });
 
+test('the audit log goes by its own rule', async (t) => {
+  const store = await aStore(t);
+  for (const n of [0, 1, 2, 3, 4, 5])
+    await store.audit.append({ at: 1000 + n, actor: 'a', from: 'f', action: 'x', target: String(n), data: {} });
+  t.equal(await store.audit.prune({ before: 1002, keep: 100, limit: 100 }), 2, 'by age');
+  t.equal(await store.audit.prune({ before: 0, keep: 2, limit: 1 }), 1, 'by number, in a small step');
+  t.strictSame(
+    (await store.audit.list(10)).map(({ target }) => target),
+    ['5', '4', '3'],
+    'newest first',
+  );
+});
+
 test('the cursor of the feed goes on after everything was removed', async (t) => {
   const store = await aStore(t);
   t.equal(await store.events.lastId(), 0);
