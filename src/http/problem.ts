@@ -109,9 +109,14 @@ export function nothingHere(): IronwakeError {
   });
 }
 
+/** After a 503. */
+const RETRY_AFTER_SECONDS = 5;
+
 /** Whatever went wrong, as the asker can read it. */
 export async function sendError(error: Error, request: FastifyRequest, reply: FastifyReply, log: Log): Promise<void> {
   const known = toIronwakeError(error, log);
+  // Whoever reads this header waits; what is in the way (a full disk, a lock) is seldom gone at once.
+  if (known.kind === 'unavailable') reply.header('Retry-After', String(RETRY_AFTER_SECONDS));
   await (isApi(request) ? sendProblem(known, request, reply) : sendLine(reply, known.status, known.line));
 }
 

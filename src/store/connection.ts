@@ -66,7 +66,12 @@ function prepared(database: Database.Database, options: ConnectionOptions): Sqli
       const wrapped: SqliteStatement = {
         reader: statement.reader,
         all: (parameters) => translated(() => statement.all(...parameters)),
-        run: (parameters) => translated(() => statement.run(...parameters)),
+        run: (parameters) => {
+          // A full disk or one that fails ends the transaction by itself (sqlite.org/lang_transaction.html): rolling back once more would
+          // be an error that hides the first.
+          if (sql === 'rollback' && !database.inTransaction) return { changes: 0, lastInsertRowid: 0 };
+          return translated(() => statement.run(...parameters));
+        },
         iterate: (parameters) => statement.iterate(...parameters),
       };
       if (cache.size >= STATEMENT_CACHE) cache.clear();

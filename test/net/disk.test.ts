@@ -95,3 +95,50 @@ t.test('a file system that cannot be written', async (t) => {
   t.equal(remounted.status, 0);
   await t.rejects(openStore({ path, log: silentLog }), { code: 'store.unwritable', remedy: /--data-dir/ });
 });
+
+t.test('the file system can no longer be written while the daemon works (a disk that fails)', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'ironwake-disk-'));
+  const image = `${directory}.img`;
+  const run = (...args: readonly string[]): void => {
+    const done = spawnSync(args[0] ?? '', args.slice(1), { encoding: 'utf8' });
+    if (done.status !== 0) throw new Error(`${args.join(' ')}: ${done.stderr}`);
+  };
+  run('truncate', '-s', '32M', image);
+  run('mkfs.ext4', '-q', '-F', image);
+  run('mount', '-o', 'loop', image, directory);
+  t.teardown(() => {
+    run('umount', '-l', directory);
+    rmdirSync(directory);
+    rmSync(image);
+  });
+  const path = join(directory, 'ironwake.db');
+  const parts = await startParts({ databasePath: path });
+  const token = await parts.token('admin');
+  const url = `${parts.segment.httpsUrl}/api/v1/secrets`;
+  const put = (n: number) => parts.call(`${url}/s${n}`, { token, method: 'PUT', json: { value: 'x' } });
+  for (let n = 0; n < 5; n += 1) t.equal((await put(n)).status, 204);
+  // What ext4 does by itself at an error of the device (errors=remount-ro).
+  run('mount', '-o', 'remount,abort', directory);
+  const refused = await put(5);
+  t.equal(refused.status, 503);
+  t.match(JSON.parse(refused.text), { code: /^store\.(unwritable|disk-error)$/, remedy: /\w/ });
+  t.equal(refused.headers['retry-after'], '5');
+  t.equal((await put(6)).status, 503, 'again, not worse');
+  const read = await parts.call(url, { token });
+  t.equal(JSON.parse(read.text).items.length, 5, 'reading goes on');
+  const ready = await parts.call(`${parts.segment.httpUrl}/readyz`);
+  t.match([ready.status, JSON.parse(ready.text)], [503, { missing: ['database'] }]);
+  await parts.close();
+
+  // Mended: what was acknowledged is there, the refused is not.
+  run('umount', directory);
+  spawnSync('e2fsck', ['-fy', image]);
+  run('mount', '-o', 'loop', image, directory);
+  const store = await openStore({ path, log: silentLog });
+  t.same(
+    (await store.secrets.list()).map(({ name }) => name),
+    ['s0', 's1', 's2', 's3', 's4'],
+  );
+  await store.check();
+  await store.close();
+});
