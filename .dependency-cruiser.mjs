@@ -9,7 +9,7 @@
 const DHCP_SERVER = '^src/dhcp/(server|rarely)[.]ts$';
 const TFTP_SERVER = '^src/tftp/(server|session|socket|gso|route|observation|frames)[.]ts$';
 
-const CORES = ['net', 'profiles', 'media', 'trust', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules'];
+const CORES = ['net', 'profiles', 'media', 'trust', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports'];
 
 const ROOMS = {
   errors: { files: '^src/errors[.]ts$', may: [] },
@@ -30,9 +30,10 @@ const ROOMS = {
 
   // Globs are the answers' globs, templates the profiles' templates.
   rules: { may: ['net', 'profiles', 'answers', 'nodes'] },
+  exports: { may: ['net'] },
   boot: { may: ['net'], mayType: ['nodes', 'runs'] },
   // The event catalogue and a run's states are part of the contract.
-  api: { may: ['net', 'runs'], mayType: ['nodes'] },
+  api: { may: ['net', 'runs', 'exports'], mayType: ['nodes'] },
 
   'dhcp codec': { files: '^src/dhcp/', except: DHCP_SERVER, may: ['net'], mayType: ['boot'] },
   'tftp codec': { files: '^src/tftp/', except: TFTP_SERVER, may: ['net'], mayType: ['media'] },
@@ -75,7 +76,7 @@ const OWNERS = {
 
 /** Node's modules that a pure room has no use for: time, sockets, processes. */
 const IMPURE = '^(node:)?(dgram|http|https|http2|tls|child_process|worker_threads|cluster|os|timers)(/|$)';
-const PURE = ['profiles', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'api', 'dhcp codec', 'tftp codec', 'trust'];
+const PURE = ['profiles', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports', 'api', 'dhcp codec', 'tftp codec', 'trust'];
 
 const GROUND = ['errors', 'clock', 'log'];
 const ALL_TYPES = ['type-only'];

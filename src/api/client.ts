@@ -11,6 +11,7 @@ import type {
   DiscoveredView,
   EventPage,
   ExplanationView,
+  ExportQuery,
   InstallInput,
   IssuedTokenView,
   MediaInput,
@@ -77,6 +78,8 @@ export interface Client {
   reports(node: string): Promise<readonly ReportView[]>;
   rootPassword(node: string): Promise<RootPasswordView>;
   events(after: number, limit?: number): Promise<EventPage>;
+  /** The registry as a text for another program. */
+  exportAs(format: string, filter?: ExportQuery): Promise<string>;
   media(): Promise<readonly MediaView[]>;
   uploadMedia(upload: Upload): Promise<MediaView>;
   importMedia(input: MediaInput): Promise<MediaView>;
@@ -116,6 +119,13 @@ const IMPORT_TIMEOUT_MS = 30 * 60_000;
 
 /** The daemon says something every 15 seconds. */
 const LIVE_TIMEOUT_MS = 40_000;
+
+async function textOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of chunks) text += decoder.decode(chunk, { stream: true });
+  return text + decoder.decode();
+}
 
 export function createClient(server: ServerAddress): Client {
   const call = async <T>(request: ApiRequest, timeoutMs = server.timeoutMs): Promise<T> =>
@@ -169,6 +179,12 @@ export function createClient(server: ServerAddress): Client {
     reports: (node) => list(nodePath(node, '/reports')),
     rootPassword: (node) => post(nodePath(node, '/root-password')),
     events: (after, limit = 200) => get(`/api/v1/events?after=${after}&limit=${limit}`),
+    exportAs: async (format, filter = {}) => {
+      const query = new URLSearchParams();
+      for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value));
+      const path = `/api/v1/exports/${encodeURIComponent(format)}${query.size === 0 ? '' : `?${query}`}`;
+      return textOf(await openStream(server, { method: 'GET', path }));
+    },
     media: () => list('/api/v1/media'),
     uploadMedia: ({ source, sizeBytes, sha256, onSent }) =>
       call(

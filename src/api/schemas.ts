@@ -3,6 +3,7 @@
  * from here. Times are RFC 3339 in UTC. Schemas hold shapes and lengths; what a MAC or a name may be, the journey says, in sentences.
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { EXPORT_NAMES } from '../exports/formats.ts';
 
 const closed = { additionalProperties: false } as const;
 /** RFC 3339 in UTC, to the millisecond. */
@@ -49,6 +50,7 @@ export type Problem = Static<typeof Problem>;
 export const Nothing = Type.Unsafe<undefined>({ type: 'null', description: 'Done.' });
 /** Of an answer that is no JSON. */
 export const Bytes = Type.Unsafe<NodeJS.ReadableStream>({ type: 'string', format: 'binary', description: 'A file.' });
+export const Text = Type.Unsafe<string>({ type: 'string', description: 'A text for another program.' });
 export const EventStream = Type.Unsafe<never>({ type: 'string', description: 'Events `timeline` and `run`.' });
 export const JsonSchema = Type.Unsafe<string>({ type: 'object', description: 'A JSON Schema.' });
 
@@ -242,6 +244,22 @@ export const NodesQuery = Type.Object(
   closed,
 );
 export type NodesQuery = Static<typeof NodesQuery>;
+
+export const ExportParams = Type.Object({ format: Type.Union(EXPORT_NAMES.map((name) => Type.Literal(name))) }, closed);
+const { state, tag, profile, q } = NodesQuery.properties;
+export const ExportQuery = Type.Object(
+  {
+    state,
+    tag,
+    profile,
+    q,
+    port: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 65_535, default: 9100, description: 'Of the targets, for prometheus.' }),
+    ),
+  },
+  closed,
+);
+export type ExportQuery = Static<typeof ExportQuery>;
 
 export const ReportView = Type.Object(
   {

@@ -1,6 +1,7 @@
 /** `ironwake node ...` */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { NodeFilter } from '../api/client.ts';
 import type { NodeView, RunView } from '../api/schemas.ts';
 import { invalid, messageOf } from '../errors.ts';
 import { formatDuration } from '../runs/words.ts';
@@ -158,15 +159,9 @@ export async function rootPassword(session: Session, args: Args): Promise<ExitSt
 }
 
 export async function list(session: Session, options: Options): Promise<ExitStatus> {
-  const { search, state, tag, profile, archived } = options;
-  const nodes = await session.client.nodes({
-    ...(typeof search === 'string' && { q: search }),
-    ...(typeof state === 'string' && { state }),
-    ...(typeof tag === 'string' && { tag }),
-    ...(typeof profile === 'string' && { profile }),
-    ...(archived === true && { archived }),
-  });
-  const filtered = [search, state, tag, profile, archived].some((option) => option !== undefined);
+  const filter = filterOf(options);
+  const nodes = await session.client.nodes(filter);
+  const filtered = Object.keys(filter).length > 0;
   print(session, nodes, () =>
     table(
       ['NODE', 'STATE', 'SINCE', 'PROFILE', 'TAGS', 'MAC'],
@@ -184,6 +179,12 @@ export async function list(session: Session, options: Options): Promise<ExitStat
     ),
   );
   return 0;
+}
+
+/** `--tag`, `--state`, `--profile`, `--search`, `--archived` as the API takes them. */
+export function filterOf({ tag, state, profile, search, archived }: Options): NodeFilter {
+  const texts = Object.entries({ tag, state, profile, q: search }).filter(([, value]) => typeof value === 'string');
+  return { ...Object.fromEntries(texts), ...(archived === true && { archived }) };
 }
 
 export async function show(session: Session, args: Args, options: Options): Promise<ExitStatus> {

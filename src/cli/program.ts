@@ -92,6 +92,7 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   remote(program, 'backup <FILE>', 'the database as one file, while the daemon works', async (session, args, options) =>
     (await import('./backup.ts')).backup(session, args, options),
   ).option('--keys', 'also instance key, certificate and first token: keep such a file as you keep keys');
+  addExport(program, remote);
   addRestore(program, io, done);
   addDoctor(program, io, done);
   return program;
@@ -284,6 +285,26 @@ function addMedia(program: Command, remote: Remote): void {
     (await commands()).remove(session, args),
   );
   remote(media, 'list', 'the images', async (session) => (await commands()).list(session));
+}
+
+function addExport(program: Command, remote: Remote): void {
+  remote(program, 'export <FORMAT>', 'the registry for another program', async (session, args, options) =>
+    (await import('./export.ts')).exportRegistry(session, args, options),
+  )
+    .addHelpText(
+      'after',
+      `
+Formats: ansible, ansible-script, known-hosts, ssh-config, prometheus, hosts, dnsmasq, kea, opnsense-kea, opnsense-dnsmasq.
+ansible-script prints a dynamic inventory: write it to a file, make that executable, and name it to ansible -i.`,
+    )
+    .option('--tag <NAME>', 'only machines with this tag')
+    .option('--state <STATE>', 'only machines whose newest installation is in this state; none: never armed')
+    .option('--profile <NAME>', 'only machines of this profile')
+    .option('--search <TEXT>', 'only machines with this in their name or a MAC')
+    .option('--port <PORT>', 'port of the targets, for prometheus; default: 9100')
+    .option('--out <FILE>', 'write it to this file, in one piece, instead of standard output')
+    .option('--list', 'as a dynamic inventory of Ansible: everything')
+    .option('--host <NAME>', 'as a dynamic inventory of Ansible: the variables of one host');
 }
 
 function addSecret(program: Command, remote: Remote): void {

@@ -10,6 +10,7 @@ import { type AdminRoutes, registerAdmin } from './admin.ts';
 import { registerAnswers } from './answers.ts';
 import { type BackupMaker, registerBackup } from './backup.ts';
 import { registerBoot } from './boot.ts';
+import { registerExports } from './exports.ts';
 import { type Readiness, registerHealth } from './health.ts';
 import { keepAnswers } from './idempotency.ts';
 import { registerInstaller } from './installer.ts';
@@ -59,6 +60,7 @@ export async function createApps(parts: AppParts): Promise<Apps> {
   await secure.register(async (scope) => registerProfiles(scope, parts.journey));
   await secure.register(async (scope) => registerAnswers(scope, parts.journey));
 
+  await secure.register(async (scope) => registerExports(scope, parts.journey));
   await secure.register(async (scope) => registerRuns(scope, parts.journey));
   await secure.register(async (scope) => registerBackup(scope, parts.journey, parts.backups));
   await secure.register(async (scope) => {

@@ -91,6 +91,10 @@ const CHECKS: Checks = {
   cancel: async (client) => [await client.cancel('pve1'), { run: { state: 'cancelled' } }],
   retry: async (client) => [await client.retry('pve1'), { run: { state: 'armed' } }],
   install: async (client) => [await client.install('pve7', { expiresMinutes: 5 }), { run: { state: 'armed' } }],
+  exportAs: async (client) => [
+    { text: await client.exportAs('hosts', { tag: 'none-such' }) },
+    { text: /^# Made by Ironwake/ },
+  ],
   media: async (client) => [await client.media(), [{ id: MEDIA.id }]],
   uploadMedia: async (client) => [
     await client.uploadMedia({ source: Readable.from([Buffer.alloc(4096)]), sizeBytes: 4096, sha256: MEDIA.id }),
