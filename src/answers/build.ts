@@ -4,8 +4,10 @@
  */
 import type { Fqdn } from '../net/fqdn.ts';
 import type { Mac } from '../net/mac.ts';
-import { isMap, type PlainMap } from '../profiles/merge.ts';
+import { placeOf } from '../profiles/load.ts';
+import { isMap, type Origins, type PlainMap, pointer } from '../profiles/merge.ts';
 import { overrideProfile } from '../profiles/node-values.ts';
+import { originAround } from '../profiles/resolve.ts';
 import { adviseAnswer } from './advice.ts';
 import type { Dialect } from './dialect.ts';
 import { AnswerInvalid, type Finding, finding } from './findings.ts';
@@ -28,6 +30,8 @@ export interface AnswerRequest {
   /** `answer` of the resolved profile, or of the snapshot that a run holds. */
   readonly answer: PlainMap;
   readonly node: { readonly fqdn: Fqdn; readonly macs: readonly Mac[] };
+  /** Where the profile set each value, by its path in the whole profile (`/answer/global/country`). */
+  readonly origins?: Origins | undefined;
   /** The node's values (nodes/node.ts); they go over the profile. */
   readonly values: Readonly<Record<string, unknown>>;
   /** crypt(3) hash of the random root password of this run. */
@@ -104,8 +108,17 @@ export function composeAnswer(request: AnswerRequest): {
         ...adviseAnswer(new View(answer, request.dialect, request.product)).filter(({ path }) => !isOurs(path)),
       ],
       request.severities ?? new Map(),
-    ),
+    ).map((found) => withOrigin(found, request.origins)),
   };
+}
+
+function withOrigin(found: Finding, origins: Origins | undefined): Finding {
+  if (origins === undefined || isOurs(found.path)) return found;
+  const path = profilePath(found.path);
+  // The profile may spell a key as the older installers do.
+  const old = path.map((part, i) => (i < 2 ? part : part.replaceAll('-', '_')));
+  const origin = origins[pointer(path)] ?? origins[pointer(old)] ?? originAround(origins, path);
+  return origin === undefined ? found : { ...found, origin: placeOf(origin) };
 }
 
 /** What Ironwake writes itself is no business of a profile's author. */
@@ -129,6 +142,17 @@ function networkOf(network: Table, request: AnswerRequest): Table {
   const mac = request.bootMac ?? request.node.macs[0];
   if (source !== 'from-answer' || network.filter !== undefined || mac === undefined) return { ...network, source };
   return { ...network, source, filter: { ID_NET_NAME_MAC: `*${mac.replaceAll(':', '')}` } };
+}
+
+/** `global.root-ssh-keys[0]` in the answer is `answer`, `global`, `root-ssh-keys`, `0` in the profile. */
+export function profilePath(path: string): string[] {
+  return [
+    'answer',
+    ...path
+      .replaceAll(/\[(\d+)\]/g, '.$1')
+      .split('.')
+      .filter((part) => part !== ''),
+  ];
 }
 
 /** Values that would still be worth something to whoever got hold of the answer. */

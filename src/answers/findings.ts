@@ -109,6 +109,8 @@ export interface Finding {
   /** From 1, where the answer came from a file. */
   readonly line?: number;
   readonly column?: number;
+  /** Where a profile set it, as `default.yaml:17:5`, where the answer came from one. */
+  readonly origin?: string;
 }
 
 /** Control characters (C0, DEL, C1), the two Unicode line separators and halves of a surrogate pair. */
@@ -146,11 +148,12 @@ export class AnswerInvalid extends IronwakeError {
   constructor(subject: string, findings: readonly Finding[]) {
     const errors = findings.filter((found) => found.severity === 'error');
     const first = errors[0];
+    const origin = first?.origin === undefined ? '' : ` (${first.origin})`;
     const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
     super({
       kind: 'invalid',
       code: 'answer.invalid',
-      message: `The answer for ${subject} is not valid: ${first?.path}: ${first?.message}${more}`,
+      message: `The answer for ${subject} is not valid: ${first?.path}: ${first?.message}${origin}${more}`,
       remedy: first?.remedy ?? 'Correct the profile.',
       ...(first === undefined ? {} : { field: `answer.${first.path}` }),
     });

@@ -12,7 +12,7 @@ import type { Severities } from './severities.ts';
 
 export interface PreviewRequest {
   /** With its templates rendered. */
-  readonly profile: Pick<ResolvedProfile, 'answer' | 'install'>;
+  readonly profile: Pick<ResolvedProfile, 'answer' | 'install' | 'origins'>;
   readonly node: { readonly fqdn: Fqdn; readonly macs: readonly Mac[] };
   readonly product: Product;
   readonly release: string;
@@ -42,6 +42,7 @@ export function previewAnswer(request: PreviewRequest): Preview {
   const pinned = (path: string) => ({ url: `${baseUrl}/installer/TOKEN-OF-THE-RUN/${path}`, certFingerprint });
   const { answer, warnings } = buildAnswer({
     answer: profile.answer,
+    origins: profile.origins,
     node,
     values: {},
     rootPasswordHash: STAND_IN_HASH,
@@ -59,7 +60,10 @@ export function previewAnswer(request: PreviewRequest): Preview {
   return {
     toml: serialiseAnswer({ ...answer, global: { ...global, 'root-password-hashed': MASKED_HASH, ...key } }),
     warnings: [
-      ...warnings.map(({ path, message, remedy }) => `${path}: ${message}. ${remedy}`),
+      ...warnings.map(
+        ({ path, message, remedy, origin }) =>
+          `${path}: ${message}${origin === undefined ? '' : ` (${origin})`}. ${remedy}`,
+      ),
       ...(machine === undefined ? selectorsIn(profile.answer) : []).map(
         (path) => `${path}: chosen when the machine has told about itself; a stand-in is shown`,
       ),

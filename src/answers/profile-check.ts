@@ -4,7 +4,7 @@ import type { Fqdn } from '../net/fqdn.ts';
 import type { Mac } from '../net/mac.ts';
 import type { ProfileFinding } from '../profiles/finding.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
-import { composeAnswer } from './build.ts';
+import { composeAnswer, profilePath } from './build.ts';
 import { type Dialect, dialectFor, newestDialect } from './dialect.ts';
 import type { FindingCode } from './findings.ts';
 import type { Product } from './release.ts';
@@ -62,15 +62,4 @@ function dialectOf(release: string | undefined, product: Product): Dialect | Iro
     if (error instanceof IronwakeError) return error;
     throw error;
   }
-}
-
-/** `global.root-ssh-keys[0]` in the answer is `answer`, `global`, `root-ssh-keys`, `0` in the profile. */
-function profilePath(path: string): string[] {
-  return [
-    'answer',
-    ...path
-      .replaceAll(/\[(\d+)\]/g, '.$1')
-      .split('.')
-      .filter((part) => part !== ''),
-  ];
 }

@@ -128,6 +128,7 @@ export function answerOf(
   const dialect = dialectFor(subject.release, subject.product);
   const { toml, answer } = buildAnswer({
     answer: profile.answer,
+    origins: profile.origins,
     node: { fqdn: node.fqdn, macs: node.macs },
     // The node's own values went over the profile when the run was armed.
     values: {},

@@ -3,15 +3,21 @@
  * copy: a change of the file never changes a run that is under way.
  */
 import { maskAnswer } from '../profiles/leaves.ts';
+import type { Origins } from '../profiles/merge.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
 import type { RunData } from '../runs/run.ts';
 
 /** What of a profile a run needs. Secrets are references only. */
-export type ProfileSnapshot = Pick<ResolvedProfile, 'answer' | 'install'> & { readonly postInstall: unknown };
+export type ProfileSnapshot = Pick<ResolvedProfile, 'answer' | 'install'> & {
+  readonly postInstall: unknown;
+  /** Of the answer; runs that were armed by an older release have none. */
+  readonly origins?: Origins;
+};
 
 /** @param profile of the node (`nodeProfileOf`) */
-export function snapshotOf({ answer, postInstall, install }: ResolvedProfile): ProfileSnapshot {
-  return { answer, postInstall, install };
+export function snapshotOf({ answer, postInstall, install, origins }: ResolvedProfile): ProfileSnapshot {
+  const ofAnswer = Object.entries(origins).filter(([path]) => path.startsWith('/answer/'));
+  return { answer, postInstall, install, origins: Object.fromEntries(ofAnswer) };
 }
 
 /** The snapshot was validated when it was taken, so reading it back is a matter of types only. */

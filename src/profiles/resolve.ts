@@ -140,6 +140,17 @@ export function nearestOrigin(origins: Origins, path: readonly string[]): Origin
   return undefined;
 }
 
+/** The same; where neither the value nor anything above it has one (a map that lacks something), of the first thing in it. */
+export function originAround(origins: Origins, path: readonly string[]): Origin | undefined {
+  const nearest = nearestOrigin(origins, path);
+  for (let length = path.length; nearest === undefined && length > 1; length--) {
+    const below = `${pointer(path.slice(0, length))}/`;
+    const inside = Object.keys(origins).find((each) => each.startsWith(below));
+    if (inside !== undefined) return origins[inside];
+  }
+  return nearest;
+}
+
 function layersOf(
   profile: LoadedProfile,
   lookup: Lookup,

@@ -18,16 +18,17 @@ import { NODE_AT, NODE_MAC, type Parts, startParts } from '../support/parts.ts';
 const ACCEPT_92 = 'application/json, application/toml;q=0.5';
 const MAC_IN_URL = NODE_MAC.replaceAll(':', '-');
 
-const systemInformation = (release: string): string =>
+const PORTS = [
+  { link: 'eno1', mac: 'BC:24:11:00:00:01' },
+  { link: 'eno2', mac: 'BC:24:11:00:00:02' },
+];
+const systemInformation = (release: string, ports: readonly object[] = PORTS): string =>
   JSON.stringify({
     $schema: { version: '1.0' },
     product: { fullname: 'Proxmox VE', product: 'pve', enable_btrfs: true },
     iso: { release, isorelease: '1' },
     dmi: { baseboard: {}, chassis: {}, system: {} },
-    network_interfaces: [
-      { link: 'eno1', mac: 'BC:24:11:00:00:01' },
-      { link: 'eno2', mac: 'BC:24:11:00:00:02' },
-    ],
+    network_interfaces: ports,
   });
 
 const disk = (name: string, model: string) => ({
@@ -78,7 +79,7 @@ interface Bench {
   boot(): Promise<{ readonly url: string; readonly token: string }>;
   view(): Promise<{
     readonly run: { readonly id: string; readonly state: string };
-    readonly timeline: ReadonlyArray<{ readonly code: string; readonly level?: string; readonly text: string }>;
+    readonly timeline: ReadonlyArray<{ readonly code: string; readonly severity?: string; readonly text: string }>;
   }>;
 }
 
@@ -256,6 +257,26 @@ t.test('disks and ports by what the machine has told in an earlier installation'
     network: { filter: { ID_NET_NAME_MAC: '*bc2411000002' } },
     'disk-setup': { 'disk-list': ['nvme0n1', 'nvme1n1'] },
   });
+  await parts.call(`${parts.segment.httpsUrl}/api/v1/nodes/pve1/cancel`, {
+    token: await parts.token('admin'),
+    json: {},
+  });
+
+  // Armed when the port was known, and taken out since: the profile is wrong only now.
+  t.equal((await arm()).status, 201);
+  const third = await boot();
+  const gone = await parts.call(third.url, { body: systemInformation('9.2', PORTS.slice(0, 1)) });
+  t.equal(gone.status, 422);
+  t.match(
+    gone.text,
+    /^answer\.network\.port: The answer for pve1\.lab\.example is not valid: network\.port: The machine has no port 'eno2'; it has eno1 [^\n]*\(default\.yaml:4:93\)[^\n]*\n$/,
+    'the place in the profile, on the screen of the machine',
+  );
+  const { timeline } = await view();
+  t.ok(timeline.some(({ code }) => code === 'run.failed'));
+  const mark = timeline.find(({ code }) => code === 'installer.answer-invalid');
+  t.match(mark?.text, /\(default\.yaml:4:93\)/);
+  t.equal(mark?.severity, 'alarm');
 });
 
 t.test('disks of a machine that has told nothing: refused when it is armed, with what to do', async (t) => {

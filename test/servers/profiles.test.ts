@@ -168,7 +168,7 @@ t.test('what the node has to bring is asked for when it is registered', async (t
     body: { code: 'profile.value-type' },
   });
   t.match(await call('/api/v1/nodes', node(1, { tags: ['Not A Tag'] })), { status: 400, body: { code: 'node.tag' } });
-  t.same((await call('/api/v1/nodes')).body, { items: [] });
+  t.same((await call('/api/v1/nodes')).body.items, []);
 });
 
 t.test('the answer that is served has tags, values and address worked in', async (t) => {
@@ -350,6 +350,34 @@ t.test('profile check', async (t) => {
     /profile\.yaml base\.yaml:2:1/,
     'the reason stands in the parent',
   );
+});
+
+t.test('profile check and render weigh findings as the daemon does', async (t) => {
+  const { run, write } = await bench(t);
+  await write(
+    'one.yaml',
+    `${POOLED.replace('filesystem: ext4,', 'filesystem: zfs, zfs: {raid: raid0},').replace('filter: { DEVNAME: /dev/vda }', 'disk-list: [vda]')}`,
+  );
+  t.match(await run('profile', 'check', 'one'), { status: 0, out: /warning answer\.unwise-single-disk one\.yaml:11:/ });
+  const settings = t.testdir({
+    'strict.yaml': 'findings: [answer.unwise-single-disk=error]\n',
+    'off.yaml': 'findings: [answer.unwise-single-disk=off]\n',
+    'wrong.yaml': 'findings: [answer.unwise-single-disc=off]\n',
+  });
+  const render = ['profile', 'render', '--node', 'new', '--profile', 'one'];
+  const strict = join(settings, 'strict.yaml');
+  t.match(await run('profile', 'check', 'one', '--config', strict), {
+    status: 1,
+    out: /error answer\.unwise-single-disk/,
+  });
+  t.match(await run(...render, '--config', strict), { status: 1 });
+  const off = join(settings, 'off.yaml');
+  t.match(await run('profile', 'check', 'one', '--config', off), { status: 0, out: 'one: ok\n' });
+  t.notMatch((await run(...render, '--config', off)).err, 'single-disk');
+  t.match(await run('profile', 'check', '--config', join(settings, 'wrong.yaml')), {
+    status: 1,
+    err: /Did you mean answer\.unwise-single-disk\?/,
+  });
 });
 
 t.test('profile show, with origins, without a daemon and of a node', async (t) => {

@@ -6,7 +6,7 @@ import { dialectFor } from '../../../src/answers/dialect.ts';
 import { AnswerInvalid } from '../../../src/answers/findings.ts';
 import { serialiseAnswer } from '../../../src/answers/serialise.ts';
 import { parseMac } from '../../../src/net/mac.ts';
-import { FINGERPRINT, HASH, type Json, PROFILE_ANSWER, request, withValue } from '../../support/answers.ts';
+import { FINGERPRINT, HASH, type Json, PROFILE_ANSWER, request, SSH_KEY, withValue } from '../../support/answers.ts';
 
 function findingsOf(work: () => unknown): string[] {
   try {
@@ -173,6 +173,36 @@ test('the error names the first finding and what to do', (t) => {
     field: 'answer.global.country',
     message: "The answer for pve1.lab.example is not valid: global.country: 'uk' is not a country code (and 1 more)",
   });
+  t.end();
+});
+
+test('findings name the place in the profile', (t) => {
+  const at = (line: number, file = 'default.yaml') => ({ file, line, column: 5 });
+  const origins = {
+    '/answer/global/country': at(3),
+    '/answer/global/root_ssh_keys/1': at(7),
+    '/answer/disk-setup/disks/count': at(9),
+    '/answer/network/source': at(0, 'values of pve1.lab.example'),
+  };
+  const rows: ReadonlyArray<readonly [string, readonly string[], Json | undefined, string | undefined]> = [
+    ['a value', ['global', 'country'], 'uk', 'default.yaml:3:5'],
+    ['an item, in the old spelling', ['global', 'root_ssh_keys'], [SSH_KEY, 'junk'], 'default.yaml:7:5'],
+    ['what a map lacks: the first that it has', ['global', 'keyboard'], undefined, 'default.yaml:3:5'],
+    ['a selector', ['disk-setup'], { filesystem: 'ext4', disks: { count: 1 } }, 'default.yaml:9:5'],
+    ['a value of the node', ['network', 'source'], 'dhcp', 'values of pve1.lab.example'],
+    ['nothing known', ['extra'], {}, undefined],
+  ];
+  for (const [name, path, value, origin] of rows) {
+    try {
+      buildAnswer(request({ answer: withValue(PROFILE_ANSWER, path, value), origins }));
+      t.fail(name);
+    } catch (error) {
+      if (!(error instanceof AnswerInvalid)) throw error;
+      const [first] = error.findings.filter(({ severity }) => severity === 'error');
+      t.equal(first?.origin, origin, name);
+      t.equal(error.message.includes(`(${origin})`), origin !== undefined, name);
+    }
+  }
   t.end();
 });
 
