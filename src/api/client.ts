@@ -22,6 +22,10 @@ import type {
   NodeSummary,
   NodesQuery,
   NodeView,
+  PlanDiffView,
+  PlanExportView,
+  PlanImpactView,
+  PlanView,
   ProfileList,
   ProfileView,
   ReportView,
@@ -54,6 +58,11 @@ export interface Client {
   profile(name: string): Promise<ProfileView>;
   nodeProfile(node: string): Promise<NodeProfileView>;
   answerPreview(node: string): Promise<AnswerPreviewView>;
+  plan(node: string): Promise<PlanView>;
+  planDiff(node: string): Promise<PlanDiffView>;
+  /** Installed nodes whose profile wants another plan by now. */
+  planImpact(): Promise<readonly PlanImpactView[]>;
+  exportPlan(node: string, secrets: boolean): Promise<PlanExportView>;
   /** All of them, whatever pages they come in. */
   nodes(filter?: NodeFilter): Promise<readonly NodeSummary[]>;
   addNode(input: NodeInput): Promise<NodeDetails>;
@@ -155,6 +164,10 @@ export function createClient(server: ServerAddress): Client {
     profile: (name) => get(`/api/v1/profiles/${encodeURIComponent(name)}`),
     nodeProfile: (node) => get(nodePath(node, '/profile')),
     answerPreview: (node) => get(nodePath(node, '/answer-preview')),
+    plan: (node) => get(nodePath(node, '/plan')),
+    planDiff: (node) => get(nodePath(node, '/plan/diff')),
+    planImpact: () => list('/api/v1/plans/impact'),
+    exportPlan: (node, secrets) => post(nodePath(node, '/plan/export'), { secrets }),
     nodes: (filter = {}) => all('/api/v1/nodes', filter),
     addNode: (input) => post('/api/v1/nodes', input),
     node: (node) => get(nodePath(node)),

@@ -619,6 +619,87 @@ export const AnswerPreviewView = Type.Object(
 );
 export type AnswerPreviewView = Static<typeof AnswerPreviewView>;
 
+export const PlanParameterView = Type.Object(
+  {
+    path: Type.String({ examples: ['keys[0]'] }),
+    value: Type.String({ description: 'Text as it is, everything else as JSON; (secret NAME) for a reference.' }),
+    origin: maybe(Type.String({ description: 'File and line of the profile; null for a default of the module.' })),
+  },
+  closed,
+);
+
+/** What will be done on a node's first boot, in order. */
+export const PlanView = Type.Object(
+  {
+    node: Type.String({ examples: ['pve1.lab.example'] }),
+    product: Type.String(),
+    release: Type.String(),
+    profile: Type.String(),
+    profileVersion: Type.String(),
+    modules: Type.Array(
+      Type.Object(
+        {
+          name: Type.String(),
+          title: Type.String(),
+          why: Type.String(),
+          scope: Type.Union([Type.Literal('node'), Type.Literal('cluster')]),
+          requires: Type.Array(Type.String()),
+          after: Type.Array(Type.String()),
+          parameters: Type.Array(PlanParameterView),
+          withheld: Type.Boolean({ description: 'Waits until a person has confirmed the node.' }),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+export type PlanView = Static<typeof PlanView>;
+
+const PlanChangeView = Type.Object(
+  {
+    module: Type.String(),
+    change: Type.Union([Type.Literal('added'), Type.Literal('removed'), Type.Literal('changed')]),
+    path: maybe(Type.String({ description: 'The parameter, where one has changed.' })),
+    before: maybe(Type.String()),
+    after: maybe(Type.String()),
+    origin: maybe(Type.String()),
+  },
+  closed,
+);
+export type PlanChangeView = Static<typeof PlanChangeView>;
+
+export const PlanDiffView = Type.Object(
+  {
+    node: Type.String(),
+    last: maybe(
+      Type.Object({ profileVersion: Type.String(), at: time('When the run was armed whose plan it is.') }, closed),
+    ),
+    profileVersion: Type.String(),
+    changes: Type.Array(PlanChangeView),
+  },
+  closed,
+);
+export type PlanDiffView = Static<typeof PlanDiffView>;
+
+export const PlanImpactList = listOf(Type.Object({ node: Type.String(), changes: Type.Array(PlanChangeView) }, closed));
+export type PlanImpactView = Static<typeof PlanImpactList>['items'][number];
+
+export const PlanExportInput = Type.Object(
+  { secrets: Type.Optional(Type.Boolean({ description: 'With the modules that carry secrets. Default: false.' })) },
+  closed,
+);
+
+export const PlanExportView = Type.Object(
+  {
+    node: Type.String(),
+    script: Type.String(),
+    left: Type.Array(Type.String(), { description: 'Modules that are not in it, because they carry secrets.' }),
+  },
+  closed,
+);
+export type PlanExportView = Static<typeof PlanExportView>;
+
 export const StatusView = Type.Object(
   {
     version: Type.String(),

@@ -74,6 +74,7 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   addTrust(program, remote);
   addProfile(program, io, done, withServer);
   addAnswer(program, io, done, remote);
+  addPlan(program, remote);
   remote(program, 'explain <MAC>', 'what this machine would be offered, and why', async (session, args) =>
     (await import('./overview.ts')).explain(session, args),
   );
@@ -400,6 +401,37 @@ function addAnswer(program: Command, io: Io, done: (status: ExitStatus) => void,
   remote(answer, 'show', 'the exact answer that was served, secrets masked', async (session, _, options) =>
     (await import('./answer-show.ts')).show(session, options),
   ).requiredOption('--run <RUN>', 'id of a run, or a node: its newest');
+}
+
+function addPlan(program: Command, remote: Remote): void {
+  const plan = program.command('plan').description('what is done on a node after the installation');
+  const commands = () => import('./plan.ts');
+  remote(
+    plan,
+    'show',
+    'in order: what, why, parameters, and the line of the profile each comes from',
+    async (session, _, options) => (await commands()).show(session, options),
+  ).requiredOption('--node <NODE>', 'the node');
+  remote(
+    plan,
+    'diff',
+    'against the plan that ran last. Exit status 0: nothing would change, 1: something',
+    async (session, _, options) => (await commands()).diff(session, options),
+  )
+    .addOption(new Option('--node <NODE>', 'one node'))
+    .addOption(new Option('--all', 'all installed nodes: what new profiles would change').conflicts('node'))
+    .hook('preAction', (_, command) => {
+      if (command.opts().node === undefined && command.opts().all !== true)
+        command.error('error: give --node NODE or --all', { exitCode: 2 });
+    });
+  remote(
+    plan,
+    'export',
+    'the plan as a script on standard output: runs by hand, on any host, without the daemon',
+    async (session, _, options) => (await commands()).exportScript(session, options),
+  )
+    .requiredOption('--node <NODE>', 'the node')
+    .option('--with-secrets', 'with the modules that carry secrets, their values readable in the script; audited');
 }
 
 function addServe(program: Command, io: Io, done: (status: ExitStatus) => void): void {

@@ -18,6 +18,7 @@ import { registerLive } from './live.ts';
 import { type PacketCounts, registerMetrics } from './metrics.ts';
 import { registerNode } from './node.ts';
 import { registerOpenApi } from './openapi.ts';
+import { registerPlans } from './plans.ts';
 import { isApi, nothingHere, sendError, sendLine } from './problem.ts';
 import { registerProfiles } from './profiles.ts';
 import { limitRefusals } from './refusal-limit.ts';
@@ -61,6 +62,7 @@ export async function createApps(parts: AppParts): Promise<Apps> {
   await secure.register(async (scope) => registerAnswers(scope, parts.journey));
 
   await secure.register(async (scope) => registerExports(scope, parts.journey));
+  await secure.register(async (scope) => registerPlans(scope, parts.journey));
   await secure.register(async (scope) => registerRuns(scope, parts.journey));
   await secure.register(async (scope) => registerBackup(scope, parts.journey, parts.backups));
   await secure.register(async (scope) => {

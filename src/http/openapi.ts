@@ -14,6 +14,7 @@ const TAGS: ReadonlyArray<{ readonly name: string; readonly description: string 
   { name: 'runs', description: 'Installations: arm, watch, decide.' },
   { name: 'discovery', description: 'Machines that were seen, and what each would be offered.' },
   { name: 'profiles', description: 'What a machine is installed by.' },
+  { name: 'plans', description: 'What is done on a node after its installation.' },
   { name: 'media', description: 'Installer images.' },
   { name: 'events', description: 'What happened, as pages and live.' },
   { name: 'access', description: 'Tokens, secrets, certificate, audit log.' },

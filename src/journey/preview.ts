@@ -35,7 +35,8 @@ export async function answerPreviewOf(journey: Journey, node: Node): Promise<Nod
   };
 }
 
-async function fittingMedia(journey: Journey, profile: ResolvedProfile) {
+/** The image that would be taken; undefined when there is none yet that fits. */
+export async function fittingMedia(journey: Journey, profile: ResolvedProfile) {
   try {
     return await chooseMedia(journey, profile, undefined);
   } catch (error) {

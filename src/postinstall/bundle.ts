@@ -8,7 +8,7 @@ import type { Plan, PlannedModule } from './plan.ts';
 import { embedFile, shellQuote } from './quote.ts';
 
 export interface BundleContext {
-  /** Where this daemon answers nodes, as the node's own segment reaches it: `https://10.0.0.2:8443`. */
+  /** Where this daemon answers nodes, as the node's own segment reaches it: `https://10.0.0.2:8443`. Empty: nobody is there, it runs by hand. */
   readonly baseUrl: string;
   /** Base64 SHA-256 of the server keys (SubjectPublicKeyInfo) that the node may trust: the present and the next. */
   readonly pins: readonly string[];
@@ -41,6 +41,7 @@ export function bundlePlan(plan: Plan, context: BundleContext): string {
     '#!/bin/bash',
     `# Ironwake: the plan of run ${context.runId.replaceAll(/[^0-9a-f-]/g, '')}, ${plan.modules.length} modules.`,
     'set -eu',
+    'if [ "$(id -u)" != 0 ]; then echo "this needs root" >&2; exit 2; fi',
     'umask 077',
     `install -d -m 0700 ${NODE_HOME}`,
     `cd ${NODE_HOME}`,

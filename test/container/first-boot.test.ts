@@ -1,5 +1,7 @@
 /** From the hook to the end of the plan: proof of the host key, plan, reports, and what goes wrong on the way. */
 import t from 'tap';
+import { bundlePlan } from '../../src/postinstall/bundle.ts';
+import { buildPlan } from '../../src/postinstall/plan.ts';
 import { moduleFolder } from '../support/module-of-test.ts';
 import { held, startRig } from '../support/rig.ts';
 
@@ -354,6 +356,42 @@ esac
       'failed: pvesh create /refused ended with status 255: no such path',
     ],
   );
+});
+
+t.test('run by hand, without a server: again changes nothing, a restart is left to the person', async (t) => {
+  const rig = await startRig(t, { release: 'trixie' });
+  const { container, server } = rig;
+  const script = bundlePlan(
+    buildPlan({
+      ...planOf(
+        moduleOf('one', { apply: marker('/root/one') }),
+        moduleOf('kernel', { apply: "[ -e /root/kernel ] || { touch /root/kernel; request_reboot 'a new kernel'; }" }),
+        moduleOf('bad', { apply: "fail 'there is no way'" }),
+      ),
+      product: 'pve',
+    }),
+    { baseUrl: '', pins: [], runId: server.runId },
+  );
+  await container.write('/root/run.sh', script, '0700');
+  const run = () => container.exec(['bash', '/root/run.sh']);
+  const first = await run();
+  t.equal(first.code, 3, first.stderr);
+  t.match(
+    first.stdout,
+    /one apply: changed[\s\S]*kernel restart: ok[\s\S]*restart this host now, then run the script again/,
+  );
+  t.match((await run()).stdout, 'restart this host now', 'not before it has restarted');
+  await container.reboot();
+  const second = await run();
+  t.equal(second.code, 1, 'a module failed');
+  t.match(
+    second.stdout,
+    /kernel verify: ok[\s\S]*kernel reapply: unchanged[\s\S]*bad apply: failed, \d+ ms: there is no way/,
+  );
+  t.notMatch(second.stdout, 'one apply');
+  const third = await run();
+  t.match(third.stdout, /one apply: unchanged[\s\S]*kernel apply: unchanged/, 'a whole run more changes nothing');
+  t.strictSame(server.requests, []);
 });
 
 t.test('a lock of apt is waited for, which its own option does not do', async (t) => {

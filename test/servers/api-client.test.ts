@@ -47,6 +47,13 @@ const CHECKS: Checks = {
     await client.answerPreview('pve1'),
     { node: 'pve1.lab.example', toml: /\[global\]/ },
   ],
+  plan: async (client) => [
+    await client.plan('pve1'),
+    { node: 'pve1.lab.example', product: 'pve', release: '9.2', profile: 'default', modules: Array },
+  ],
+  planDiff: async (client) => [await client.planDiff('pve1'), { last: null, changes: [{ change: 'added' }] }],
+  planImpact: async (client) => [await client.planImpact(), []],
+  exportPlan: async (client) => [await client.exportPlan('pve1', true), { script: /# end of plan\n$/, left: [] }],
   nodes: async (client) => [await client.nodes(), [{ node: { fqdn: 'pve1.lab.example' }, run: { state: 'armed' } }]],
   addNode: async (client) => [
     await client.addNode({ mac: '02-00-00-00-00-77', fqdn: 'pve7.lab.example', profile: 'default', tags: ['rack-a'] }),

@@ -171,7 +171,7 @@ pve_task() {
   "$@" > "$out" 2>&1 < /dev/null || code=$?
   cat "$out"
   [ "$code" -eq 0 ] || fail "$1 ${2:-} ${3:-} ended with status $code: $(tail -n 1 "$out")"
-  upid=$(grep -o 'UPID:[A-Za-z0-9.-]*:[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f]*:[^:]*:[^:]*:[^: ]*:' "$out" | tail -n 1)
+  upid=$(grep -o 'UPID:[A-Za-z0-9.-]*:[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f]*:[^:]*:[^:]*:[^: ]*:' "$out" | tail -n 1 || true)
   [ -n "$upid" ] || return 0
   for _ in {1..600}; do
     status=$(pvesh get "/nodes/$(cut -d: -f2 <<< "$upid")/tasks/$upid/status" --output-format json) ||

@@ -35,10 +35,17 @@ uptime_ms() {
   printf '%s' "$((10#${up%.*} * 1000 + 10#${up#*.} * 10))"
 }
 
+# Run by hand, from `plan export`: nobody is there to report to.
+alone() { [ -z "$(setting base)" ]; }
+
 # deliver: sends what is spooled, oldest first. 0 when nothing is left.
 deliver() {
   local most=8 file mark
   local -a batch
+  if alone; then
+    rm -f "$spool"/[0-9]*.json
+    return 0
+  fi
   while :; do
     batch=()
     for file in "$spool"/[0-9]*.json; do
@@ -243,6 +250,10 @@ restart() {
 }
 
 restart_now() {
+  if alone; then
+    printf 'restart this host now, then run the script again: it goes on where it was\n'
+    exit 3
+  fi
   sync
   systemctl --no-block reboot
   # systemd ends this program; when it does not, the unit starts it again and it comes back here.
@@ -358,12 +369,12 @@ for _ in {1..60}; do
   sleep 2
 done
 
-http_configure
 # What is still armed here was left by a runner that ended in the middle.
 for flag in "$iw_home"/rollback.d/*; do
   if [ -e "$flag" ]; then bash "$iw_home/lib/rollback.sh" "${flag##*/}" 'the plan was interrupted before the change was confirmed' 8>&-; fi
 done
 if [ -s "$plan/withheld" ]; then show_code; fi
+alone || http_configure
 while read -r module; do
   run_module "$module"
   [ -z "$renew" ] || prove_again
@@ -389,7 +400,7 @@ until deliver || [ "$SECONDS" -gt "$end" ]; do
   [ "$pause" -le 30 ] || pause=30
 done
 printf '{"run":"%s","result":"%s"}' "$(setting run)" "$outcome" > "$iw_home/work/finished"
-until insist 60 POST /node/v1/finished "$iw_home/work/answer" "$iw_home/work/finished"; do
+until alone || insist 60 POST /node/v1/finished "$iw_home/work/answer" "$iw_home/work/finished"; do
   case $http_status in
     401) prove_again ;;
     # The run has ended without us: there is nobody left to tell.
@@ -412,3 +423,5 @@ rm -rf "$iw_home/work" "$iw_home/restarts"
 find "$iw_home/state" -mindepth 2 -maxdepth 2 ! -name backup ! -name original ! -name kept ! -name status -exec rm -rf {} +
 systemctl disable --quiet ironwake-first-boot.service ironwake-rollback.service 2> /dev/null
 printf '%s\n' "$outcome" > "$iw_home/result"
+# systemd would start the agent again, and the plan has ended; a person wants to know.
+if alone && [ "$outcome" != ok ]; then exit 1; fi
