@@ -3,7 +3,7 @@ import { adviseAnswer } from './advice.ts';
 import type { Dialect } from './dialect.ts';
 import { type AnswerFormat, isFinding, readAnswer } from './document.ts';
 import { type Finding, finding } from './findings.ts';
-import { answerKey, nameIn } from './keys.ts';
+import { answerKey, nameIn, REQUIRED_SECTIONS } from './keys.ts';
 import type { MachineFacts } from './machine.ts';
 import { checkMachine, type Selection } from './machine-check.ts';
 import type { Product } from './release.ts';
@@ -62,13 +62,22 @@ export function reviewAnswer(content: Uint8Array | string, request: ReviewReques
     }
   }
   const accepted = officiallyAccepted(found);
-  const findings = weigh(found, severities)
+  const findings = weigh(withoutConsequences(found, read.value), severities)
     .map((each) => {
       const { line, column } = read.places.of(each.path);
       return { ...each, path: pathIn(each.path, dialect), line, column };
     })
     .sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column);
   return { accepted, findings, selections, answer };
+}
+
+/** What follows from a section that is missing altogether would hide that it is. */
+function withoutConsequences(found: readonly Finding[], answer: unknown): Finding[] {
+  const missing = REQUIRED_SECTIONS.filter((section) => isTable(answer) && !Object.hasOwn(answer, section));
+  return found.filter(
+    ({ code, path }) =>
+      code === 'answer.missing' || !missing.some((section) => path === section || path.startsWith(`${section}.`)),
+  );
 }
 
 function rank({ by, code, severity }: Finding): number {

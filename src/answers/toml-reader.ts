@@ -288,6 +288,7 @@ class Reader {
     for (;;) {
       this.#skipBlanks();
       if (this.#text[this.#at] === '}') this.#fail('No comma may stand before the } of an inline table');
+      if (this.#isLineBreak()) this.#fail('An inline table stands on one line, from { to }');
       this.#assignment(table, depth + 1);
       this.#skipBlanks();
       const char = this.#text[this.#at];

@@ -89,7 +89,7 @@ const WRONG: ReadonlyArray<readonly [string, RegExp, number, number]> = [
   ['a = [1 2]', /comma or the closing \]/, 1, 8],
   ['a = [1,', /closing \] of the list/, 1, 5],
   ['a = { x = 1, }', /No comma may stand/, 1, 14],
-  ['a = { x = 1,\n y = 2 }', /A key is missing/, 1, 13],
+  ['a = { x = 1,\n y = 2 }', /stands on one line/, 1, 13],
   ['a = { x = 1', /closing \}/, 1, 12],
   ['é = 1', /cannot stand in a key/, 1, 1],
   ['"""a""" = 1', /several lines/, 1, 1],

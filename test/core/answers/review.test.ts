@@ -62,6 +62,19 @@ test('what the installer refuses comes first, with its place and the spelling of
   t.end();
 });
 
+test('a section that is missing is told, and not what follows from it', (t) => {
+  t.same(codes(review('')), ['answer.missing', 'answer.missing', 'answer.missing']);
+  const misspelled = toml(GOOD).replace('[network]', '[netwrok]').replace('[network.filter]', '[netwrok.filter]');
+  t.match(review(misspelled).findings, [
+    { code: 'answer.unknown-section', remedy: 'Did you mean network?' },
+    { code: 'answer.missing', path: 'network' },
+  ]);
+  t.match(review('a = { b = 1,\nc = 2 }').findings, [
+    { code: 'answer.syntax', line: 1, message: /stands on one line/ },
+  ]);
+  t.end();
+});
+
 test('a missing key is named after the misspelled one', (t) => {
   const text = toml(withValue(GOOD, ['global', 'keyboard'], undefined)).replace('[global]', '[global]\nkeybord = "de"');
   t.same(codes(review(text)), ['answer.unknown-key', 'answer.missing']);
