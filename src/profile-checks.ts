@@ -67,15 +67,27 @@ function checkPlan(profile: ResolvedProfile, release: string | undefined): Profi
 
 /** A password in a file that people copy, mail and commit is none. */
 function clearPassword({ postInstall }: ResolvedProfile): ProfileFinding | undefined {
-  const account = isMap(postInstall) ? postInstall['admin-user'] : undefined;
-  if (!isMap(account)) return undefined;
-  const key = ['password', 'rootPassword'].find((name) => typeof account[name] === 'string');
-  if (key === undefined) return undefined;
+  const path = clearSecrets(postInstall)[0];
+  if (path === undefined) return undefined;
   return {
     code: 'profile.clear-password',
     severity: 'error',
-    path: ['postInstall', 'admin-user', key],
+    path: ['postInstall', ...path],
     message: 'a password stands here in clear text',
     remedy: 'Set it with npx ironwake secret set NAME, and write {secret: NAME} here.',
   };
+}
+
+/** Paths below `postInstall` where a secret by its name is a text and no reference. */
+function clearSecrets(postInstall: ResolvedProfile['postInstall']): ReadonlyArray<readonly string[]> {
+  const entriesOf = (value: unknown) => (isMap(value) ? Object.entries(value) : []);
+  const passwords = entriesOf(postInstall['admin-user'])
+    .filter(([key, value]) => ['password', 'rootPassword'].includes(key) && typeof value === 'string')
+    .map(([key]) => ['admin-user', key]);
+  const ofScripts = entriesOf(postInstall['custom-scripts']?.scripts).flatMap(([name, script]) =>
+    entriesOf(isMap(script) ? script.secrets : undefined)
+      .filter(([, value]) => typeof value === 'string')
+      .map(([key]) => ['custom-scripts', 'scripts', name, 'secrets', key]),
+  );
+  return [...passwords, ...ofScripts];
 }

@@ -10,6 +10,7 @@ import { emptyLibrary, type Library, nextLibrary, type ProfileProblem } from '..
 import { profileNameOf, tagNameOf } from '../profiles/load.ts';
 import { nearest } from '../profiles/nearest.ts';
 import { type ResolvedProfile, resolveProfile } from '../profiles/resolve.ts';
+import { isScriptFile } from '../profiles/scripts.ts';
 import type { Io } from './terminal.ts';
 
 export type Options = Readonly<Record<string, unknown>>;
@@ -93,7 +94,9 @@ export class ProfileFiles {
     const { release } = this.#options;
     const files = await readDirectory(path);
     const checks = checksOfProfiles(typeof release === 'string' ? release : undefined, this.severities());
-    const names = files.map(({ file }) => profileNameOf(file) ?? `${TAGS}/${tagNameOf(file)}`);
+    const names = files
+      .filter(({ file }) => !isScriptFile(file))
+      .map(({ file }) => profileNameOf(file) ?? `${TAGS}/${tagNameOf(file)}`);
     return {
       path,
       library: nextLibrary(emptyLibrary, files, checks, this.#io.now()),

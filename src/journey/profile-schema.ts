@@ -22,6 +22,19 @@ const SECRET = {
   properties: { secret: { type: 'string', description: "Name of a secret: 'npx ironwake secret set NAME'." } },
 };
 
+const SCRIPT = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['file'],
+  properties: {
+    file: {
+      type: 'string',
+      pattern: '^scripts/[A-Za-z0-9][A-Za-z0-9._-]*$',
+      description: 'A file beside the profiles: scripts/NAME.',
+    },
+  },
+};
+
 /** What belongs to the node or to the run, and has no place in a profile. */
 const NOT_IN_A_PROFILE = { global: ['fqdn', 'root-password', 'root_password'] } as const;
 const OWN_SECTIONS = ['post-installation-webhook', 'first-boot'];
@@ -115,6 +128,7 @@ function layered(schema: Json, secrets: boolean): Json {
     ...(description === undefined ? {} : { description }),
     ...(examples === undefined ? {} : { examples }),
     ...described,
-    anyOf: [rule, TEMPLATE, ...(secrets ? [SECRET] : [])],
+    // A script is never a template, and may be a file.
+    anyOf: [rule, rule.contentMediaType === 'text/x-shellscript' ? SCRIPT : TEMPLATE, ...(secrets ? [SECRET] : [])],
   };
 }

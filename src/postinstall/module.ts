@@ -77,6 +77,17 @@ export interface PostInstallModule<S extends TObject = TObject> {
   /** The module's folder, `new URL('.', import.meta.url)`. */
   readonly folder: URL;
   prepare(params: Static<S>, context: ModuleContext): Prepared;
+  /**
+   * For a module that is several steps of the plan, each with a report, a limit and a verification of its own: the parameters of each, as
+   * `prepare` gets them. A step is called by the module's name, a hyphen and its own.
+   */
+  split?(params: Static<S>): readonly ModulePart<S>[];
+}
+
+export interface ModulePart<S extends TObject = TObject> {
+  readonly name: string;
+  readonly params: Static<S>;
+  readonly timeLimitSeconds: number;
 }
 
 /** Lets the compiler tie `prepare` to the schema, then forgets the schema's exact type so that modules fit into one list. */

@@ -23,7 +23,10 @@ export interface PlanRequest {
 }
 
 export interface PlannedModule {
+  /** A module that is several steps stands here once for each, under the step's name. */
   readonly module: PostInstallModule;
+  /** Its key under `postInstall:`, which is the name unless it is one step of several. */
+  readonly key: string;
   /** With defaults filled in. */
   readonly params: Readonly<Record<string, unknown>>;
   /** Names of the modules in this plan without whose success it is skipped. */
@@ -50,10 +53,14 @@ export function buildPlan(request: PlanRequest): Plan {
   const available = request.modules ?? MODULES;
   const context: ModuleContext = { product: request.product, release: request.release };
   const wanted = readWanted(request.postInstall, available);
-  const modules = inOrder(
+  const steps = inOrder(
     available.filter((module) => wanted.has(module.name)),
     wanted,
-  ).map((module) => planned(module, wanted, context));
+  ).flatMap((module) => planned(module, wanted, context));
+  // Whoever waits for a module of several steps waits for all of them.
+  const named = (keys: readonly string[]) =>
+    keys.flatMap((key) => steps.filter((step) => step.key === key).map(({ module }) => module.name));
+  const modules = steps.map((step) => ({ ...step, needs: named(step.needs), follows: named(step.follows) }));
   const digest = createHash('sha256')
     .update(
       JSON.stringify([
@@ -101,7 +108,8 @@ function readWanted(postInstall: unknown, available: readonly PostInstallModule[
   return wanted;
 }
 
-function planned(module: PostInstallModule, wanted: Wanted, context: ModuleContext): PlannedModule {
+/** With the keys of modules where the plan has their steps. */
+function planned(module: PostInstallModule, wanted: Wanted, context: ModuleContext): readonly PlannedModule[] {
   const field = `postInstall.${module.name}`;
   const releases = module.supports[context.product];
   const major = context.release.split('.')[0] ?? '';
@@ -122,8 +130,14 @@ function planned(module: PostInstallModule, wanted: Wanted, context: ModuleConte
   }
   const params = withDefaults(module, given) as Record<string, unknown>;
   const inPlan = (names: readonly string[]) => names.filter((name) => wanted.has(name));
-  const needs = inPlan(module.requires);
-  return { module, params, needs, follows: inPlan(module.after), prepared: module.prepare(params, context) };
+  const common = { key: module.name, needs: inPlan(module.requires), follows: inPlan(module.after) };
+  if (module.split === undefined) return [{ ...common, module, params, prepared: module.prepare(params, context) }];
+  return module.split(params).map((part) => ({
+    ...common,
+    module: { ...module, name: `${module.name}-${part.name}`, timeLimitSeconds: part.timeLimitSeconds },
+    params: part.params,
+    prepared: module.prepare(part.params, context),
+  }));
 }
 
 function inOrder(modules: readonly PostInstallModule[], wanted: Wanted): readonly PostInstallModule[] {

@@ -12,8 +12,8 @@ export interface Withholding {
 /** @param postInstall as the profile has it, with its references to secrets */
 export function withholdSecrets(plan: Plan, postInstall: unknown): Withholding {
   const held = new Set<string>();
-  for (const { module, needs, prepared } of plan.modules) {
-    const parameters = parametersOf(postInstall, module.name);
+  for (const { module, key, needs, prepared } of plan.modules) {
+    const parameters = parametersOf(postInstall, key);
     const carries = refersToSecret(parameters) || prepared.files.some(({ secret }) => secret === true);
     if (carries || needs.some((name) => held.has(name))) held.add(module.name);
   }

@@ -1,8 +1,9 @@
-/** The files of a profile directory and of its `tags/`, read one by one: what can be read is a text, what cannot is a reason. */
+/** The files of a profile directory, of its `tags/` and of its `scripts/`, read one by one: what can be read is a text, what cannot is a reason. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IronwakeError, messageOf, systemCode } from '../errors.ts';
 import { profileNameOf, tagNameOf } from './load.ts';
+import { isScriptFile, SCRIPTS } from './scripts.ts';
 
 /** The directory below that holds the files of tags. */
 export const TAGS = 'tags';
@@ -11,7 +12,7 @@ export const TAGS = 'tags';
 const MAX_FILE_BYTES = 1024 * 1024;
 
 export interface ProfileFile {
-  /** Name inside the directory: `default.yaml`, `tags/rack-a.yaml`. */
+  /** Name inside the directory: `default.yaml`, `tags/rack-a.yaml`, `scripts/motd`. */
   readonly file: string;
   /** The content, or why there is none. */
   readonly text: string | undefined;
@@ -19,7 +20,7 @@ export interface ProfileFile {
 }
 
 /**
- * Every `*.yaml` and `*.yml` in the directory, by name, then those in `tags`. Files that vanish meanwhile are left out.
+ * Every `*.yaml` and `*.yml` in the directory, by name, then those in `tags`, then what is in `scripts`. Files that vanish meanwhile are left out.
  * @throws IronwakeError `profile.directory`
  */
 export async function readDirectory(directory: string): Promise<ProfileFile[]> {
@@ -45,7 +46,11 @@ async function fileNames(directory: string): Promise<string[]> {
   try {
     const names = await readdir(directory);
     const profiles = names.filter((name) => profileNameOf(name) !== undefined).sort();
-    return names.includes(TAGS) ? [...profiles, ...(await tagFiles(directory))] : profiles;
+    return [
+      ...profiles,
+      ...(names.includes(TAGS) ? await filesBelow(directory, TAGS, (file) => tagNameOf(file) !== undefined) : []),
+      ...(names.includes(SCRIPTS) ? await filesBelow(directory, SCRIPTS, isScriptFile) : []),
+    ];
   } catch (cause) {
     throw new IronwakeError({
       kind: 'unavailable',
@@ -58,13 +63,13 @@ async function fileNames(directory: string): Promise<string[]> {
   }
 }
 
-/** `tags/NAME.yaml`; none when `tags` is no directory. */
-async function tagFiles(directory: string): Promise<string[]> {
+/** `tags/NAME.yaml`, `scripts/NAME`; none when that is no directory. */
+async function filesBelow(directory: string, folder: string, wanted: (file: string) => boolean): Promise<string[]> {
   try {
-    const names = await readdir(join(directory, TAGS));
+    const names = await readdir(join(directory, folder));
     return names
-      .map((name) => `${TAGS}/${name}`)
-      .filter((name) => tagNameOf(name) !== undefined)
+      .map((name) => `${folder}/${name}`)
+      .filter(wanted)
       .sort();
   } catch (error) {
     if (systemCode(error) === 'ENOTDIR' || systemCode(error) === 'ENOENT') return [];

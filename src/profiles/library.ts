@@ -19,6 +19,7 @@ import {
 import { type Origin, type Origins, pointer } from './merge.ts';
 import { checkInputs, renderForCheck } from './node-profile.ts';
 import { nearestOrigin, type ResolvedProfile, resolveProfile } from './resolve.ts';
+import { isScriptFile, withScripts } from './scripts.ts';
 
 /** Something wrong or unwise, for status page, `doctor` and log. */
 export interface ProfileProblem {
@@ -58,11 +59,12 @@ export function nextLibrary(
   now: number,
 ): Library {
   const found: Found[] = [];
+  const scripts = new Map(files.filter(({ file }) => isScriptFile(file)).map((file) => [file.file, file]));
   const loaded = new Map<string, LoadedProfile>();
   for (const file of files) {
     const name = profileNameOf(file.file);
     if (name === undefined) continue;
-    const profile = collect(found, name, () => load(file, loaded)) ?? before.loaded.get(name);
+    const profile = collect(found, name, () => load(file, loaded, scripts)) ?? before.loaded.get(name);
     if (profile !== undefined && !loaded.has(name)) loaded.set(name, profile);
   }
   const resolved = new Map<string, ResolvedProfile>();
@@ -76,7 +78,7 @@ export function nextLibrary(
   for (const file of files) {
     const name = tagNameOf(file.file);
     if (name === undefined) continue;
-    const tag = collect(found, `tags/${name}`, () => loadTag(file, tags)) ?? before.tags.get(name);
+    const tag = collect(found, `tags/${name}`, () => loadTag(file, tags, scripts)) ?? before.tags.get(name);
     if (tag !== undefined && !tags.has(name)) tags.set(name, tag);
   }
   return { loaded, resolved, tags, problems: withTimes(found, before.problems, now) };
@@ -96,12 +98,18 @@ function collect<T>(found: Found[], about: string, work: () => T): T | undefined
   }
 }
 
-function load(file: ProfileFile, others: ReadonlyMap<string, LoadedProfile>): LoadedProfile {
-  return refuseTwin(readProfile(file.file, textOf(file)), others);
+type Scripts = ReadonlyMap<string, ProfileFile>;
+
+function load(file: ProfileFile, others: ReadonlyMap<string, LoadedProfile>, scripts: Scripts): LoadedProfile {
+  return complete(refuseTwin(readProfile(file.file, textOf(file)), others), scripts);
 }
 
-function loadTag(file: ProfileFile, others: ReadonlyMap<string, LoadedTag>): LoadedTag {
-  return refuseTwin(readTag(file.file, textOf(file)), others);
+function loadTag(file: ProfileFile, others: ReadonlyMap<string, LoadedTag>, scripts: Scripts): LoadedTag {
+  return complete(refuseTwin(readTag(file.file, textOf(file)), others), scripts);
+}
+
+function complete<T extends LoadedProfile | LoadedTag>(layer: T, scripts: Scripts): T {
+  return withScripts(layer, (file) => scripts.get(file), [...scripts.keys()]);
 }
 
 function wholeFile(file: string, code: string, message: string, remedy: string): ProfileError {

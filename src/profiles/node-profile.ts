@@ -9,6 +9,7 @@ import { isMap, type Layer, type Origin, type Plain, type PlainMap } from './mer
 import { readNodeValues } from './node-values.ts';
 import { addressNumberOf, type Pool, readPools } from './pools.ts';
 import { layerOf, nearestOrigin, profileOfLayers, type ResolvedProfile } from './resolve.ts';
+import { isScript } from './scripts.ts';
 import {
   checkNames,
   isTemplate,
@@ -117,7 +118,7 @@ function templatesOf({ answer, postInstall }: ResolvedProfile): Found[] {
 }
 
 function stringsIn(value: Plain, path: readonly string[]): Found[] {
-  if (typeof value === 'string') return [{ path, text: value }];
+  if (typeof value === 'string') return isScript(path) ? [] : [{ path, text: value }];
   if (Array.isArray(value)) return value.flatMap((item: Plain, i) => stringsIn(item, [...path, String(i)]));
   if (!isMap(value)) return [];
   return Object.entries(value).flatMap(([key, below]) => stringsIn(below, [...path, key]));
@@ -153,7 +154,7 @@ export function renderProfile(profile: ResolvedProfile, subject: ProfileSubject,
   const renderMap = (map: PlainMap, path: string): PlainMap =>
     Object.fromEntries(Object.entries(map).map(([key, value]) => [key, render(value, [path, key])]));
   const render = (value: Plain, path: readonly string[]): Plain => {
-    if (typeof value === 'string') return isTemplate(value) ? renderText(value, path) : value;
+    if (typeof value === 'string') return isTemplate(value) && !isScript(path) ? renderText(value, path) : value;
     if (Array.isArray(value)) return value.map((item: Plain, i) => render(item, [...path, String(i)]));
     if (!isMap(value)) return value;
     return Object.fromEntries(Object.entries(value).map(([key, below]) => [key, render(below, [...path, key])]));

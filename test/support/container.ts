@@ -240,6 +240,17 @@ exit "$code"`;
     return container;
   }
 
+  /** Further addresses of this machine on the container's cable, at most four: clients that a test can connect from. They go with the cable. */
+  async addClients(count: number): Promise<readonly string[]> {
+    const [, , third = '', fourth = ''] = this.hostAddress.split('.');
+    const first = Number(fourth) - 1;
+    const network = `10.214.${third}.`;
+    const clients = Array.from({ length: count }, (_, i) => `${network}${first + i}`);
+    for (const client of clients) await must('ip', ['addr', 'add', `${client}/32`, 'dev', `${this.#id}h`]);
+    await must('ip', ['-n', this.#id, 'route', 'add', `${network}${first}/30`, 'dev', 'host0']);
+    return clients;
+  }
+
   /** Process id (of this machine) of the container's systemd. */
   get leader(): number {
     return this.#leader;

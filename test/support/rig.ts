@@ -4,14 +4,16 @@ import { writeFileSync } from 'node:fs';
 import type { Test } from 'tap';
 import { bundlePlan } from '../../src/postinstall/bundle.ts';
 import { renderFirstBoot } from '../../src/postinstall/hook.ts';
-import type { PostInstallModule } from '../../src/postinstall/module.ts';
+import type { PostInstallModule, Product } from '../../src/postinstall/module.ts';
 import { buildPlan } from '../../src/postinstall/plan.ts';
 import { Container, type DebianRelease } from './container.ts';
 import { NodeServer, type Report } from './node-server.ts';
 
 export interface PlanOfTest {
   readonly postInstall: unknown;
-  /** Of Proxmox VE: `9.2`. */
+  /** Proxmox VE unless told. */
+  readonly product?: Product;
+  /** Of the product: `9.2`. */
   readonly release: string;
   readonly modules?: readonly PostInstallModule[];
   /** Modules that wait for a person's code. */
@@ -31,7 +33,7 @@ export class Rig {
   async install(plan: PlanOfTest, pins: readonly string[] = [this.server.pin]): Promise<void> {
     const { withheld = [], ...rest } = plan;
     const context = { baseUrl: this.server.url, pins, runId: this.server.runId };
-    this.server.plan = bundlePlan(buildPlan({ ...rest, product: 'pve' }), { ...context, withheld });
+    this.server.plan = bundlePlan(buildPlan({ product: 'pve', ...rest }), { ...context, withheld });
     await this.container.write('/var/lib/proxmox-first-boot/proxmox-first-boot', renderFirstBoot(context), '0700');
     await this.container.sh(
       'cd /; env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /var/lib/proxmox-first-boot/proxmox-first-boot fully-up',
@@ -86,6 +88,7 @@ export class Rig {
       ...[`IRONWAKE_LIB=${home}/lib`, `IRONWAKE_MODULE=${module}`, `IRONWAKE_STATE=${home}/state/${module}`],
       ...['IRONWAKE_STEP=apply', `IRONWAKE_CHANGES=${work}/changes`, `IRONWAKE_DETAIL=${work}/detail`],
       `IRONWAKE_DIFFERENCES=${work}/differences`,
+      'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     ];
     await this.container.sh(`rm -rf ${work}; mkdir -p ${work}; : > ${work}/changes`);
     const command = `cd ${home}/plan/modules/${module} && exec env ${environment.join(' ')} bash ./${script}.sh < /dev/null`;

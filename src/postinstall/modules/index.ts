@@ -1,6 +1,7 @@
 /** The modules that are shipped, in the order in which they run where `requires` and `after` say nothing. */
 import type { PostInstallModule } from '../module.ts';
 import { adminUser } from './admin-user/module.ts';
+import { customScripts } from './custom-scripts/module.ts';
 import { dns } from './dns/module.ts';
 import { hosts } from './hosts/module.ts';
 import { kernelModules } from './kernel-modules/module.ts';
@@ -24,4 +25,5 @@ export const MODULES: readonly PostInstallModule[] = [
   services,
   adminUser,
   ssh,
+  customScripts,
 ];

@@ -137,6 +137,7 @@ t.test('the shipped modules on their defaults', async (t) => {
       name: 'ops',
       keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFj1aGf0Yy1Jb3VyLXRlc3Qta2V5LW5vdC1hLXJlYWwtb25l x'],
     },
+    'custom-scripts': { scripts: { a: { run: 'true' } } },
     dns: { servers: ['192.0.2.53'] },
     timezone: { zone: 'Etc/UTC' },
   };

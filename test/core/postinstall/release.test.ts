@@ -50,6 +50,12 @@ test('a password in clear text is refused in a profile', (t) => {
     t.strictSame(finding?.path, ['postInstall', 'admin-user', key]);
     t.notMatch(JSON.stringify(found), 'Tr0ub4dor-and-3', 'and not repeated');
   }
+  const scripts = { a: { run: 'true', secrets: { token: 'Tr0ub4dor-and-3' } } };
+  const profile = { answer: {}, postInstall: { 'custom-scripts': { scripts } }, install: {} };
+  const found = checksOfProfiles().flatMap((check) => check(profile as unknown as ResolvedProfile));
+  t.strictSame(found.find(({ code }) => code === 'profile.clear-password')?.path, [
+    ...['postInstall', 'custom-scripts', 'scripts', 'a', 'secrets', 'token'],
+  ]);
   t.end();
 });
 

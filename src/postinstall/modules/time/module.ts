@@ -31,8 +31,18 @@ const Parameters = Type.Object(
     }),
     makestep: Type.Object(
       {
-        thresholdSeconds: Type.Number({ default: 1, minimum: 0.001, maximum: 86_400 }),
-        limit: Type.Integer({ default: 3, minimum: -1, maximum: 1000 }),
+        thresholdSeconds: Type.Number({
+          default: 1,
+          minimum: 0.001,
+          maximum: 86_400,
+          description: 'By how many seconds the clock has to be wrong to be set at once.',
+        }),
+        limit: Type.Integer({
+          default: 3,
+          minimum: -1,
+          maximum: 1000,
+          description: 'In how many updates after a start that may happen; -1: in all.',
+        }),
       },
       {
         additionalProperties: false,

@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# run_script run|verify SECONDS: runs one of the two scripts of the profile with its arguments, in a folder of its own, under a limit of time.
+# Ends as it ends; 124 when it took too long.
+run_script() {
+  local file="$PWD/files/$1" code=0 work secrets key line
+  local -a arguments=()
+  mapfile -d '' -t arguments < parameters/arguments
+  work=$(mktemp -d)
+  secrets=$(mktemp -d)
+  while read -r key; do
+    # Later, on the node that has long been ready, the secrets are gone.
+    if [ -e "files/secret-$key" ]; then cp "files/secret-$key" "$secrets/$key"; fi
+  done < parameters/secrets
+  read -r -n 2 line < "$file" || true
+  # As the file itself, for the kernel to find its interpreter; a copy, because the plan's folder may be mounted without the right to execute.
+  cp "$file" "$work/.script"
+  chmod 0700 "$work/.script"
+  local -a command=(bash "$work/.script")
+  if [ "$line" = '#!' ]; then command=("$work/.script"); fi
+  (
+    cd "$work" || exit 1
+    exec env -i HOME=/root LC_ALL=C.UTF-8 PATH="$PATH" IRONWAKE_SECRETS="$secrets" IRONWAKE_SCRIPT="$(cat "$OLDPWD/parameters/name")" \
+      timeout --kill-after=10 "$2" "${command[@]}" "${arguments[@]}"
+  ) < /dev/null 2>&1 || code=$?
+  rm -rf "$work" "$secrets"
+  return "$code"
+}
+
+# last_line FILE: the last line of what a script has printed that says something.
+last_line() { grep -v '^[[:space:]]*$' "$1" | tail -n 1 || true; }
+
+# What the one without a verification has run with last. A plan may be another and the script the same: it outlives the plan.
+done_file() { printf '%s/../done/%s' "$IRONWAKE_LIB" "$IRONWAKE_MODULE"; }

@@ -1,0 +1,95 @@
+/** Module custom-scripts on a real Debian 12 and 13: each script a step with its own report, limit, verification and drift. */
+import t from 'tap';
+import type { DebianRelease } from '../../support/container.ts';
+import { held, mendedByHand, startRig } from '../../support/rig.ts';
+
+t.setTimeout(600_000);
+const step = (name: string) => `custom-scripts-${name}`;
+
+for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
+  t.test(`custom-scripts on ${release}`, async (t) => {
+    const rig = await startRig(t, { release });
+    const { container } = rig;
+    // Watches what any process can be seen to hold, as a stranger on the node could.
+    await container.write(
+      '/root/watch.sh',
+      'while :; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2> /dev/null | tr "\\0" "\\n" >> /root/seen; sleep 0.05; done',
+    );
+    await container.sh('systemd-run --quiet --unit=watch bash /root/watch.sh');
+    const secret = 'correct horse battery staple';
+    const awkward = `it's "$(touch /root/hacked)" \`touch /root/hacked\`; {{host}} \\ ü`;
+    const plan = {
+      release: release === 'bookworm' ? '8.4' : '9.2',
+      postInstall: {
+        'custom-scripts': {
+          scripts: {
+            '10-once': {
+              run: 'echo "run with $# arguments"; printf "%s\\n" "$@" >> /root/once; pwd; env | sort',
+              arguments: [awkward, ''],
+            },
+            '20-kept': {
+              run: '#!/usr/bin/perl\nopen my $out, ">", "/root/kept"; print $out "wanted\\n"; print "wrote it\\n";',
+              verify:
+                'grep -qx wanted /root/kept 2> /dev/null || { echo "/root/kept is not as it has to be"; exit 3; }',
+            },
+            '30-there': { run: 'exit 1', verify: 'true' },
+            '40-secret': {
+              run: 'read -r line < "$IRONWAKE_SECRETS/token"; echo "it is $line"; printf "%s" "$line" | sha256sum > /root/token',
+              secrets: { token: `${secret}\n` },
+            },
+            '50-fails': { run: 'echo one; echo "the reason" >&2; exit 7' },
+            '60-slow': { run: 'echo begun; sleep 60', timeLimitSeconds: 1 },
+            '70-untrue': { run: 'true', verify: 'echo "still missing"; false' },
+            '80-last': { run: '/bin/true' },
+          },
+        },
+      },
+    };
+    await rig.runPlan(plan);
+    t.strictSame(rig.steps(), [
+      ...held(step('10-once')),
+      ...held(step('20-kept')),
+      ...['apply unchanged', 'verify ok', 'reapply unchanged'].map((what) => `${step('30-there')} ${what}`),
+      ...held(step('40-secret')),
+      ...['50-fails', '60-slow', '70-untrue'].map((name) => `${step(name)} apply failed`),
+      ...held(step('80-last')),
+    ]);
+    t.equal(container.read('/root/once'), `${awkward}\n\n`, 'arguments arrive as they are, once');
+    t.not((await container.exec(['test', '-e', '/root/hacked'])).code, 0);
+    const output = (name: string) => rig.server.reports.find(({ module }) => module === step(name))?.output ?? '';
+    t.match(
+      output('10-once'),
+      /run with 2 arguments\n\/\S+\nHOME=\/root\nIRONWAKE_SCRIPT=10-once\nIRONWAKE_SECRETS=\S+\nLC_ALL=C.UTF-8\n/,
+    );
+    t.match(output('20-kept'), 'wrote it');
+    t.match(output('40-secret'), 'it is ********');
+    t.match(output('50-fails'), 'one\nthe reason');
+    t.equal(rig.detailOf(step('50-fails'), 'apply'), 'it ended with status 7: the reason');
+    t.equal(rig.detailOf(step('60-slow'), 'apply'), 'it took longer than 1 s; it last said: begun');
+    t.equal(rig.detailOf(step('70-untrue'), 'apply'), 'it has run, and its verification says: still missing');
+    await container.sh('systemctl stop watch');
+    t.notOk(container.read('/root/seen').includes(secret), 'no secret in arguments or environments');
+    t.equal((await container.exec(['grep', '-rqF', secret, '/var/lib/ironwake', '/tmp'])).code, 1, 'and none is left');
+
+    await mendedByHand(t, rig, step('20-kept'), [
+      {
+        name: 'what it wrote is gone',
+        by: 'rm /root/kept',
+        found: [`script 20-kept: expected verification ends with 0, found status 3: /root/kept is not as it has to be`],
+      },
+    ]);
+    t.strictSame(await rig.drift(step('10-once')), [], 'one without verification holds once it has run');
+
+    await t.test('other content runs again, the same does not', async (t) => {
+      const other = (run: string) => ({
+        ...plan,
+        postInstall: { 'custom-scripts': { scripts: { '10-once': { run, arguments: ['x'] } } } },
+      });
+      await rig.again(other('echo "$1" >> /root/twice'));
+      await rig.again(other('echo "$1" >> /root/twice'));
+      t.equal(container.read('/root/twice'), 'x\n');
+      await rig.again(other('echo "$1" more >> /root/twice'));
+      t.equal(container.read('/root/twice'), 'x\nx more\n');
+    });
+  });
+}
