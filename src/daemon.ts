@@ -30,6 +30,7 @@ import { decideDhcp, loaderFetched } from './journey/netboot.ts';
 import type { Store } from './journey/ports.ts';
 import { startRetention } from './journey/retention.ts';
 import { startRotation } from './journey/rotation.ts';
+import { createRuleBook } from './journey/rule-book.ts';
 import { startSweep } from './journey/sweep.ts';
 import { createThrottle } from './journey/throttle.ts';
 import { createLog, type Log } from './log.ts';
@@ -165,6 +166,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       metrics: createMetrics(),
       limits: createLimits(clock),
       leases: createLeases(),
+      rules: createRuleBook(store),
     };
     closers.push(() => journey.discovered.flush());
 

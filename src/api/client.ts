@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { type LiveMessage, readEvents } from './event-stream.ts';
 import type { AdoptInput, HardwareView, NodePatch } from './registry.ts';
+import type { RuleInput, RuleTrial, RuleTrialView, RuleVerdictsView, RuleView } from './rules.ts';
 import type {
   AnswerPreviewView,
   AuditView,
@@ -121,6 +122,16 @@ export interface Client {
   archive(node: string): Promise<NodeDetails>;
   unarchive(node: string): Promise<NodeDetails>;
   hardware(node: string): Promise<HardwareView>;
+  /** In the order of their priorities. */
+  rules(): Promise<readonly RuleView[]>;
+  rule(name: string): Promise<RuleView>;
+  addRule(rule: RuleInput): Promise<RuleView>;
+  changeRule(name: string, rule: RuleInput): Promise<RuleView>;
+  /** Adds or replaces by name, all of them or none. */
+  importRules(rules: readonly RuleInput[]): Promise<readonly RuleView[]>;
+  removeRule(name: string): Promise<void>;
+  testRule(trial: RuleTrial): Promise<RuleTrialView['items']>;
+  explainRules(mac: string): Promise<RuleVerdictsView>;
 }
 
 /** An import hashes and reads a file of gigabytes before it answers. */
@@ -157,6 +168,7 @@ export function createClient(server: ServerAddress): Client {
   };
   const nodePath = (node: string, rest = '') => `/api/v1/nodes/${encodeURIComponent(node)}${rest}`;
   const tokenPath = (token: string, rest = '') => `/api/v1/tokens/${encodeURIComponent(token)}${rest}`;
+  const rulePath = (name: string) => `/api/v1/rules/${encodeURIComponent(name)}`;
   const secretPath = (name: string) => `/api/v1/secrets/${encodeURIComponent(name)}`;
   return {
     status: () => get('/api/v1/status'),
@@ -235,5 +247,13 @@ export function createClient(server: ServerAddress): Client {
     archive: (node) => post(nodePath(node, '/archive')),
     unarchive: (node) => post(nodePath(node, '/unarchive')),
     hardware: (node) => get(nodePath(node, '/hardware')),
+    rules: () => list('/api/v1/rules'),
+    rule: (name) => get(rulePath(name)),
+    addRule: (rule) => post('/api/v1/rules', rule),
+    changeRule: (name, rule) => call({ method: 'PUT', path: rulePath(name), json: rule }),
+    importRules: async (items) => (await post<{ readonly items: RuleView[] }>('/api/v1/rules/import', { items })).items,
+    removeRule: (name) => call({ method: 'DELETE', path: rulePath(name) }),
+    testRule: async (trial) => (await post<RuleTrialView>('/api/v1/rules/test', trial)).items,
+    explainRules: (mac) => get(`/api/v1/rules/explain/${encodeURIComponent(mac)}`),
   };
 }

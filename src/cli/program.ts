@@ -68,6 +68,7 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
 
   addServe(program, io, done);
   addNode(program, remote);
+  addRule(program, remote);
   addMedia(program, remote);
   addRun(program, remote);
   addSecret(program, remote);
@@ -271,6 +272,49 @@ function addTrust(program: Command, remote: Remote): void {
     'a new one, as soon as no installation depends on the old',
     async (session, _, options) => (await commands()).rotateCertificate(session, options),
   ).option('--now', 'at once: installations that depend on the old one break, and are named');
+}
+
+/** What registers machines that nobody registered one by one. */
+function addRule(program: Command, remote: Remote): void {
+  const rule = program.command('rule').description('register machines by what they are, instead of one by one');
+  const commands = () => import('./rule.ts');
+  const described = (command: Command): Command =>
+    command
+      .option('--when <CONDITION>', 'mac:GLOB, or /POINTER=GLOB; all must hold; may be repeated', collect)
+      .option('--default', 'no condition: every machine that no other rule takes')
+      .option('--fqdn <TEMPLATE>', 'their names, for example pve{{counter.rack}}.lab.example')
+      .option('--profile <NAME>', 'the profile that they are installed by', 'default')
+      .option('--tag <NAME>', 'a tag that they get; may be repeated', collect)
+      .option('--values <FILE>', 'YAML file with what goes over the profile')
+      .addOption(installPolicy())
+      .option('--arm', 'they are also armed, once: their disks are erased')
+      .option('--machines <NUMBER>', 'how many it may register; default: 32')
+      .option('--priority <NUMBER>', 'the highest is tried first; default: 0')
+      .option('--expires <HOURS>', 'it matches nothing after so many hours')
+      .option('--file <FILE>', 'YAML file with the rule instead of options');
+  described(
+    remote(rule, 'add [NAME]', 'add one; with --file all that are in it, by name', async (session, args, options) =>
+      (await commands()).add(session, args, options),
+    ),
+  );
+  described(
+    remote(
+      rule,
+      'test [NAME]',
+      'which known machines it matches, and why not the others; nothing is written',
+      async (session, args, options) => (await commands()).test(session, args, options),
+    ),
+  );
+  remote(rule, 'list', 'all rules, in the order of their priorities', async (session) =>
+    (await commands()).list(session),
+  );
+  remote(rule, 'show <NAME>', 'one rule', async (session, args) => (await commands()).show(session, args));
+  remote(rule, 'explain <MAC>', 'what every rule says of one machine', async (session, args) =>
+    (await commands()).explain(session, args),
+  );
+  remote(rule, 'rm <NAME>', 'remove one; what it registered stays', async (session, args) =>
+    (await commands()).remove(session, args),
+  ).alias('remove');
 }
 
 function addMedia(program: Command, remote: Remote): void {

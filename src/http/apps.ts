@@ -23,6 +23,7 @@ import { isApi, nothingHere, sendError, sendLine } from './problem.ts';
 import { registerProfiles } from './profiles.ts';
 import { limitRefusals } from './refusal-limit.ts';
 import { registerRegistry } from './registry.ts';
+import { registerRules } from './rules.ts';
 import { registerRuns } from './runs.ts';
 import type { Transfers } from './transfers.ts';
 import { registerTrust } from './trust.ts';
@@ -57,6 +58,7 @@ export async function createApps(parts: AppParts): Promise<Apps> {
   await secure.register(async (scope) => registerNode(scope, parts.journey));
   await secure.register(async (scope) => registerAdmin(scope, parts));
   await secure.register(async (scope) => registerRegistry(scope, parts.journey));
+  await secure.register(async (scope) => registerRules(scope, parts.journey));
   await secure.register(async (scope) => registerTrust(scope, parts));
   await secure.register(async (scope) => registerProfiles(scope, parts.journey));
   await secure.register(async (scope) => registerAnswers(scope, parts.journey));

@@ -13,6 +13,7 @@ const TAGS: ReadonlyArray<{ readonly name: string; readonly description: string 
   { name: 'nodes', description: 'Registered machines.' },
   { name: 'runs', description: 'Installations: arm, watch, decide.' },
   { name: 'discovery', description: 'Machines that were seen, and what each would be offered.' },
+  { name: 'rules', description: 'What registers machines that nobody registered one by one.' },
   { name: 'profiles', description: 'What a machine is installed by.' },
   { name: 'plans', description: 'What is done on a node after its installation.' },
   { name: 'media', description: 'Installer images.' },

@@ -12,14 +12,15 @@ import type { Segment } from '../net/segment.ts';
 import type { Node } from '../nodes/node.ts';
 import { renderFirstBoot } from '../postinstall/hook.ts';
 import type { Run } from '../runs/run.ts';
+import { contestAndRefuse } from './contest.ts';
 import { keepDocument } from './hardware.ts';
 import type { Journey } from './journey.ts';
 import { machineFactsOf } from './machine-facts.ts';
-import { contestAndRefuse } from './netboot.ts';
 import { observe } from './observe.ts';
 import type { MediaRecord } from './ports.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { profileOf } from './snapshot.ts';
+import { keepStrangersReport } from './stranger-report.ts';
 import { holderOf, tokenOf } from './tokens.ts';
 import { type Caller, sourceOf } from './whereabouts.ts';
 
@@ -54,7 +55,10 @@ export async function claimAnswer(
 ): Promise<AnswerReply> {
   const what = 'the answer';
   const holder = await holderOf(journey, token, 'answer');
-  if (holder === undefined) return refuse(journey, 'bad-token', what, caller.address);
+  if (holder === undefined) {
+    if (token === '') await keepStrangersReport(journey, caller, body);
+    return refuse(journey, 'bad-token', what, caller.address);
+  }
   const { node, run } = holder;
   const source = await sourceOf(journey, caller, node, run);
   if (source === undefined) return contestAndRefuse(journey, holder, what, caller.address);

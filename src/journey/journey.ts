@@ -20,6 +20,7 @@ import type { Leases } from './leases.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { ImageSources, Reach, SshProber, Store } from './ports.ts';
+import type { RuleBook } from './rule-book.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface Profiles {
@@ -89,4 +90,5 @@ export interface Journey {
   readonly metrics: Metrics;
   readonly limits: Limits;
   readonly leases: Leases;
+  readonly rules: RuleBook;
 }

@@ -14,10 +14,13 @@ import type { Node } from '../nodes/node.ts';
 import type { Observation } from '../runs/observation.ts';
 import { hasExpired, type Run } from '../runs/run.ts';
 import { formatBytes } from '../runs/words.ts';
+import { contestAndRefuse } from './contest.ts';
 import type { Journey } from './journey.ts';
 import { appendEvent, observe } from './observe.ts';
 import type { MediaRecord } from './ports.ts';
+import { rearm } from './rearm.ts';
 import { makeReference, type Refusal, refuse } from './refusal.ts';
+import { registerByRule } from './register-by-rule.ts';
 import { holderOf, type TokenHolder, tokenOf } from './tokens.ts';
 import { type Caller, sourceOf } from './whereabouts.ts';
 
@@ -28,7 +31,7 @@ const SEEN_EVERY_MS = 60_000;
 
 /** Answers one DHCP packet: the decision, after what it says has been written down. */
 export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: Segment): Promise<BootDecision> {
-  const node = await journey.store.nodes.byMac(facts.mac);
+  const node = (await journey.store.nodes.byMac(facts.mac)) ?? (await registerByRule(journey, facts, segment));
   if (node === undefined) {
     if (facts.kind !== 'other' && facts.kind !== 'installer') journey.discovered.note(facts, segment);
     return decideBoot(facts, { registered: false, run: undefined }, segment);
@@ -36,7 +39,9 @@ export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: 
   const netboots = facts.kind !== 'other' && facts.kind !== 'installer';
   if (netboots && journey.throttle.passes(`seen ${node.id} ${facts.kind}`, SEEN_EVERY_MS))
     journey.discovered.noteNode(node.id, facts, segment);
-  const run = await activeRun(journey, node);
+  const active = await activeRun(journey, node);
+  const begins = netboots && facts.port === 67 && facts.message === 'discover';
+  const run = active ?? (begins ? await rearm(journey, node) : undefined);
   const decision = decideBoot(facts, { registered: true, run }, segment);
   if (run !== undefined && facts.kind === 'installer') await observe(journey, run.id, { kind: 'installer-seen' });
   if (
@@ -232,18 +237,6 @@ async function opened(journey: Journey, holder: TokenHolder, open: () => Promise
     }
     throw error;
   }
-}
-
-/** A valid token from a machine that is not the node's: somebody listened. The run is contested, and the caller learns nothing. */
-export async function contestAndRefuse(
-  journey: Journey,
-  holder: { readonly node: Node; readonly run: Run },
-  what: string,
-  address: Ipv4,
-): Promise<Refusal> {
-  if (!holder.run.contested)
-    await observe(journey, holder.run.id, { kind: 'contest', reason: 'another-source', address });
-  return refuse(journey, 'another-source', what, address, holder);
 }
 
 /** The image as this run sees it: with the mode file that leads its installer to this run's answer. */

@@ -5,6 +5,7 @@ import { type EventCode, REPEATABLE_CODES } from '../runs/events.ts';
 import type { Observation } from '../runs/observation.ts';
 import type { Run } from '../runs/run.ts';
 import { type RunEvent, type Transition, transition } from '../runs/transition.ts';
+import { joinReportedPorts } from './join-ports.ts';
 import type { Journey } from './journey.ts';
 import type { NewEvent, Repositories } from './ports.ts';
 
@@ -36,6 +37,8 @@ export async function observe(
         await repositories.events.append(events.map((event) => eventOf(journey, event, node, run)));
       }
       if (result.kind === 'accepted') await alongside?.(repositories, result.run, run);
+      if (result.run.state === 'ready' && run.state !== 'ready')
+        await joinReportedPorts(repositories, result.run, journey.clock.now());
       return { result, events, before: run, changed: result.run.revision !== run.revision };
     });
     if (done === undefined) continue;

@@ -64,14 +64,20 @@ export function draftOf(journey: Journey, input: NewNode): Node {
   };
 }
 
-/** Writes a new node with everything that belongs to it: its addresses, what was seen of it before, the first line of its timeline. */
+/**
+ * Writes a new node with everything that belongs to it: its addresses, what was seen of it before, the first line of its timeline.
+ * @param nameIt gives it its name when it is there: a name with a number of a counter needs a node that holds the number
+ */
 export async function insertNode(
   journey: Journey,
   repositories: Repositories,
-  node: Node,
+  draft: Node,
   check: AddressCheck,
-): Promise<void> {
-  await repositories.nodes.insert(node);
+  nameIt: (inserted: Node) => Promise<Node> = async (inserted) => inserted,
+): Promise<Node> {
+  await repositories.nodes.insert(draft);
+  const node = await nameIt(draft);
+  if (node.fqdn !== draft.fqdn) await repositories.nodes.update(node, draft.revision);
   // Its addresses are known from the beginning, and what its profile still lacks is found now.
   const { holdings } = await nodeProfileOf(journey, repositories, node, 'take', check.avoid);
   check.accept(holdings);
@@ -89,6 +95,7 @@ export async function insertNode(
     },
     ...check.warnings(node, holdings),
   ]);
+  return node;
 }
 
 /** What was seen of a machine while it was a stranger belongs to its node now. */

@@ -161,6 +161,43 @@ const CHECKS: Checks = {
     await client.replaceHardware('pve8', ['02:00:00:00:00:90']),
     { fqdn: 'pve8.lab.example', macs: ['02:00:00:00:00:90'] },
   ],
+  addRule: async (client) => [
+    await client.addRule({
+      name: 'racks',
+      when: ['mac:02:aa:*'],
+      gives: { fqdn: 'r{{mac}}.lab.example', profile: 'default' },
+    }),
+    { name: 'racks', state: 'active', machines: 32, mayArm: false, revision: 1 },
+  ],
+  changeRule: async (client) => [
+    await client.changeRule('racks', {
+      name: 'rack-a',
+      when: ['mac:02:aa:*'],
+      gives: { fqdn: 'r{{mac}}.lab.example', profile: 'default' },
+      expiresAt: '2999-01-01T00:00:00Z',
+    }),
+    { name: 'rack-a', revision: 2, expiresAt: '2999-01-01T00:00:00.000Z' },
+  ],
+  importRules: async (client) => [
+    await client.importRules([
+      { name: 'rest', default: true, gives: { fqdn: 'x{{mac}}.lab.example', profile: 'default' } },
+    ]),
+    [{ name: 'rest', default: true }],
+  ],
+  rules: async (client) => [(await client.rules()).map(({ name }) => name), ['rack-a', 'rest']],
+  rule: async (client) => [await client.rule('rest'), { name: 'rest', when: [] }],
+  testRule: async (client) => [
+    await client.testRule({ name: 'rack-a' }),
+    [{ node: 'pve1.lab.example', because: 'condition' }, { because: 'condition' }, { because: 'condition' }],
+  ],
+  explainRules: async (client) => [
+    await client.explainRules('02-aa-00-00-00-01'),
+    { known: false, node: null, items: [{ rule: 'rack-a', because: 'matches' }, { rule: 'rest' }] },
+  ],
+  removeRule: async (client) => {
+    await client.removeRule('rest');
+    return [await codeOf(client.rule('rest')), '404 rule.unknown'];
+  },
   hardware: async (client) => [await client.hardware('pve8'), { disks: [], heard: [] }],
   archive: async (client) => [
     await client.archive('pve8'),

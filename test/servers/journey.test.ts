@@ -124,6 +124,8 @@ t.test('from the first DISCOVER to ready', async (t) => {
     'refused',
     ...reports.map(() => 'plan.step'),
     'run.ready',
+    // The second port of its system information.
+    'node.ports-joined',
   ]);
 });
 

@@ -22,6 +22,7 @@ import { createLeases } from '../../src/journey/leases.ts';
 import { createLimits } from '../../src/journey/limits.ts';
 import { createMetrics } from '../../src/journey/metrics.ts';
 import type { MediaRecord, OverlayFile, Role } from '../../src/journey/ports.ts';
+import { createRuleBook } from '../../src/journey/rule-book.ts';
 import { createThrottle } from '../../src/journey/throttle.ts';
 import { type Log, silentLog } from '../../src/log.ts';
 import { bytesSource } from '../../src/media/source.ts';
@@ -174,6 +175,7 @@ export async function startParts(options: PartsOptions = {}) {
     metrics: createMetrics(),
     limits: createLimits(clock),
     leases: createLeases(),
+    rules: createRuleBook(store),
   };
   if ((await store.media.byId(MEDIA.id)) === undefined) await store.media.insert(MEDIA);
   const artefacts = createArtefacts(directory);
