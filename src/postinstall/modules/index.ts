@@ -3,6 +3,7 @@ import type { PostInstallModule } from '../module.ts';
 import { adminUser } from './admin-user/module.ts';
 import { customScripts } from './custom-scripts/module.ts';
 import { dns } from './dns/module.ts';
+import { fail2ban } from './fail2ban/module.ts';
 import { hosts } from './hosts/module.ts';
 import { kernelModules } from './kernel-modules/module.ts';
 import { locale } from './locale/module.ts';
@@ -12,18 +13,23 @@ import { ssh } from './ssh/module.ts';
 import { sysctl } from './sysctl/module.ts';
 import { time } from './time/module.ts';
 import { timezone } from './timezone/module.ts';
+import { unattendedUpgrades } from './unattended-upgrades/module.ts';
+import { upgrade } from './upgrade/module.ts';
 
 export const MODULES: readonly PostInstallModule[] = [
   dns,
   hosts,
   repositories,
   time,
+  upgrade,
   locale,
   timezone,
   sysctl,
   kernelModules,
   services,
+  unattendedUpgrades,
   adminUser,
   ssh,
+  fail2ban,
   customScripts,
 ];

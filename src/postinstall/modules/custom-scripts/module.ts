@@ -72,7 +72,7 @@ export const customScripts = defineModule({
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
   requires: [],
-  after: ['repositories', 'time', 'admin-user', 'ssh'],
+  after: ['repositories', 'time', 'upgrade', 'admin-user', 'ssh'],
   scope: 'node',
   timeLimitSeconds: 300,
   proof: [{ test: 'container/modules/custom-scripts', on: 'Debian 12 and 13 in containers' }],

@@ -49,7 +49,8 @@ export const kernelModules = defineModule({
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
   requires: [],
-  after: [],
+  // Its kernel and packages may bring more of what this is about.
+  after: ['upgrade'],
   scope: 'node',
   // Making the initial RAM disks anew takes minutes where there are several kernels.
   timeLimitSeconds: 1800,

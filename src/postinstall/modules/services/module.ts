@@ -33,7 +33,8 @@ export const services = defineModule({
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
   requires: [],
-  after: [],
+  // Its kernel and packages may bring more of what this is about.
+  after: ['upgrade'],
   scope: 'node',
   timeLimitSeconds: 300,
   proof: [{ test: 'container/modules/hardening', on: 'Debian 12 and 13 in containers, real systemd' }],

@@ -87,7 +87,8 @@ export const sysctl = defineModule({
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
   requires: [],
-  after: [],
+  // Its kernel and packages may bring more of what this is about.
+  after: ['upgrade'],
   scope: 'node',
   timeLimitSeconds: 120,
   proof: [
