@@ -9,7 +9,7 @@
 const DHCP_SERVER = '^src/dhcp/(server|rarely)[.]ts$';
 const TFTP_SERVER = '^src/tftp/(server|session|socket|gso|route|observation|frames)[.]ts$';
 
-const CORES = ['net', 'profiles', 'media', 'trust', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports'];
+const CORES = ['net', 'profiles', 'media', 'trust', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports', 'exchange'];
 
 const ROOMS = {
   errors: { files: '^src/errors[.]ts$', may: [] },
@@ -31,9 +31,10 @@ const ROOMS = {
   // Globs are the answers' globs, templates the profiles' templates.
   rules: { may: ['net', 'profiles', 'answers', 'nodes'] },
   exports: { may: ['net'] },
+  exchange: { may: [] },
   boot: { may: ['net'], mayType: ['nodes', 'runs'] },
   // The event catalogue and a run's states are part of the contract.
-  api: { may: ['net', 'runs', 'exports'], mayType: ['nodes'] },
+  api: { may: ['net', 'runs', 'exports', 'exchange'], mayType: ['nodes'] },
 
   'dhcp codec': { files: '^src/dhcp/', except: DHCP_SERVER, may: ['net'], mayType: ['boot'] },
   'tftp codec': { files: '^src/tftp/', except: TFTP_SERVER, may: ['net'], mayType: ['media'] },
@@ -46,7 +47,7 @@ const ROOMS = {
   'dhcp server': { files: DHCP_SERVER, may: ['net', 'dhcp codec', 'boot', 'journey'] },
   'tftp server': { files: TFTP_SERVER, may: ['net', 'tftp codec', 'artefacts'], mayType: ['journey', 'media'] },
   // The schema of a node's report is the post-install engine's; tokens are hashed and keys named before journey hears of them.
-  http: { may: ['net', 'api', 'journey', 'artefacts', 'postinstall'], mayType: ['media', 'runs', 'nodes', 'trust'] },
+  http: { may: ['net', 'api', 'exchange', 'journey', 'artefacts', 'postinstall'], mayType: ['media', 'runs', 'nodes', 'trust'] },
 
   // The composition root and what it prints: files at the top, beside the ground's.
   daemon: { files: '^src/(?!(errors|clock|log)[.]ts$)[^/]+[.]ts$', may: 'all' },
@@ -76,7 +77,7 @@ const OWNERS = {
 
 /** Node's modules that a pure room has no use for: time, sockets, processes. */
 const IMPURE = '^(node:)?(dgram|http|https|http2|tls|child_process|worker_threads|cluster|os|timers)(/|$)';
-const PURE = ['profiles', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports', 'api', 'dhcp codec', 'tftp codec', 'trust'];
+const PURE = ['profiles', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports', 'exchange', 'api', 'dhcp codec', 'tftp codec', 'trust'];
 
 const GROUND = ['errors', 'clock', 'log'];
 const ALL_TYPES = ['type-only'];

@@ -42,6 +42,16 @@ export interface ErrorDetails {
   /** The field, key or flag that is wrong, when there is one: `fqdn`, `--port`, `answer.global.country`. */
   readonly field?: string;
   readonly cause?: unknown;
+  /** Of a file: everything that is wrong in it, line by line. */
+  readonly rows?: readonly FileFault[];
+}
+
+export interface FileFault {
+  readonly line: number;
+  readonly field?: string;
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
 }
 
 export class IronwakeError extends Error {
@@ -50,6 +60,7 @@ export class IronwakeError extends Error {
   readonly code: string;
   readonly remedy: string;
   readonly field: string | undefined;
+  readonly rows: readonly FileFault[] | undefined;
 
   constructor(details: ErrorDetails) {
     super(details.message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -57,6 +68,7 @@ export class IronwakeError extends Error {
     this.code = details.code;
     this.remedy = details.remedy;
     this.field = details.field;
+    this.rows = details.rows;
   }
 
   /** The HTTP status of this error (RFC 9110), for problem+json. */

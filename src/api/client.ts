@@ -1,5 +1,6 @@
 /** The API as functions: one method a route, typed by the contract. */
 import type { Readable } from 'node:stream';
+import type { ExchangeFormat } from '../exchange/rows.ts';
 import { type LiveMessage, readEvents } from './event-stream.ts';
 import type { AdoptInput, HardwareView, NodePatch } from './registry.ts';
 import type { RuleInput, RuleTrial, RuleTrialView, RuleVerdictsView, RuleView } from './rules.ts';
@@ -13,6 +14,8 @@ import type {
   EventPage,
   ExplanationView,
   ExportQuery,
+  FileQuery,
+  ImportView,
   InstallInput,
   IssuedTokenView,
   MediaInput,
@@ -88,6 +91,9 @@ export interface Client {
   reports(node: string): Promise<readonly ReportView[]>;
   rootPassword(node: string): Promise<RootPasswordView>;
   events(after: number, limit?: number): Promise<EventPage>;
+  /** Registers the machines of a file, all or none. */
+  importNodes(file: string, format: ExchangeFormat, dryRun: boolean): Promise<ImportView>;
+  exportNodes(format: ExchangeFormat, filter?: FileQuery): Promise<string>;
   /** The registry as a text for another program. */
   exportAs(format: string, filter?: ExportQuery): Promise<string>;
   media(): Promise<readonly MediaView[]>;
@@ -204,6 +210,19 @@ export function createClient(server: ServerAddress): Client {
     reports: (node) => list(nodePath(node, '/reports')),
     rootPassword: (node) => post(nodePath(node, '/root-password')),
     events: (after, limit = 200) => get(`/api/v1/events?after=${after}&limit=${limit}`),
+    importNodes: (file, format, dryRun) =>
+      call(
+        {
+          method: 'POST',
+          path: `/api/v1/nodes/import?format=${format}${dryRun ? '&dry_run=true' : ''}`,
+          text: { body: file, contentType: format === 'csv' ? 'text/csv' : `application/${format}` },
+        },
+        IMPORT_TIMEOUT_MS,
+      ),
+    exportNodes: async (format, filter = {}) => {
+      const query = new URLSearchParams({ ...filter, format });
+      return textOf(await openStream(server, { method: 'GET', path: `/api/v1/exports/nodes?${query}` }));
+    },
     exportAs: async (format, filter = {}) => {
       const query = new URLSearchParams();
       for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value));

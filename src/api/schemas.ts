@@ -3,6 +3,7 @@
  * from here. Times are RFC 3339 in UTC. Schemas hold shapes and lengths; what a MAC or a name may be, the journey says, in sentences.
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { EXCHANGE_FORMATS } from '../exchange/rows.ts';
 import { EXPORT_NAMES } from '../exports/formats.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -42,6 +43,18 @@ export const Problem = Type.Object({
   code: Type.String({ description: 'Stable, for programs: `node.mac-taken`.' }),
   remedy: Type.String({ description: 'What to do about it.' }),
   field: Type.Optional(Type.String({ description: 'The field that is wrong.' })),
+  errors: Type.Optional(
+    Type.Array(
+      Type.Object({
+        line: Type.Integer(),
+        field: Type.Optional(Type.String()),
+        code: Type.String(),
+        message: Type.String(),
+        remedy: Type.String(),
+      }),
+      { description: 'Of a file: everything that is wrong in it, line by line.' },
+    ),
+  ),
   reference: Type.Optional(Type.String({ description: 'Number under which the timeline tells the reason.' })),
 });
 export type Problem = Static<typeof Problem>;
@@ -260,6 +273,37 @@ export const ExportQuery = Type.Object(
   closed,
 );
 export type ExportQuery = Static<typeof ExportQuery>;
+
+const FileFormat = Type.Union(EXCHANGE_FORMATS.map((name) => Type.Literal(name)));
+export const FileQuery = Type.Object({ state, tag, profile, q, format: Type.Optional(FileFormat) }, closed);
+export type FileQuery = Static<typeof FileQuery>;
+export const ImportQuery = Type.Object(
+  {
+    format: Type.Optional(FileFormat),
+    dry_run: Type.Optional(Type.Boolean({ default: false, description: 'Say what would be done, and write nothing.' })),
+  },
+  closed,
+);
+export const ImportView = Type.Object(
+  {
+    dryRun: Type.Boolean(),
+    created: Type.Integer(),
+    unchanged: Type.Integer({ description: 'The registry had these very nodes already.' }),
+    rows: Type.Array(
+      Type.Object(
+        {
+          line: Type.Integer(),
+          fqdn: Type.String({ examples: FQDN }),
+          id: Id,
+          result: Type.Union([Type.Literal('created'), Type.Literal('unchanged')]),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+export type ImportView = Static<typeof ImportView>;
 
 export const ReportView = Type.Object(
   {

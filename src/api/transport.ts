@@ -23,6 +23,8 @@ export interface ApiRequest {
   /** Path and query from `/api/...` on. */
   readonly path: string;
   readonly json?: unknown;
+  /** A text of another type instead of JSON. */
+  readonly text?: { readonly body: string; readonly contentType: string };
   /** Bytes instead of JSON. */
   readonly stream?: {
     readonly source: Readable;
@@ -113,7 +115,8 @@ async function exchange(base: URL, server: ServerAddress, request: ApiRequest): 
   // Imported here: `ironwake --help` needs neither.
   const [https, tls] = await Promise.all([import('node:https'), import('node:tls')]);
   const { fingerprint } = server;
-  const body = request.json === undefined ? undefined : Buffer.from(JSON.stringify(request.json));
+  const words = request.text?.body ?? (request.json === undefined ? undefined : JSON.stringify(request.json));
+  const body = words === undefined ? undefined : Buffer.from(words);
   const sizeBytes = request.stream?.sizeBytes ?? body?.byteLength;
   return new Promise<IncomingMessage>((resolve, reject) => {
     let answered = false;
@@ -126,7 +129,7 @@ async function exchange(base: URL, server: ServerAddress, request: ApiRequest): 
       headers: {
         accept: 'application/json',
         authorization: `Bearer ${server.token}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(body !== undefined && { 'content-type': request.text?.contentType ?? 'application/json' }),
         ...(request.stream !== undefined && UPLOAD_HEADERS),
         ...(sizeBytes !== undefined && { 'content-length': sizeBytes }),
         ...request.headers,
@@ -233,7 +236,7 @@ function problemError(status: number, text: string, base: URL): IronwakeError {
   } catch {
     // Not from our API: a proxy's page. The status is all that can be told.
   }
-  const { code, detail, remedy, field } = problem;
+  const { code, detail, remedy, field, errors } = problem;
   if (typeof code !== 'string' || typeof detail !== 'string' || typeof remedy !== 'string')
     throw unexpected(base, `it answered with HTTP status ${status}`);
   return new IronwakeError({
@@ -242,6 +245,7 @@ function problemError(status: number, text: string, base: URL): IronwakeError {
     message: detail,
     remedy,
     ...(typeof field === 'string' && { field }),
+    ...(Array.isArray(errors) && { rows: errors }),
   });
 }
 

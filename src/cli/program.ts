@@ -23,6 +23,8 @@ export async function runCli(argv: readonly string[], io: Io): Promise<ExitStatu
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof IronwakeError) {
+      for (const { line, field, message, remedy } of error.rows ?? [])
+        io.err(printable(`line ${line}: ${field === undefined ? '' : `${field}: `}${message}. ${remedy}`).concat('\n'));
       io.err(`ironwake: ${printable(error.line)}\n`);
       return error.code === 'client.unreachable' ? 3 : 1;
     }
@@ -116,6 +118,21 @@ function addNode(program: Command, remote: Remote): void {
     .option('--notes <TEXT>', 'free text')
     .addOption(installPolicy())
     .option('--protect', 'arming is refused until it is unprotected');
+  remote(
+    node,
+    'import <FILE>',
+    'register the machines of a CSV, YAML or JSON file, all or none',
+    async (session, args, options) => (await import('./exchange.ts')).importFile(session, args, options),
+  )
+    .addOption(new Option('--format <FORMAT>', 'default: by the name of the file').choices(['csv', 'yaml', 'json']))
+    .option('--dry-run', 'say what would be done, and write nothing');
+  remote(node, 'export', 'the registered machines as a file that an import takes', async (session, _, options) =>
+    (await import('./exchange.ts')).exportFile(session, options),
+  )
+    .addOption(new Option('--format <FORMAT>', 'the form of the file').choices(['csv', 'yaml', 'json']).default('csv'))
+    .option('--tag <NAME>', 'only machines with this tag')
+    .option('--profile <NAME>', 'only machines of this profile')
+    .option('--search <TEXT>', 'only machines with this in their name or a MAC');
   remote(node, 'install <NODE>', 'arm one installation: its next netboot installs it', async (session, args, options) =>
     (await commands()).install(session, args, options),
   )

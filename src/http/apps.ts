@@ -13,6 +13,7 @@ import { registerBoot } from './boot.ts';
 import { registerExports } from './exports.ts';
 import { type Readiness, registerHealth } from './health.ts';
 import { keepAnswers } from './idempotency.ts';
+import { registerImport } from './import.ts';
 import { registerInstaller } from './installer.ts';
 import { registerLive } from './live.ts';
 import { type PacketCounts, registerMetrics } from './metrics.ts';
@@ -65,6 +66,7 @@ export async function createApps(parts: AppParts): Promise<Apps> {
 
   await secure.register(async (scope) => registerExports(scope, parts.journey));
   await secure.register(async (scope) => registerPlans(scope, parts.journey));
+  await secure.register(async (scope) => registerImport(scope, parts.journey));
   await secure.register(async (scope) => registerRuns(scope, parts.journey));
   await secure.register(async (scope) => registerBackup(scope, parts.journey, parts.backups));
   await secure.register(async (scope) => {

@@ -11,6 +11,7 @@ export interface ProblemBody {
   readonly code: string;
   readonly remedy: string;
   readonly field?: string;
+  readonly errors?: IronwakeError['rows'];
 }
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -36,6 +37,7 @@ export function problemOf(error: IronwakeError): ProblemBody {
     code: error.code,
     remedy: error.remedy,
     ...(error.field === undefined ? {} : { field: error.field }),
+    ...(error.rows === undefined ? {} : { errors: error.rows }),
   };
 }
 

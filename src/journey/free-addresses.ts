@@ -101,3 +101,48 @@ function checkOf(journey: Journey, tried: ReadonlySet<number>, answering: Readon
     },
   };
 }
+
+/** Questions to the network at once: each waits up to half a second for somebody who is not there. */
+const QUESTIONS = 32;
+
+/**
+ * The same for many nodes in one transaction: tried are the addresses that it took; when one of them answers, or is new, all is done again.
+ * @param own MACs that may answer: those of the nodes themselves
+ * @param work must end with `settled`, inside its transaction
+ */
+export async function addressesOfAll<T>(
+  journey: Journey,
+  own: ReadonlySet<Mac>,
+  work: (check: AddressCheck, settled: () => void) => Promise<T>,
+): Promise<T> {
+  const tried = new Set<number>();
+  const answering = new Map<number, Mac>();
+  for (let attempt = 0; ; attempt += 1) {
+    const wanted = new Map<number, Ipv4>();
+    const check: AddressCheck = {
+      ...checkOf(journey, tried, answering),
+      accept(holdings) {
+        for (const { number, value } of addressesOf(holdings))
+          if (!tried.has(number)) wanted.set(number, value as Ipv4);
+      },
+    };
+    try {
+      return await work(check, () => {
+        if (wanted.size > 0) throw new TriedTooLate();
+      });
+    } catch (error) {
+      if (!(error instanceof TriedTooLate) || attempt >= ATTEMPTS) throw error;
+    }
+    const questions = [...wanted];
+    await Promise.all(
+      Array.from({ length: QUESTIONS }, async () => {
+        for (let next = questions.pop(); next !== undefined; next = questions.pop()) {
+          const [number, value] = next;
+          tried.add(number);
+          const mac = await holderOf(journey, value);
+          if (mac !== undefined && !own.has(mac)) answering.set(number, mac);
+        }
+      }),
+    );
+  }
+}

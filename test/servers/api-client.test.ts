@@ -98,6 +98,11 @@ const CHECKS: Checks = {
   cancel: async (client) => [await client.cancel('pve1'), { run: { state: 'cancelled' } }],
   retry: async (client) => [await client.retry('pve1'), { run: { state: 'armed' } }],
   install: async (client) => [await client.install('pve7', { expiresMinutes: 5 }), { run: { state: 'armed' } }],
+  importNodes: async (client) => [
+    await client.importNodes('fqdn,macs\npve8.lab.example,020000000088\n', 'csv', true),
+    { dryRun: true, created: 1, rows: [{ line: 2 }] },
+  ],
+  exportNodes: async (client) => [{ text: await client.exportNodes('csv') }, { text: /^fqdn,macs,.*\npve1/ }],
   exportAs: async (client) => [
     { text: await client.exportAs('hosts', { tag: 'none-such' }) },
     { text: /^# Made by Ironwake/ },

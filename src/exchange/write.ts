@@ -1,0 +1,38 @@
+/** Nodes -> a file that `readRows` reads back unchanged. */
+import { stringify } from 'csv-stringify/sync';
+import { Document } from 'yaml';
+import { COLUMNS, type ExchangeFormat, type NodeRow } from './rows.ts';
+
+export function writeRows(rows: ReadonlyArray<Omit<NodeRow, 'line'>>, format: ExchangeFormat): string {
+  if (format === 'csv')
+    return stringify([[...COLUMNS], ...rows.map(cells)], { record_delimiter: '\n', quoted_match: /^\s|\s$|\r/ });
+  const trees = rows.map((row) => Object.fromEntries(COLUMNS.map((column) => [column, row[column]])));
+  if (format === 'json') return `${JSON.stringify(trees, undefined, 2)}\n`;
+  // Quoted throughout: `no`, `0123` and `1:30` stay text for every reader.
+  return new Document(trees, { aliasDuplicateObjects: false }).toString({
+    defaultStringType: 'QUOTE_DOUBLE',
+    defaultKeyType: 'PLAIN',
+    lineWidth: 0,
+  });
+}
+
+function cells(row: Omit<NodeRow, 'line'>): readonly string[] {
+  return [
+    row.fqdn,
+    row.macs.join(' '),
+    row.profile,
+    row.tags.join(' '),
+    row.installPolicy,
+    row.protected ? 'yes' : 'no',
+    guarded(row.notes),
+    Object.keys(row.values).length === 0 ? '' : JSON.stringify(row.values),
+  ];
+}
+
+/**
+ * A spreadsheet calculates what begins like a formula, also in quotes. An apostrophe before it makes it text there; reading takes one away again,
+ * so a text that begins with one gets another.
+ */
+function guarded(text: string): string {
+  return /^[=+\-@\t\r']/.test(text) ? `'${text}` : text;
+}
