@@ -34,7 +34,9 @@ test('inheritance: parents in order, then the profile, defaults of install', (t)
     network: { source: 'from-dhcp' },
     'disk-setup': { 'disk-list': ['vda'] },
   });
-  t.same(node?.install, { expiresMinutes: 60, kernelArgs: [], release: 'confirm', allowSecretsInAnswer: false });
+  t.same(node?.install, {
+    ...{ expiresMinutes: 60, kernelArgs: [], release: 'confirm', allowSecretsInAnswer: false, rootPassword: 'once' },
+  });
   t.match(node?.version, /^[0-9a-f]{64}$/);
   t.same(node?.origins['/answer/global/keyboard'], { file: '_disks.yaml', line: 1, column: 19 });
   t.end();

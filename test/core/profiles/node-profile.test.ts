@@ -140,6 +140,7 @@ test('install and plan are merged by the same rules', (t) => {
     kernelArgs: ['a', 'b'],
     release: 'confirm',
     allowSecretsInAnswer: false,
+    rootPassword: 'once',
   });
   t.same(profile.postInstall, { 'admin-user': { name: 'b', keys: ['k'] } });
   t.end();
