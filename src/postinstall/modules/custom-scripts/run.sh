@@ -5,14 +5,15 @@ run_script() {
   local file="$PWD/files/$1" code=0 work secrets key line
   local -a arguments=()
   mapfile -d '' -t arguments < parameters/arguments
-  work=$(mktemp -d)
-  secrets=$(mktemp -d)
+  # Not in /tmp: there it might not be allowed to execute, and a kill would leave the secrets behind. This folder is root's, and ends with the plan.
+  work=$(mktemp -d "$IRONWAKE_STATE/script.XXXXXX")
+  secrets=$(mktemp -d "$IRONWAKE_STATE/secrets.XXXXXX")
   while read -r key; do
     # Later, on the node that has long been ready, the secrets are gone.
     if [ -e "files/secret-$key" ]; then cp "files/secret-$key" "$secrets/$key"; fi
   done < parameters/secrets
   read -r -n 2 line < "$file" || true
-  # As the file itself, for the kernel to find its interpreter; a copy, because the plan's folder may be mounted without the right to execute.
+  # As the file itself, for the kernel to find its interpreter; a copy, because a verification must not change the plan's own.
   cp "$file" "$work/.script"
   chmod 0700 "$work/.script"
   local -a command=(bash "$work/.script")
