@@ -8,7 +8,6 @@ import { convertAnswer } from '../../../src/answers/convert.ts';
 import { ANSWER_RELEASES, type AnswerRelease, answerDialect } from '../../../src/answers/dialect.ts';
 import { explainFinding, explainKey, keysNamed } from '../../../src/answers/explain.ts';
 import { FINDING_KINDS } from '../../../src/answers/findings.ts';
-import { globProblem, matchesGlob } from '../../../src/answers/globs.ts';
 import { ANSWER_KEYS, nameIn } from '../../../src/answers/keys.ts';
 import { parseMachineFacts } from '../../../src/answers/machine.ts';
 import type { Product } from '../../../src/answers/release.ts';
@@ -358,30 +357,6 @@ test('on a machine: what is selected, and what the installer would die of', (t) 
   t.notOk(onMachine(btrfs, WEBHOOK, 'pbs').accepted, 'phase M: btrfs on Backup Server');
   for (const body of ['', '[]', '{}', '{"disks": 5}'])
     t.throws(() => parseMachineFacts(body), { code: 'machine.malformed' }, body);
-  t.end();
-});
-
-test('globs match as the installer matches them', (t) => {
-  const rows: ReadonlyArray<readonly [string, string, boolean]> = [
-    ['*', '', true],
-    ['*', '/dev/sda', true],
-    ['/dev/sd?', '/dev/sda', true],
-    ['/dev/sd?', '/dev/sdaa', false],
-    ['/dev/[sv]da', '/dev/vda', true],
-    ['/dev/[!s]da', '/dev/sda', false],
-    ['[0-9]*[a-c]', '1xxb', true],
-    ['[]]', ']', true],
-    ['[a-]', '-', true],
-    ['*ABC*', 'xabcx', false],
-    ['a*b*c', 'a1b2b3c', true],
-    ['a*b*c', 'a1b2b3', false],
-    ['ä?', 'ä😀', true],
-    [`${'*a'.repeat(30)}b`, 'a'.repeat(5000), false],
-  ];
-  for (const [glob, text, matches] of rows) {
-    t.equal(globProblem(glob), undefined, glob);
-    t.equal(matchesGlob(glob, text), matches, `${glob} ${text.slice(0, 20)}`);
-  }
   t.end();
 });
 
