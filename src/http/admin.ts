@@ -254,7 +254,8 @@ export function registerAdmin(
   app.post(
     '/api/v1/nodes/:id/root-password',
     {
-      ...needs('admin'),
+      // No Idempotency-Key: the answer of a password that is erased is not kept for a day.
+      ...needs('admin', { repeatable: true }),
       schema: {
         tags: ['access'],
         summary: 'The random root password of what is installed, the one time that it can be read; audited',

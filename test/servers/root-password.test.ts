@@ -59,6 +59,14 @@ t.test('a random one: readable once, also when the node is ready, by an admin, a
     t.notMatch(text, body.password);
 });
 
+t.test('no answer is kept for a repetition, whatever the client asks', async (t) => {
+  const at = await armed(t);
+  const url = `${at.parts.segment.httpsUrl}/api/v1/nodes/pve1/root-password`;
+  const options = { token: at.admin, method: 'POST', headers: { 'Idempotency-Key': 'one-and-the-same' } };
+  t.equal((await at.parts.call(url, options)).status, 200);
+  t.equal((await at.parts.call(url, options)).status, 409);
+});
+
 t.test('it is that of what is on the disk: an installation that is only armed has none there yet', async (t) => {
   const at = await armed(t);
   const { parts } = at;
