@@ -77,4 +77,44 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[])
     await container.sh('echo "# mine" >> /var/lib/ironwake/answers/default.yaml; systemctl start ironwake');
     await container.until('/readyz again', ready, 60_000);
     t.match(await container.sh('tail -1 /var/lib/ironwake/answers/default.yaml'), '# mine', 'and never overwritten');
+
+    await t.test('the instance key as a systemd credential', async (t) => {
+      t.equal((await ironwake('secret set psk < /etc/debian_version')).code, 0);
+      // The key moves out of the data directory, as docs/security.md says; the unit's own line names it.
+      await container.sh(`
+        systemctl stop ironwake
+        install -d -m 0700 /etc/ironwake
+        mv /var/lib/ironwake/instance.key /etc/ironwake/instance.key
+        chown root:root /etc/ironwake/instance.key
+        sed -i 's/^# LoadCredential=/LoadCredential=/' /etc/systemd/system/ironwake.service
+        systemctl daemon-reload
+        systemctl start ironwake`);
+      await container.until('/readyz with the credential', ready, 60_000);
+      t.match((await ironwake('secret list')).stdout, 'psk', 'the same database, opened by the same key');
+      t.equal(
+        (await container.exec(['test', '-e', '/var/lib/ironwake/instance.key'])).code,
+        1,
+        'and none is made in the data directory',
+      );
+      const pid = (await container.sh('systemctl show ironwake -p MainPID --value')).trim();
+      const seen = await container.sh(`tr '\\0' '\\n' < /proc/${pid}/environ; tr '\\0' '\\n' < /proc/${pid}/cmdline`);
+      t.match(seen, 'CREDENTIALS_DIRECTORY=');
+      t.notMatch(
+        seen,
+        (await container.sh('cat /etc/ironwake/instance.key')).trim(),
+        'not in environment or arguments',
+      );
+
+      // Another key than the one that sealed what is stored: said at the start, before a secret is found to be lost.
+      await container.sh(`
+        systemctl stop ironwake
+        head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \\n' > /etc/ironwake/instance.key
+        systemctl start --no-block ironwake`);
+      await container.until(
+        'the refusal',
+        async () => /is not the one that this database was made with/.test(await journal()),
+        60_000,
+      );
+      t.notOk(await ready());
+    });
   });
