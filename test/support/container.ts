@@ -34,10 +34,13 @@ const PACKAGES = [
   'python3-systemd',
   'nftables',
   'unattended-upgrades',
+  'ifupdown2',
+  'iputils-ping',
 ];
 
 /** Services that a test starts when it is about them: containers boot faster without. */
 const ASLEEP = [
+  'networking.service',
   'chrony.service',
   'cron.service',
   'fail2ban.service',

@@ -15,6 +15,8 @@ export interface PlanOfTest {
   readonly product?: Product;
   /** Of the product: `9.2`. */
   readonly release: string;
+  /** Proxmox VE unless told. */
+  readonly product?: Product;
   readonly modules?: readonly PostInstallModule[];
   /** Modules that wait for a person's code. */
   readonly withheld?: readonly string[];

@@ -4,9 +4,11 @@ import { adminUser } from './admin-user/module.ts';
 import { customScripts } from './custom-scripts/module.ts';
 import { dns } from './dns/module.ts';
 import { fail2ban } from './fail2ban/module.ts';
+import { firewall } from './firewall/module.ts';
 import { hosts } from './hosts/module.ts';
 import { kernelModules } from './kernel-modules/module.ts';
 import { locale } from './locale/module.ts';
+import { network } from './network/module.ts';
 import { repositories } from './repositories/module.ts';
 import { services } from './services/module.ts';
 import { ssh } from './ssh/module.ts';
@@ -30,6 +32,8 @@ export const MODULES: readonly PostInstallModule[] = [
   unattendedUpgrades,
   adminUser,
   ssh,
+  network,
+  firewall,
   fail2ban,
   customScripts,
 ];

@@ -11,6 +11,14 @@ http_limit=120
 
 setting() { cat "$iw_home/settings/$1"; }
 
+# server_address: the daemon's IPv4 address; nothing where there is no daemon (`plan export`).
+server_address() {
+  local host
+  host=$(setting base 2> /dev/null | sed -n 's|^https://\([^/:]*\).*|\1|p' || true)
+  if [ -z "$host" ]; then return 0; fi
+  getent ahostsv4 "$host" | awk 'NR == 1 { print $1 }' || true
+}
+
 # Writes curl's and wget's configuration anew; called whenever the credential has changed.
 http_configure() (
   umask 077

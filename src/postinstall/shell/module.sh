@@ -74,6 +74,26 @@ restore_all() {
   done < <(cd "$IRONWAKE_STATE/backup" && find . -mindepth 2 ! -type d | sed 's/^\.//; s/\.absent$//')
 }
 
+# install_pve SOURCE TARGET, restore_pve PATH: the same below /etc/pve, whose file system gives every file its own rights and refuses others.
+install_pve() {
+  if [ -f "$2" ] && cmp -s "$1" "$2"; then return 0; fi
+  keep "$2"
+  mkdir -p "$(dirname "$2")"
+  cat "$1" > "$2.ironwake-new"
+  mv -f "$2.ironwake-new" "$2"
+  changed "$2"
+}
+restore_pve() {
+  local copy="$IRONWAKE_STATE/backup$1"
+  if [ -e "$copy.absent" ]; then
+    rm -f "$1" "$copy.absent"
+  elif [ -e "$copy" ]; then
+    cat "$copy" > "$1.ironwake-new"
+    mv -f "$1.ironwake-new" "$1"
+    rm -f "$copy"
+  fi
+}
+
 # apt_get ARGUMENTS...: without questions, patient with every lock: apt's own option covers dpkg's lock only.
 apt_get() {
   local log="$IRONWAKE_STATE/apt.log" from=$SECONDS code
@@ -125,6 +145,10 @@ expect() {
   [ -n "$drift" ] || drift="$1: expected $wanted, found $actual"
 }
 verified() { if [ -n "$drift" ]; then fail "$drift"; fi; }
+
+# holds: whether this module's own verify finds everything as wanted. For an apply whose work is more than its files.
+holds() { [ -e ./verify.sh ] && IRONWAKE_STEP=drift \
+  IRONWAKE_DETAIL="$IRONWAKE_STATE/holds.detail" IRONWAKE_DIFFERENCES="$IRONWAKE_STATE/holds.differences" bash ./verify.sh > /dev/null 2>&1; }
 
 one_line() {
   # Not cut here: half a secret would not be known as one.

@@ -1,0 +1,50 @@
+/** The node's network as the profile describes it: bridges, bonds, VLAN interfaces. Kept only when the daemon has reached the node through it. */
+import { defineModule, renderFile } from '../../module.ts';
+import { layoutOf } from './layout.ts';
+import { Parameters } from './parameters.ts';
+
+/** A row of a table that a script reads: fields between tabs. */
+const rows = (table: readonly (readonly (string | number)[])[]) => table.map((row) => row.join('\t')).join('\n');
+
+export const network = defineModule({
+  name: 'network',
+  title: 'Bridges, bonds and VLANs',
+  why: 'Guests need VLANs, and a node should survive a dead cable. The daemon reaches the node through the new network before it is kept.',
+  parameters: Parameters,
+  supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
+  requires: [],
+  // What is downloaded comes over the network that is known to work, and the daemon's way in stands before the network moves below it.
+  after: ['repositories', 'ssh'],
+  scope: 'node',
+  timeLimitSeconds: 4500,
+  proof: [
+    {
+      test: 'container/modules/network',
+      on: 'Debian 12 and 13 in containers, real ifupdown2: bridges, lock-out and rollback',
+    },
+  ],
+  programs: ['settle.pl'],
+  folder: new URL('.', import.meta.url),
+  prepare(params) {
+    const layout = layoutOf(params);
+    return {
+      parameters: {
+        management: params.management,
+        gateway: params.gateway,
+        macs: rows(layout.macs.map((mac) => [mac])),
+        bonds: rows(layout.bonds.map(({ name, mode, ports }) => [name, mode, ports.join(' ')])),
+        bridges: rows(
+          layout.bridges.map(({ name, ports, vlanAware }) => [name, vlanAware ? 'yes' : 'no', ports.join(' ')]),
+        ),
+        vlans: rows(layout.vlans.map(({ name, parent, id }) => [name, id, parent])),
+        'rollback-seconds': String(params.rollbackSeconds),
+      },
+      files: [
+        {
+          name: 'interfaces',
+          content: renderFile(new URL('.', import.meta.url), 'interfaces', { stanzas: layout.stanzas }),
+        },
+      ],
+    };
+  },
+});
