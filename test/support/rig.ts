@@ -11,8 +11,6 @@ import { NodeServer, type Report } from './node-server.ts';
 
 export interface PlanOfTest {
   readonly postInstall: unknown;
-  /** Proxmox VE unless told. */
-  readonly product?: Product;
   /** Of the product: `9.2`. */
   readonly release: string;
   /** Proxmox VE unless told. */
