@@ -6,8 +6,9 @@ import { dirname, join } from 'node:path';
 import { inCheckout, PINNED_NODE } from './checkout.js';
 
 /**
- * A small young generation saves 20 MB and costs nothing that a boot server notices; a heap that is kept small saves another 7, and what it costs
- * in time has not been measured on a quiet machine (docs/benchmarks.md). The flags are part of the compile cache's key: a process with other flags compiles for itself.
+ * A small young generation saves 20 MB and costs nothing that a boot server notices; a heap that is kept small saves another 4 and takes a fifth more
+ * processor time at the start, none that could be measured afterwards (docs/benchmarks.md). The flags are part of the compile cache's key: a process
+ * with other flags compiles for itself.
  */
 const FLAGS = ['--max-semi-space-size=2', '--optimize-for-size', '--disable-warning=ExperimentalWarning'];
 

@@ -28,7 +28,7 @@ import { registerRules } from './rules.ts';
 import { registerRuns } from './runs.ts';
 import type { Transfers } from './transfers.ts';
 import { registerTrust } from './trust.ts';
-import { checkBySchemas } from './validation.ts';
+import { type Compile, checkBySchemas } from './validation.ts';
 
 export interface AppParts extends AdminRoutes {
   readonly journey: Journey;
@@ -46,12 +46,13 @@ export interface Apps {
   readonly secure: FastifyInstance;
 }
 
-export async function createApps(parts: AppParts): Promise<Apps> {
-  const plain = createApp(parts);
+/** @param compile when the schemas of the routes are compiled */
+export async function createApps(parts: AppParts, compile: Compile = 'when-asked'): Promise<Apps> {
+  const plain = createApp(parts, compile);
   limitRefusals(plain, parts.journey);
   registerBoot(plain, parts);
 
-  const secure = createApp(parts);
+  const secure = createApp(parts, compile);
   await registerOpenApi(secure, parts.version);
   keepAnswers(secure, parts.journey);
   limitRefusals(secure, parts.journey);
@@ -78,16 +79,16 @@ export async function createApps(parts: AppParts): Promise<Apps> {
   return { plain, secure };
 }
 
-function createApp({ log, readiness }: Pick<AppParts, 'log' | 'readiness'>): FastifyInstance {
+function createApp({ log, readiness }: Pick<AppParts, 'log' | 'readiness'>, compile: Compile): FastifyInstance {
   const app = fastify({
     logger: false,
     // shim asks for `dir//grubx64.efi`, and firmware does not follow a redirect of that.
     // A parameter may be longer than the schemas allow, so that they say so.
     routerOptions: { ignoreDuplicateSlashes: true, ignoreTrailingSlash: true, maxParamLength: 1000 },
     return503OnClosing: true,
+    schemaController: checkBySchemas(compile),
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply, log),
   });
-  checkBySchemas(app);
   app.setErrorHandler((error: Error, request, reply) => sendError(error, request, reply, log));
   app.addHook('onResponse', (request, reply, done) => {
     // The route's pattern, never the URL: tokens stand in URLs.

@@ -1,9 +1,12 @@
 /** The listening sockets of an app: one per address, so that other networks of this host are not served by accident. */
-import { createServer as createPlain, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createTls, Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { bindError } from '../net/port-holder.ts';
+
+/** An `import` of node:http would load Node's WebSocket and fetch with it: 60 ms and 5 MB for what nobody here uses. */
+const { createServer: createPlain } = process.getBuiltinModule('node:http');
 
 export interface Identity {
   readonly certPem: string;

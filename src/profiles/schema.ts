@@ -156,39 +156,40 @@ export const NodeValuesSchema = Type.Object(
   { ...closed, title: 'Values of a node' },
 );
 
-let validators:
-  | { readonly profile: ValidateFunction; readonly tag: ValidateFunction; readonly values: ValidateFunction }
-  | undefined;
-
-/** Compiled when first needed: a command that reads no profile does not pay for it. */
-function compiled(): NonNullable<typeof validators> {
-  if (validators === undefined) {
-    const ajv = new Ajv({ allErrors: true, strict: true, verbose: true });
-    validators = {
-      profile: ajv.compile(ProfileSchema),
-      tag: ajv.compile(TagSchema),
-      values: ajv.compile(NodeValuesSchema),
-    };
-  }
-  return validators;
+/**
+ * Compiled when first needed: a command that reads no profile does not pay for it, nor a daemon without tags for theirs. The schemas are right by a
+ * test, and a check is made once and run now and then: looking at them again and polishing the code takes longer than it saves.
+ */
+function checkOf(schema: TSchema): () => ValidateFunction {
+  let made: ValidateFunction | undefined;
+  return () => {
+    ajv ??= new Ajv({ allErrors: true, strict: true, verbose: true, validateSchema: false, code: { optimize: false } });
+    made ??= ajv.compile(schema);
+    return made;
+  };
 }
+
+let ajv: Ajv | undefined;
+const checkProfile = checkOf(ProfileSchema);
+const checkTag = checkOf(TagSchema);
+const checkValues = checkOf(NodeValuesSchema);
 
 /** What is wrong with the shape of a profile, and values that have no place in one. */
 export function checkProfileShape(body: unknown): ProfileFinding[] {
   if (!isMap(body)) return [notAMap('A profile is a map', 'Begin with a line such as "answer:".')];
-  return [...shapeFindings(compiled().profile, body), ...appends(body, []), ...misplaced(body, ['answer'])];
+  return [...shapeFindings(checkProfile(), body), ...appends(body, []), ...misplaced(body, ['answer'])];
 }
 
 /** The same for the file of a tag. */
 export function checkTagShape(body: unknown): ProfileFinding[] {
   if (!isMap(body)) return [notAMap('A tag is a map', 'Begin with a line such as "answer:".')];
-  return [...shapeFindings(compiled().tag, body), ...appends(body, []), ...misplaced(body, ['answer'])];
+  return [...shapeFindings(checkTag(), body), ...appends(body, []), ...misplaced(body, ['answer'])];
 }
 
 /** The same for the values of a node. */
 export function checkNodeValuesShape(values: unknown): ProfileFinding[] {
   if (!isMap(values)) return [notAMap('The values of a node are a map', 'Write for example { "network": { ... } }.')];
-  return [...shapeFindings(compiled().values, values), ...appends(values, []), ...misplaced(values, ['answer'])];
+  return [...shapeFindings(checkValues(), values), ...appends(values, []), ...misplaced(values, ['answer'])];
 }
 
 /** `key+` appends a list, and it is clear to what. */

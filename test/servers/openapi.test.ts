@@ -5,7 +5,7 @@ import formats from 'ajv-formats';
 import t, { type Test } from 'tap';
 import type { createApps } from '../../src/http/apps.ts';
 import { armed } from '../support/machine.ts';
-import { NODE_MAC, type Parts } from '../support/parts.ts';
+import { NODE_MAC, type Parts, startParts } from '../support/parts.ts';
 
 interface Operation {
   readonly operationId: string;
@@ -31,6 +31,12 @@ const operationsOf = ({ paths }: Document) =>
   Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
+
+t.test('every schema of every route compiles, what is otherwise seen when somebody asks for it', async (t) => {
+  const parts = await startParts({ compile: 'now' });
+  t.teardown(() => parts.close());
+  t.equal((await parts.call(`${parts.segment.httpsUrl}/healthz`)).status, 200);
+});
 
 t.test('redocly finds no fault with it', async (t) => {
   const { parts } = await armed(t);

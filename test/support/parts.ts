@@ -11,10 +11,11 @@ import { dirname, join } from 'node:path';
 import { createArtefacts } from '../../src/artefacts/artefacts.ts';
 import { createBackups } from '../../src/backups.ts';
 import { ManualClock } from '../../src/clock.ts';
-import { createApps } from '../../src/http/apps.ts';
+import { type AppParts, createApps } from '../../src/http/apps.ts';
 import { createReadiness } from '../../src/http/health.ts';
 import { listen } from '../../src/http/listeners.ts';
 import { createTransfers } from '../../src/http/transfers.ts';
+import type { Compile } from '../../src/http/validation.ts';
 import { createChanges } from '../../src/journey/changes.ts';
 import { createDiscovered } from '../../src/journey/discovered.ts';
 import { identityOf, type Journey } from '../../src/journey/journey.ts';
@@ -100,6 +101,8 @@ export interface PartsOptions {
   /** Further profiles by name, as YAML. */
   readonly profiles?: Readonly<Record<string, string>>;
   readonly log?: Log;
+  /** When the schemas of the routes are compiled. */
+  readonly compile?: Compile;
 }
 
 export async function startParts(options: PartsOptions = {}) {
@@ -179,7 +182,7 @@ export async function startParts(options: PartsOptions = {}) {
   };
   if ((await store.media.byId(MEDIA.id)) === undefined) await store.media.insert(MEDIA);
   const artefacts = createArtefacts(directory);
-  const apps = await createApps({
+  const routes: AppParts = {
     journey,
     artefacts,
     transfers: createTransfers(),
@@ -190,7 +193,8 @@ export async function startParts(options: PartsOptions = {}) {
     readiness: createReadiness({ probe: () => store.probe(), missing: () => [], clock, log }),
     backups: createBackups(dirname(options.databasePath ?? join(directory, 'none')), '0', () => clock.now()),
     packets: () => ({ dhcp: { answered: 3 }, tftp: { complete: 2 }, dhcpMalformed: { 'no-cookie': 1 }, tftpActive: 1 }),
-  });
+  };
+  const apps = await createApps(routes, options.compile);
   const plain = await listen(apps.plain, ['127.0.0.1'], 0);
   const secure = await listen(apps.secure, ['127.0.0.1'], 0, certificates.current);
   certificates.onAdopted((adopted) => secure.present(adopted));

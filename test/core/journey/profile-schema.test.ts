@@ -6,7 +6,7 @@ import { test } from 'tap';
 import { parse } from 'yaml';
 import { profileSchema } from '../../../src/journey/profile-schema.ts';
 import { MODULES } from '../../../src/postinstall/modules/index.ts';
-import { ProfileSchema } from '../../../src/profiles/schema.ts';
+import { NodeValuesSchema, ProfileSchema, TagSchema } from '../../../src/profiles/schema.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(profileSchema());
@@ -14,6 +14,12 @@ const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(profil
 test('docs/schemas/profile.schema.json is what scripts/profile-schema.ts writes', (t) => {
   const written = readFileSync(join(ROOT, 'docs/schemas/profile.schema.json'), 'utf8');
   t.equal(written, `${JSON.stringify(profileSchema(), null, 2)}\n`, 'run: npx node scripts/profile-schema.ts');
+  t.end();
+});
+
+test('the schemas of the files are right: a daemon that starts takes that for granted', (t) => {
+  for (const schema of [ProfileSchema, TagSchema, NodeValuesSchema])
+    t.type(new Ajv({ strict: true }).compile(schema), 'function');
   t.end();
 });
 
