@@ -80,11 +80,12 @@ function page(result: Result, survivors: readonly Survivor[]): string {
   const files = Object.entries(result.files).map(([file, { mutants }]) => {
     const noticed = mutants.filter(({ status }) => NOTICED.has(status)).length;
     const survived = mutants.filter(({ status }) => SURVIVED.has(status)).length;
-    return { file, noticed, survived, all: noticed + survived };
+    return { file, noticed, survived, all: noticed + survived, untried: mutants.length - noticed - survived };
   });
-  const sum = (key: 'noticed' | 'survived' | 'all'): number => files.reduce((total, each) => total + each[key], 0);
-  const row = (file: string, all: number, noticed: number, survived: number): string =>
-    `| ${file} | ${all} | ${noticed} | ${survived} | ${percent(noticed, all)} % |`;
+  const sum = (key: 'noticed' | 'survived' | 'all' | 'untried'): number =>
+    files.reduce((total, each) => total + each[key], 0);
+  const row = (file: string, all: number, noticed: number, survived: number, untried: number): string =>
+    `| ${file} | ${all} | ${noticed} | ${survived} | ${all === 0 ? '' : `${percent(noticed, all)} %`} | ${untried} |`;
   const reasons = [...new Set(survivors.map(({ reason }) => reason ?? 'NO REASON YET'))];
   const lists = reasons.map((reason) => {
     const rows = survivors
@@ -102,10 +103,10 @@ changes the code in one place at a time (a condition, a text, a bound) and looks
 noticing. It is done for what decides whether an answer is right: the validator, the key table and the merge of profiles; not part of \`.ci/run\`. Results that
 still hold are kept in \`.cache/\`, so that a second run is short; \`-- --force\` asks for all anew. The goal is more than ${GOAL_PERCENT} % noticed.
 
-| file | mutants | noticed | survived | score |
-| --- | --- | --- | --- | --- |
-${files.map(({ file, all, noticed, survived }) => row(`\`${file}\``, all, noticed, survived)).join('\n')}
-${row('**all**', sum('all'), sum('noticed'), sum('survived'))}
+| file | tried | noticed | survived | score | could not run |
+| --- | --- | --- | --- | --- | --- |
+${files.map(({ file, all, noticed, survived, untried }) => row(`\`${file}\``, all, noticed, survived, untried)).join('\n')}
+${row('**all**', sum('all'), sum('noticed'), sum('survived'), sum('untried'))}
 
 ## Survivors
 
