@@ -177,7 +177,7 @@ test('what comes of all findings', async (t) => {
       'ok       clock     fine',
       'warning  disk      odd',
       '                   -> look',
-      'problem  own tftp  bad ?[2J',
+      'problem  own tftp  bad \\x1b[2J',
       '                   -> mend it',
       '',
       '1 problem, 1 warning, 1 check in order.',
