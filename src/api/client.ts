@@ -40,6 +40,7 @@ import type {
   StatusView,
   TokenInput,
   TokenView,
+  WatchView,
 } from './schemas.ts';
 import { type ApiRequest, openStream, type ServerAddress, send } from './transport.ts';
 
@@ -66,6 +67,11 @@ export interface Client {
   planDiff(node: string): Promise<PlanDiffView>;
   /** Installed nodes whose profile wants another plan by now. */
   planImpact(): Promise<readonly PlanImpactView[]>;
+  /** Installed nodes that look at themselves, and what they found. */
+  drift(): Promise<readonly WatchView[]>;
+  driftOf(node: string): Promise<WatchView>;
+  /** The node fetches the plan, as the profile wants it now, when it asks the next time. */
+  applyPlan(node: string): Promise<WatchView>;
   exportPlan(node: string, secrets: boolean): Promise<PlanExportView>;
   /** All of them, whatever pages they come in. */
   nodes(filter?: NodeFilter): Promise<readonly NodeSummary[]>;
@@ -185,6 +191,9 @@ export function createClient(server: ServerAddress): Client {
     plan: (node) => get(nodePath(node, '/plan')),
     planDiff: (node) => get(nodePath(node, '/plan/diff')),
     planImpact: () => list('/api/v1/plans/impact'),
+    drift: () => list('/api/v1/drift'),
+    driftOf: (node) => get(nodePath(node, '/drift')),
+    applyPlan: (node) => post(nodePath(node, '/plan/apply')),
     exportPlan: (node, secrets) => post(nodePath(node, '/plan/export'), { secrets }),
     nodes: (filter = {}) => all('/api/v1/nodes', filter),
     addNode: (input) => post('/api/v1/nodes', input),

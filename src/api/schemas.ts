@@ -729,6 +729,53 @@ export type PlanDiffView = Static<typeof PlanDiffView>;
 export const PlanImpactList = listOf(Type.Object({ node: Type.String(), changes: Type.Array(PlanChangeView) }, closed));
 export type PlanImpactView = Static<typeof PlanImpactList>['items'][number];
 
+const DriftView = Type.Object(
+  {
+    module: Type.String(),
+    since: time('When it was first seen not to hold.'),
+    detail: Type.String(),
+    differences: Type.Array(
+      Type.Object({ what: Type.String(), expected: Type.String(), found: Type.String() }, closed),
+    ),
+    packages: Type.Array(Type.String(), { description: 'Packages that were changed just before.' }),
+  },
+  closed,
+);
+
+/** An installed node that looks at itself, and what it found. */
+export const WatchView = Type.Object(
+  {
+    node: Type.String({ examples: ['pve1.lab.example'] }),
+    seenAt: time('When it last asked.'),
+    verifiedAt: maybe(time('When it last looked at itself.')),
+    drift: Type.Array(DriftView),
+    ordered: maybe(
+      Type.Object(
+        {
+          by: Type.String(),
+          at: time('When it was ordered.'),
+          fetchedAt: maybe(time('When the node fetched it.')),
+        },
+        closed,
+      ),
+    ),
+    applied: maybe(
+      Type.Object(
+        {
+          by: Type.String(),
+          at: time('When it had ended.'),
+          result: Type.Union([Type.Literal('ok'), Type.Literal('failed')]),
+          profileVersion: Type.String(),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+export type WatchView = Static<typeof WatchView>;
+export const WatchList = listOf(WatchView);
+
 export const PlanExportInput = Type.Object(
   { secrets: Type.Optional(Type.Boolean({ description: 'With the modules that carry secrets. Default: false.' })) },
   closed,

@@ -1,5 +1,6 @@
 /** From the domain's values to the shapes of the contract. Pure: the same run and events give the same view. */
 import type { DiscoveredMachine, Node } from '../nodes/node.ts';
+import type { Watch } from '../nodes/watch.ts';
 import { describeEvent, type EventCode } from '../runs/events.ts';
 import { ENDED_STATES, type Run, type StepReport } from '../runs/run.ts';
 import { waitingOf } from '../runs/waiting.ts';
@@ -12,6 +13,7 @@ import type {
   ReportView,
   RunView,
   WaitingView,
+  WatchView,
 } from './schemas.ts';
 
 /** A row of the timeline as the store gives it (journey's TimelineEvent). */
@@ -163,5 +165,33 @@ export function discoveredView(machine: DiscoveredMachine): DiscoveredView {
     hostName: machine.hostName ?? null,
     interfaceName: machine.interfaceName,
     address: machine.address ?? null,
+  };
+}
+
+export function watchView(fqdn: string, watch: Watch): WatchView {
+  const { application, applied } = watch;
+  return {
+    node: fqdn,
+    seenAt: iso(watch.seenAt),
+    verifiedAt: watch.verifiedAt === undefined ? null : iso(watch.verifiedAt),
+    drift: Object.entries(watch.drift).map(([module, { since, detail, differences, packages }]) => ({
+      module,
+      since: iso(since),
+      detail,
+      differences: [...differences],
+      packages: [...packages],
+    })),
+    ordered:
+      application === undefined
+        ? null
+        : {
+            by: application.by,
+            at: iso(application.orderedAt),
+            fetchedAt: application.fetchedAt === undefined ? null : iso(application.fetchedAt),
+          },
+    applied:
+      applied === undefined
+        ? null
+        : { by: applied.by, at: iso(applied.at), result: applied.result, profileVersion: applied.profileVersion },
   };
 }

@@ -73,3 +73,41 @@ export async function exportScript(session: Session, options: Options): Promise<
   print(session, view, () => view.script);
   return 0;
 }
+
+/** Exit status 0: everything holds, 1: something does not. */
+export async function drift(session: Session, options: Options): Promise<ExitStatus> {
+  const views =
+    options.node === undefined ? await session.client.drift() : [await session.client.driftOf(String(options.node))];
+  print(session, options.node === undefined ? views : views[0], () => {
+    const rows = views.flatMap((view) =>
+      view.drift.flatMap(({ module, since, detail, differences, packages }) => {
+        const found =
+          differences.length === 0
+            ? [detail]
+            : differences.map(({ what, expected, found }) => `${what}: expected ${expected}, found ${found}`);
+        const why = packages.length === 0 ? [] : [`packages changed just before: ${packages.join(', ')}`];
+        return [...found, ...why].map((line, index) =>
+          index === 0 ? [view.node, module, since, line] : ['', '', '', line],
+        );
+      }),
+    );
+    const silent = views.filter(({ verifiedAt }) => verifiedAt === null).map(({ node }) => node);
+    const watched =
+      views.length === 0
+        ? 'No node looks at itself yet.'
+        : `Everything holds (${views.length} nodes looked at themselves).`;
+    return `${table(['node', 'module', 'since', 'difference'], rows, watched)}${silent.length === 0 ? '' : `Not looked yet: ${silent.join(', ')}\n`}`;
+  });
+  return views.some((view) => view.drift.length > 0) ? 1 : 0;
+}
+
+export async function apply(session: Session, options: Options): Promise<ExitStatus> {
+  const view = await session.client.applyPlan(String(options.node));
+  print(
+    session,
+    view,
+    () =>
+      `${printable(view.node)} gets its plan when it asks the next time, within some minutes. Watch it: npx ironwake watch ${printable(view.node)}\n`,
+  );
+  return 0;
+}

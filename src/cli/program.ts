@@ -493,6 +493,18 @@ function addPlan(program: Command, remote: Remote): void {
   )
     .requiredOption('--node <NODE>', 'the node')
     .option('--with-secrets', 'with the modules that carry secrets, their values readable in the script; audited');
+  remote(
+    plan,
+    'apply',
+    'apply the plan again, as the profile wants it now: mends drift; the node fetches it within some minutes',
+    async (session, _, options) => (await commands()).apply(session, options),
+  ).requiredOption('--node <NODE>', 'the node');
+  remote(
+    program,
+    'drift',
+    'what no longer holds on installed nodes, since when, and the difference. Exit status 0: all holds, 1: not',
+    async (session, _, options) => (await commands()).drift(session, options),
+  ).option('--node <NODE>', 'one node only');
 }
 
 function addServe(program: Command, io: Io, done: (status: ExitStatus) => void): void {

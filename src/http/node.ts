@@ -15,6 +15,7 @@ import type { Journey } from '../journey/journey.ts';
 import { probeNode } from '../journey/reach.ts';
 import { type Refusal, refuse } from '../journey/refusal.ts';
 import type { TokenHolder } from '../journey/tokens.ts';
+import { fetchOrderedPlan, finishOrderedPlan, takeOrderedReports, takeWatch } from '../journey/watch.ts';
 import { sourceOf } from '../journey/whereabouts.ts';
 import { type ProbeRequest, ProbeRequestSchema } from '../postinstall/checks.ts';
 import {
@@ -23,6 +24,8 @@ import {
   MAX_REPORTS_BODY,
   type Reports,
   ReportsSchema,
+  type WatchBody,
+  WatchSchema,
 } from '../postinstall/reports.ts';
 import { callerOf } from './caller.ts';
 import { sendLine } from './problem.ts';
@@ -93,7 +96,8 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
   app.get('/node/v1/plan', { exposeHeadRoute: false }, async (request, reply) => {
     const holder = await authenticated(request, reply, 'the plan');
     if (holder === undefined) return reply;
-    const plan = await fetchPlan(journey, caller(request), holder);
+    const plan =
+      (await fetchOrderedPlan(journey, caller(request), holder)) ?? (await fetchPlan(journey, caller(request), holder));
     if (plan.kind === 'refused') return sendRefusal(reply, plan);
     return reply.type('text/x-shellscript; charset=utf-8').header('Cache-Control', 'no-store').send(plan.script);
   });
@@ -120,7 +124,8 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
     async (request, reply) => {
       const holder = await authenticated(request, reply, 'a probe');
       if (holder === undefined) return reply;
-      if (holder.run.endedAt !== undefined)
+      // An ordered plan may come to a firewall long after the node was ready.
+      if (holder.run.endedAt !== undefined && holder.run.state !== 'ready')
         return sendRefusal(reply, await refuse(journey, 'run-ended', 'a probe', caller(request).address, holder));
       return reply.send(await probeNode(journey, caller(request), holder, request.body));
     },
@@ -132,7 +137,9 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
     async (request, reply) => {
       const holder = await authenticated(request, reply, 'a report');
       if (holder === undefined) return reply;
-      const taken = await takeReports(journey, caller(request), holder, request.body.reports);
+      const taken =
+        (await takeOrderedReports(journey, holder, request.body.reports)) ??
+        (await takeReports(journey, caller(request), holder, request.body.reports));
       return taken.kind === 'refused' ? sendRefusal(reply, taken) : reply.send({ taken: request.body.reports.length });
     },
   );
@@ -140,7 +147,23 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
   app.post<{ Body: Finished }>('/node/v1/finished', { schema: { body: FinishedSchema } }, async (request, reply) => {
     const holder = await authenticated(request, reply, 'the end of the plan');
     if (holder === undefined) return reply;
-    const taken = await finishPlan(journey, caller(request), holder, request.body.result);
+    const taken =
+      (await finishOrderedPlan(journey, holder, request.body.result)) ??
+      (await finishPlan(journey, caller(request), holder, request.body.result));
     return taken.kind === 'refused' ? sendRefusal(reply, taken) : reply.send({ taken: 1 });
   });
+
+  app.post<{ Body: WatchBody }>(
+    '/node/v1/watch',
+    { schema: { body: WatchSchema }, bodyLimit: MAX_REPORTS_BODY },
+    async (request, reply) => {
+      const holder = await authenticated(request, reply, 'a look of the node');
+      if (holder === undefined) return reply;
+      const { verifications, packages } = request.body;
+      const answer = await takeWatch(journey, caller(request), holder, { verifications, packages });
+      return answer.kind === 'refused'
+        ? sendRefusal(reply, answer)
+        : reply.send({ order: answer.order, pins: answer.pins });
+    },
+  );
 }

@@ -8,10 +8,15 @@ import {
   PlanExportView,
   PlanImpactList,
   PlanView,
+  WatchList,
+  WatchView,
 } from '../api/schemas.ts';
+import { watchView } from '../api/views.ts';
+import { IronwakeError } from '../errors.ts';
 import type { Journey } from '../journey/journey.ts';
 import { exportPlan, planDiffOf, planImpact, planOfNode } from '../journey/plan.ts';
 import { findNode } from '../journey/registry.ts';
+import { orderPlan, watchedNodes } from '../journey/watch.ts';
 import type { PlanChange } from '../postinstall/describe.ts';
 import { guardOf } from './identity.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
@@ -27,7 +32,7 @@ const changeView = ({ module, change, path, before, after, origin }: PlanChange)
 
 export function registerPlans(plugin: FastifyInstance, journey: Journey): void {
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
-  const { needs, entry } = guardOf(journey);
+  const { needs, nameOf, entry } = guardOf(journey);
 
   app.get(
     '/api/v1/nodes/:id/plan',
@@ -122,6 +127,64 @@ export function registerPlans(plugin: FastifyInstance, journey: Journey): void {
           entry(request, 'plan.exported', node.fqdn, { before: null, after: null, secrets }),
         );
       return reply.header('Cache-Control', 'no-store').send({ node: node.fqdn, script, left: [...left] });
+    },
+  );
+
+  app.get(
+    '/api/v1/drift',
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['plans'],
+        summary: 'Installed nodes that look at themselves: what no longer holds, since when',
+        response: { 200: WatchList },
+      },
+    },
+    async () => ({ items: (await watchedNodes(journey)).map(({ node, watch }) => watchView(node.fqdn, watch)) }),
+  );
+
+  app.get(
+    '/api/v1/nodes/:id/drift',
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['plans'],
+        summary: 'What no longer holds on a node, since when, and what the difference is',
+        params: NodeParams,
+        response: { 200: WatchView },
+      },
+    },
+    async (request) => {
+      const node = await findNode(journey, request.params.id);
+      const watch = await journey.store.watches.of(node.id);
+      if (watch === undefined)
+        throw new IronwakeError({
+          kind: 'not-found',
+          code: 'drift.not-watched',
+          message: `${node.fqdn} has not looked at itself yet`,
+          remedy: 'A node begins with it some minutes after it was ready.',
+        });
+      return watchView(node.fqdn, watch);
+    },
+  );
+
+  app.post(
+    '/api/v1/nodes/:id/plan/apply',
+    {
+      ...needs('operator'),
+      schema: {
+        tags: ['plans'],
+        summary: 'Order the plan, as the profile wants it now: the node fetches it when it asks the next time',
+        params: NodeParams,
+        response: { 202: WatchView },
+      },
+    },
+    async (request, reply) => {
+      const node = await findNode(journey, request.params.id);
+      const watch = await orderPlan(journey, node, nameOf(request), ({ run }) =>
+        entry(request, 'plan.ordered', node.fqdn, { before: null, after: { run } }),
+      );
+      return reply.code(202).send(watchView(node.fqdn, watch));
     },
   );
 }

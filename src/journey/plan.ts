@@ -45,7 +45,7 @@ async function productOf(journey: Journey, node: Node, profile: ResolvedProfile)
 }
 
 export interface NodePlanDiff {
-  /** The plan that ran last: its profile version and when its run was armed; undefined when none has run yet. */
+  /** The plan that ran last: its profile version, and when it was applied or its run was armed; undefined when none has run yet. */
   readonly last: { readonly profileVersion: string; readonly at: number } | undefined;
   readonly profileVersion: string;
   readonly changes: readonly PlanChange[];
@@ -55,10 +55,16 @@ export interface NodePlanDiff {
 export async function planDiffOf(journey: Journey, node: Node): Promise<NodePlanDiff> {
   const { profile } = await nodeProfileOf(journey, journey.store, node, 'look');
   const run = await installedRunOf(journey, node);
+  const watch = await journey.store.watches.of(node.id);
+  // Applied since: the snapshot of the run is history then.
+  const applied = run !== undefined && watch?.runId === run.id ? watch.applied : undefined;
+  const last =
+    applied ?? (run === undefined ? undefined : { profileVersion: run.data.profileVersion, at: run.armedAt });
+  const before = applied?.postInstall ?? (run === undefined ? {} : profileOf(run).postInstall);
   return {
-    last: run === undefined ? undefined : { profileVersion: run.data.profileVersion, at: run.armedAt },
+    last: last === undefined ? undefined : { profileVersion: last.profileVersion, at: last.at },
     profileVersion: profile.version,
-    changes: changesBetween(run === undefined ? {} : profileOf(run).postInstall, profile.postInstall, profile.origins),
+    changes: changesBetween(before, profile.postInstall, profile.origins),
   };
 }
 

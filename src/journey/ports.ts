@@ -7,6 +7,7 @@ import type { MediaRecord } from '../media/record.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { DiscoveredMachine, Node } from '../nodes/node.ts';
+import type { Watch } from '../nodes/watch.ts';
 import type { Rule } from '../rules/rule.ts';
 import type { EventCode } from '../runs/events.ts';
 import type { Run, RunState, StepReport } from '../runs/run.ts';
@@ -311,6 +312,13 @@ export interface NodeQuery {
   readonly search?: string | undefined;
 }
 
+export interface WatchRepository {
+  of(nodeId: string): Promise<Watch | undefined>;
+  /** In place of what was known of the node. */
+  put(watch: Watch): Promise<void>;
+  ofEach(nodeIds: readonly string[]): Promise<readonly Watch[]>;
+}
+
 export interface Repositories {
   readonly nodes: NodeRepository;
   readonly runs: RunRepository;
@@ -325,6 +333,7 @@ export interface Repositories {
   readonly keptAnswers: KeptAnswerRepository;
   readonly hardware: HardwareRepository;
   readonly rules: RuleRepository;
+  readonly watches: WatchRepository;
 }
 
 export interface Store extends Repositories {

@@ -30,6 +30,12 @@ export function pinList(pins: readonly string[]): string {
   return pins.map((pin) => `sha256//${pin}`).join(';');
 }
 
+/** What looks at the node when the plan has ended; the runner puts them in place. */
+function units(): Readonly<Record<string, string>> {
+  const names = ['ironwake-watch.service', 'ironwake-watch.timer', 'ironwake-watch.path'];
+  return Object.fromEntries(names.map((name) => [name, shellFile(name)]));
+}
+
 const SCRIPTS = ['apply.sh', 'verify.sh', 'rollback.sh'] as const;
 
 /**
@@ -57,6 +63,8 @@ export function bundlePlan(plan: Plan, context: BundleContext): string {
       'report.pl': shellFile('report.pl'),
       'runner.sh': shellFile('runner.sh'),
       'verify.sh': shellFile('verify.sh'),
+      'watch.sh': shellFile('watch.sh'),
+      ...units(),
     }),
     ...files('plan.new', {
       order: lines(plan.modules.map(({ module }) => module.name)),

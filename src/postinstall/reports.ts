@@ -61,6 +61,32 @@ export const ReportsSchema = Type.Object(
 /** Each report has the shape of a `StepReport` of the runs. */
 export type Reports = Readonly<Static<typeof ReportsSchema>>;
 
+/** Body of `POST /node/v1/watch`: what the node saw of itself; without `verifications` it only asks. */
+export const WatchSchema = Type.Object(
+  {
+    run: RunId,
+    verifications: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            module: Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' }),
+            result: Type.Union([Type.Literal('ok'), Type.Literal('failed')]),
+            detail: Type.String({ maxLength: MAX_DETAIL }),
+            differences: Type.Optional(Type.Array(DifferenceSchema, { maxItems: MAX_DIFFERENCES })),
+          },
+          { additionalProperties: false },
+        ),
+        { maxItems: 64 },
+      ),
+    ),
+    packages: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[!-~]{1,200}( [!-~]{1,200}){0,3}$' }), { maxItems: 50 }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type WatchBody = Readonly<Static<typeof WatchSchema>>;
+
 /** Body of `POST /node/v1/finished`. */
 export const FinishedSchema = Type.Object(
   { run: RunId, result: Type.Union([Type.Literal('ok'), Type.Literal('failed')]) },

@@ -253,6 +253,22 @@ const CATALOGUE = {
       `${text(d, 'module')}: ${text(d, 'step')} failed after ${formatDuration(d.durationMs)}${DETAIL.suffix(d)}`,
     remedy: () => "Read the step's output (npx ironwake node show --output), mend the cause, then install again.",
   },
+  'plan.ordered': info(
+    (d) => `the plan was ordered by ${text(d, 'by')}: the node fetches it when it asks the next time`,
+  ),
+  'plan.applied': info((d) => `the plan that ${text(d, 'by')} ordered holds`),
+  'plan.apply-failed': {
+    severity: 'alarm',
+    text: (d) => `the plan that ${text(d, 'by')} ordered did not succeed`,
+    remedy: () => "Read the step's output (npx ironwake node show --output), mend the cause, then order it again.",
+  },
+  'drift.found': {
+    severity: 'warning',
+    text: (d) =>
+      `${text(d, 'module')} no longer holds${DETAIL.suffix(d)}${Array.isArray(d.packages) && d.packages.length > 0 ? ` (since packages changed: ${d.packages.join(', ')})` : ''}`,
+    remedy: () => 'Look: npx ironwake drift --node NODE; mend it: npx ironwake plan apply --node NODE.',
+  },
+  'drift.gone': info((d) => `${text(d, 'module')} holds again`),
   'plan.probe': {
     severity: 'info',
     text: (d) =>

@@ -552,6 +552,8 @@ class Step {
       seen.kind === 'loader-fetched' ||
       seen.kind === 'image-delivered';
     if (seen.kind === 'image-cut') return this.#imageCut(seen);
+    // A plan that was ordered later may change SSH, firewall or network too.
+    if (seen.kind === 'probe' && state === 'ready') return this.#probed(seen);
     return repeats ? this.#nothing() : this.#refuse('run-ended');
   }
 

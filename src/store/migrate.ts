@@ -6,6 +6,7 @@ import { up as first } from './migrations/0001-first.ts';
 import { up as tagsAndClaims } from './migrations/0002-tags-and-claims.ts';
 import { up as runIndexes } from './migrations/0003-run-indexes.ts';
 import { up as registry } from './migrations/0004-registry.ts';
+import { up as watch } from './migrations/0005-watch.ts';
 import { up as landmarks } from './migrations/0006-landmarks.ts';
 import { up as answersAndWebhooks } from './migrations/0007-answers-and-webhooks.ts';
 import type { Tables } from './tables.ts';
@@ -22,6 +23,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 2, name: 'tags-and-claims', up: tagsAndClaims },
   { number: 3, name: 'run-indexes', up: runIndexes },
   { number: 4, name: 'registry', up: registry },
+  { number: 5, name: 'watch', up: watch },
   { number: 6, name: 'landmarks', up: landmarks },
   { number: 7, name: 'answers-and-webhooks', up: answersAndWebhooks },
 ];

@@ -26,6 +26,7 @@ import { secretRepository } from './secrets.ts';
 import { settingsRepository } from './settings.ts';
 import type { Tables } from './tables.ts';
 import { tokenRepository } from './tokens.ts';
+import { watchRepository } from './watches.ts';
 
 export interface StoreOptions {
   /** The database file (its directory is made, 0700, when it is missing), or ':memory:'. */
@@ -107,6 +108,7 @@ function repositories(db: Kysely<Tables>, site: string): Repositories {
     keptAnswers: keptAnswerRepository(db),
     hardware: hardwareRepository(db),
     rules: ruleRepository(db, site),
+    watches: watchRepository(db),
   };
 }
 
@@ -142,5 +144,6 @@ function outsideOf(scope: AsyncLocalStorage<{ open: boolean }>, inner: Repositor
     keptAnswers: guarded(inner.keptAnswers),
     hardware: guarded(inner.hardware),
     rules: guarded(inner.rules),
+    watches: guarded(inner.watches),
   };
 }

@@ -222,6 +222,14 @@ export interface WebhookDeliveryTable {
   created_at: number;
 }
 
+export interface WatchTable {
+  node_id: string;
+  run_id: string;
+  seen_at: number;
+  verified_at: number | null;
+  data: string;
+}
+
 /** Which migrations this file has seen (migrate.ts). */
 export interface MigrationTable {
   number: number;
@@ -249,5 +257,6 @@ export interface Tables {
   kept_answer: KeptAnswerTable;
   webhook: WebhookTable;
   webhook_delivery: WebhookDeliveryTable;
+  watch: WatchTable;
   migration: MigrationTable;
 }

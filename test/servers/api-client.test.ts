@@ -53,6 +53,15 @@ const CHECKS: Checks = {
   ],
   planDiff: async (client) => [await client.planDiff('pve1'), { last: null, changes: [{ change: 'added' }] }],
   planImpact: async (client) => [await client.planImpact(), []],
+  drift: async (client) => [await client.drift(), []],
+  driftOf: async (client) => [
+    await client.driftOf('pve1').catch((error: { code: string }) => error.code),
+    'drift.not-watched',
+  ],
+  applyPlan: async (client) => [
+    await client.applyPlan('pve1').catch((error: { code: string }) => error.code),
+    'plan.not-kept',
+  ],
   exportPlan: async (client) => [await client.exportPlan('pve1', true), { script: /# end of plan\n$/, left: [] }],
   nodes: async (client) => [await client.nodes(), [{ node: { fqdn: 'pve1.lab.example' }, run: { state: 'armed' } }]],
   addNode: async (client) => [

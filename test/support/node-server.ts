@@ -41,6 +41,9 @@ export class NodeServer {
   finished: unknown;
   /** Reports of this module are answered 400, as a daemon does that cannot read them. */
   refusedModule: string | undefined;
+  /** What `POST /node/v1/watch` brought, and answers. */
+  readonly watched: Record<string, unknown>[] = [];
+  order: 'none' | 'apply' = 'none';
   /** What `GET /node/v1/plan` answers. */
   plan = '';
   /** What `GET /node/v1/release` answers. */
@@ -100,6 +103,7 @@ export class NodeServer {
     this.reports.length = 0;
     this.bodies.length = 0;
     this.requests.length = 0;
+    this.watched.length = 0;
     this.finished = undefined;
   }
 
@@ -174,6 +178,10 @@ export class NodeServer {
       if (reports.some(({ module }) => module === this.refusedModule)) return { status: 400, body: {} };
       this.reports.push(...reports);
       return { status: 200, body: {} };
+    }
+    if (route === 'POST /node/v1/watch') {
+      this.watched.push(body);
+      return { status: 200, body: { order: this.order, pins: `sha256//${this.pin}` } };
     }
     if (route === 'POST /node/v1/finished') {
       this.finished = body;

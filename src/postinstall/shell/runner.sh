@@ -13,7 +13,8 @@ plan="$iw_home/plan"
 spool="$iw_home/spool"
 mkdir -p "$spool/refused" "$iw_home/state" "$iw_home/rollback.d" "$iw_home/work"
 exec 8> "$iw_home/runner.lock"
-if ! flock -n 8; then
+# A look at the node (watch.sh) holds it for some seconds.
+if ! flock -w 120 8; then
   printf 'the plan is running already\n' >&2
   exit 1
 fi
@@ -400,18 +401,28 @@ until deliver || [ "$SECONDS" -gt "$end" ]; do
   [ "$pause" -le 30 ] || pause=30
 done
 printf '{"run":"%s","result":"%s"}' "$(setting run)" "$outcome" > "$iw_home/work/finished"
+told=yes
 until alone || insist 60 POST /node/v1/finished "$iw_home/work/answer" "$iw_home/work/finished"; do
+  told=''
   case $http_status in
     401) prove_again ;;
     # The run has ended without us: there is nobody left to tell.
     404 | 409 | 410) break ;;
   esac
   [ "$SECONDS" -le "$end" ] || break
+  told=yes
 done
 printf 'the plan has ended: %s\n' "$outcome"
 
-# From here on the secrets are not needed, nor what lets this node speak. The scripts of verify stay, with the values that they compare with.
-rm -f "$iw_home/pending" "$iw_home/credential" "$iw_home/curl.conf" "$iw_home/wget.conf" "$iw_home/plan.sh" "$iw_home/http.log"
+# From here on the secrets are not needed. The scripts of verify stay, with the values that they compare with; and where the plan holds, the
+# credential, with which this node says what no longer does. A plan that was ordered later and failed ends no watch.
+rm -f "$iw_home/pending" "$iw_home/plan.sh" "$iw_home/http.log"
+if ! alone && { [ -n "$told" ] && [ "$outcome" = ok ] || systemctl --quiet is-enabled ironwake-watch.timer 2> /dev/null; }; then
+  watch=yes
+else
+  watch=''
+  rm -f "$iw_home/credential" "$iw_home/curl.conf" "$iw_home/wget.conf"
+fi
 for file in "$plan"/modules/*/secrets/*; do
   [ -e "$file" ] || continue
   folder=${file%/secrets/*}
@@ -422,6 +433,13 @@ rm -rf "$iw_home/work" "$iw_home/restarts"
 # The backups stay: they are what the files were before.
 find "$iw_home/state" -mindepth 2 -maxdepth 2 ! -name backup ! -name original ! -name kept ! -name status -exec rm -rf {} +
 systemctl disable --quiet ironwake-first-boot.service ironwake-rollback.service 2> /dev/null
+if [ -n "$watch" ]; then
+  for unit in service timer path; do
+    install -m 0644 "$iw_home/lib/ironwake-watch.$unit" "/etc/systemd/system/ironwake-watch.$unit"
+  done
+  systemctl daemon-reload
+  systemctl enable --quiet --now ironwake-watch.timer ironwake-watch.path
+fi
 printf '%s\n' "$outcome" > "$iw_home/result"
 # systemd would start the agent again, and the plan has ended; a person wants to know.
 if alone && [ "$outcome" != ok ]; then exit 1; fi

@@ -132,6 +132,12 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       takePlace: (r) => r.takePlace('rule-1', 1),
       remove: (r) => r.remove('nobody'),
     },
+    watches: {
+      of: (r) => r.of('node-1'),
+      put: (r) =>
+        r.put({ nodeId: 'node-1', runId: 'run-1', seenAt: 1, verifiedAt: undefined, drift: {}, lastReportSeq: 3 }),
+      ofEach: (r) => r.ofEach(['node-1', 'node-2']),
+    },
   };
 
 /** In the order of a table read through a primary key or an index is fine; a bare SCAN reads rows in no order for nothing. (The sort

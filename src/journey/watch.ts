@@ -1,0 +1,251 @@
+/**
+ * Keep: an installed node looks at itself by a timer, says what no longer holds, and asks whether there is something to do. It is never called: the
+ * daemon has no way into a node. What a person ordered waits here until the node asks.
+ */
+import { IronwakeError } from '../errors.ts';
+import type { Node } from '../nodes/node.ts';
+import { afterVerification, orderOf, type Verification, type Watch } from '../nodes/watch.ts';
+import { bundlePlan, pinList } from '../postinstall/bundle.ts';
+import type { EventCode } from '../runs/events.ts';
+import type { StepReport } from '../runs/run.ts';
+import type { Journey } from './journey.ts';
+import { planOfNode } from './plan.ts';
+import type { AuditOf, NewEvent, Repositories } from './ports.ts';
+import { type Refusal, refuse } from './refusal.ts';
+import type { TokenHolder } from './tokens.ts';
+import type { Caller } from './whereabouts.ts';
+
+export interface WatchReport {
+  /** Absent: the node only asks. */
+  readonly verifications?: readonly Verification[] | undefined;
+  readonly packages?: readonly string[] | undefined;
+}
+
+export type WatchReply = { readonly kind: 'watch'; readonly order: 'none' | 'apply'; readonly pins: string } | Refusal;
+
+/** Whether the holder's run is the one that the node stands on: ready, and no newer one was armed. */
+async function isKept(journey: Journey, { node, run }: TokenHolder): Promise<boolean> {
+  return run.state === 'ready' && (await journey.store.runs.latestOf(node.id))?.id === run.id;
+}
+
+const fresh = (nodeId: string, runId: string, now: number): Watch => ({
+  nodeId,
+  runId,
+  seenAt: now,
+  verifiedAt: undefined,
+  drift: {},
+});
+
+/** What is known of the node for this run; what was known for a former installation is another machine's past. */
+async function watchOf(
+  { watches }: Pick<Repositories, 'watches'>,
+  { node, run }: TokenHolder,
+  now: number,
+): Promise<Watch> {
+  const known = await watches.of(node.id);
+  return known?.runId === run.id ? known : fresh(node.id, run.id, now);
+}
+
+const eventOf = ({ node, run }: TokenHolder, at: number, code: EventCode, data: Record<string, unknown>): NewEvent => ({
+  at,
+  mac: node.macs[0],
+  nodeId: node.id,
+  runId: run.id,
+  code,
+  data,
+});
+
+/** Takes what the node saw, and tells it whether there is something to do. */
+export async function takeWatch(
+  journey: Journey,
+  caller: Caller,
+  holder: TokenHolder,
+  { verifications, packages = [] }: WatchReport,
+): Promise<WatchReply> {
+  if (!(await isKept(journey, holder)))
+    return refuse(journey, 'run-ended', 'a look of the node', caller.address, holder);
+  const now = journey.clock.now();
+  const watch = await journey.store.transaction(async (repositories) => {
+    const before = await watchOf(repositories, holder, now);
+    if (verifications === undefined) {
+      const seen = { ...before, seenAt: now };
+      await repositories.watches.put(seen);
+      return seen;
+    }
+    const { watch: after, began, ended } = afterVerification(before, verifications, packages, now);
+    await repositories.watches.put(after);
+    await repositories.events.append([
+      ...began.map((module) => {
+        const found = after.drift[module];
+        return eventOf(holder, now, 'drift.found', {
+          module,
+          detail: found?.detail ?? '',
+          packages: found?.packages ?? [],
+        });
+      }),
+      ...ended.map((module) => eventOf(holder, now, 'drift.gone', { module })),
+    ]);
+    return after;
+  });
+  return { kind: 'watch', order: orderOf(watch), pins: pinList(journey.identity.pins) };
+}
+
+/**
+ * Orders the plan as the profile wants it now. The node fetches it when it asks the next time, within some minutes.
+ * @throws IronwakeError `plan.not-kept` (409) for a node that is not ready; as `planOfNode`
+ */
+export async function orderPlan(
+  journey: Journey,
+  node: Node,
+  by: string,
+  audit: AuditOf<{ readonly run: string }>,
+): Promise<Watch> {
+  // Whether it can be made at all is said to whoever orders it, and not to the node an hour later.
+  await planOfNode(journey, node);
+  const run = await journey.store.runs.latestOf(node.id);
+  if (run === undefined || run.state !== 'ready')
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'plan.not-kept',
+      message: `${node.fqdn} is not ready${run === undefined ? '' : ` (${run.state})`}, so nothing of ours listens there`,
+      remedy: `Install it: npx ironwake node install ${node.fqdn}; or write the plan out: npx ironwake plan export --node ${node.fqdn}.`,
+    });
+  const holder = { node, run };
+  const now = journey.clock.now();
+  return journey.store.transaction(async (repositories) => {
+    const watch = await watchOf(repositories, holder, now);
+    const ordered: Watch = { ...watch, application: { by, orderedAt: now } };
+    await repositories.watches.put(ordered);
+    await repositories.events.append([eventOf(holder, now, 'plan.ordered', { by })]);
+    await repositories.audit.append(audit({ run: run.id }));
+    return ordered;
+  });
+}
+
+/** Undefined when no plan was ordered for this node. */
+export async function fetchOrderedPlan(
+  journey: Journey,
+  caller: Caller,
+  holder: TokenHolder,
+): Promise<{ readonly kind: 'plan'; readonly script: string } | undefined> {
+  const { node, run } = holder;
+  if (!(await isKept(journey, holder))) return undefined;
+  const known = await journey.store.watches.of(node.id);
+  if (known?.runId !== run.id || known.application === undefined) return undefined;
+  // The plan may have waited for a person when the node was installed: it was confirmed then, so nothing is withheld now.
+  const { plan, profile } = await planOfNode(journey, node);
+  const now = journey.clock.now();
+  await journey.store.transaction(async (repositories) => {
+    const watch = await watchOf(repositories, holder, now);
+    if (watch.application === undefined) return;
+    const modules = plan.modules.map(({ module }) => module.name);
+    await repositories.watches.put({
+      ...watch,
+      seenAt: now,
+      application: {
+        ...watch.application,
+        fetchedAt: now,
+        postInstall: profile.postInstall,
+        profileVersion: profile.version,
+        modules,
+        results: {},
+      },
+    });
+    if (watch.application.fetchedAt === undefined)
+      await repositories.events.append([eventOf(holder, now, 'plan.fetched', { modules })]);
+  });
+  const script = bundlePlan(plan, {
+    baseUrl: caller.segment.httpsUrl,
+    pins: journey.identity.pins,
+    runId: run.id,
+  });
+  return { kind: 'plan', script };
+}
+
+/** Reports of a plan that was ordered. Undefined when none is under way: then the run itself has to say what it makes of them. */
+export async function takeOrderedReports(
+  journey: Journey,
+  holder: TokenHolder,
+  reports: readonly StepReport[],
+): Promise<{ readonly kind: 'taken' } | undefined> {
+  if (!(await isKept(journey, holder))) return undefined;
+  const now = journey.clock.now();
+  return journey.store.transaction(async (repositories) => {
+    let watch = await watchOf(repositories, holder, now);
+    if (watch.application?.fetchedAt === undefined) return undefined;
+    for (const report of [...reports].sort((a, b) => a.seq - b.seq)) {
+      const last = Math.max(watch.lastReportSeq ?? 0, holder.run.data.lastReportSeq ?? 0);
+      if (report.seq <= last) continue;
+      const { module, step, result, durationMs, detail } = report;
+      const results = watch.application?.results ?? {};
+      watch = {
+        ...watch,
+        seenAt: now,
+        lastReportSeq: report.seq,
+        application: {
+          ...(watch.application ?? { by: '', orderedAt: now }),
+          results: { ...results, [module]: { ...results[module], [step]: result } },
+        },
+      };
+      await repositories.runs.saveReport(holder.run.id, report);
+      await repositories.events.append([
+        eventOf(holder, now, result === 'failed' ? 'plan.step-failed' : 'plan.step', {
+          module,
+          step,
+          result,
+          durationMs,
+          detail,
+        }),
+      ]);
+    }
+    await repositories.watches.put(watch);
+    return { kind: 'taken' } as const;
+  });
+}
+
+/** The end of a plan that was ordered; undefined as above. It held when every module was verified and a second run changed nothing. */
+export async function finishOrderedPlan(
+  journey: Journey,
+  holder: TokenHolder,
+  said: 'ok' | 'failed',
+): Promise<{ readonly kind: 'taken' } | undefined> {
+  if (!(await isKept(journey, holder))) return undefined;
+  const now = journey.clock.now();
+  return journey.store.transaction(async (repositories) => {
+    const { application, ...watch } = await watchOf(repositories, holder, now);
+    if (application?.fetchedAt === undefined) return undefined;
+    const { results = {}, modules = [], by, postInstall, profileVersion = '' } = application;
+    const proven = (module: string) => results[module]?.verify === 'ok' && results[module]?.reapply === 'unchanged';
+    const result = said === 'ok' && modules.every(proven) ? 'ok' : 'failed';
+    // What was proved just now no longer drifts; the node looks again within the hour.
+    const drift = Object.fromEntries(
+      Object.entries(watch.drift).filter(([module]) => !proven(module) && modules.includes(module)),
+    );
+    await repositories.watches.put({
+      ...watch,
+      seenAt: now,
+      drift,
+      applied: { at: now, by, result, postInstall, profileVersion },
+    });
+    await repositories.events.append([
+      eventOf(holder, now, result === 'ok' ? 'plan.applied' : 'plan.apply-failed', { by }),
+    ]);
+    return { kind: 'taken' } as const;
+  });
+}
+
+export interface NodeWatch {
+  readonly node: Node;
+  readonly watch: Watch;
+}
+
+/** Watched nodes, by name. */
+export async function watchedNodes(journey: Journey): Promise<readonly NodeWatch[]> {
+  const nodes = await journey.store.nodes.list();
+  const found = await journey.store.watches.ofEach(nodes.map(({ id }) => id));
+  const watches = new Map(found.map((watch) => [watch.nodeId, watch]));
+  return nodes.flatMap((node) => {
+    const watch = watches.get(node.id);
+    return watch === undefined ? [] : [{ node, watch }];
+  });
+}

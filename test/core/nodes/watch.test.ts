@@ -1,0 +1,63 @@
+/** What a node's look at itself means: when drift began, what is news, what packages are blamed. */
+import t from 'tap';
+import { afterVerification, orderOf, type Verification, type Watch } from '../../../src/nodes/watch.ts';
+
+const FRESH: Watch = { nodeId: 'n', runId: 'r', seenAt: 0, verifiedAt: undefined, drift: {} };
+const ok = (module: string): Verification => ({ module, result: 'ok', detail: '' });
+const bad = (module: string, found: string): Verification => ({
+  module,
+  result: 'failed',
+  detail: `x: expected a, found ${found}`,
+  differences: [{ what: 'x', expected: 'a', found }],
+});
+
+t.test('one look after the other', async (t) => {
+  const rows: ReadonlyArray<
+    readonly [string, readonly Verification[], readonly string[], readonly string[], readonly string[], object]
+  > = [
+    ['all holds', [ok('ssh'), ok('time')], [], [], [], {}],
+    [
+      'one does not',
+      [bad('ssh', 'b'), ok('time')],
+      ['p 1 -> 2'],
+      ['ssh'],
+      [],
+      { ssh: { since: 2, packages: ['p 1 -> 2'] } },
+    ],
+    [
+      'still: no news, and later packages are not to blame',
+      [bad('ssh', 'b')],
+      ['q 1 -> 2'],
+      [],
+      [],
+      { ssh: { since: 2, packages: ['p 1 -> 2'] } },
+    ],
+    ['in another way: news, but since then', [bad('ssh', 'c')], [], ['ssh'], [], { ssh: { since: 2 } }],
+    [
+      'another one too',
+      [bad('ssh', 'c'), bad('time', 'z')],
+      [],
+      ['time'],
+      [],
+      { ssh: { since: 2 }, time: { since: 5 } },
+    ],
+    ['a module that is no longer in the plan is over', [bad('time', 'z')], [], [], ['ssh'], { time: { since: 5 } }],
+    ['mended', [ok('ssh'), ok('time')], [], [], ['time'], {}],
+  ];
+  let watch = FRESH;
+  for (const [index, [name, seen, packages, began, ended, drift]] of rows.entries()) {
+    const change = afterVerification(watch, seen, packages, index + 1);
+    t.strictSame([change.began, change.ended], [began, ended], name);
+    t.strictSame(Object.keys(change.watch.drift), Object.keys(drift), name);
+    t.match(change.watch.drift, drift, name);
+    t.match(change.watch, { seenAt: index + 1, verifiedAt: index + 1 });
+    watch = change.watch;
+  }
+});
+
+t.test('an order is told until it was fetched', async (t) => {
+  t.equal(orderOf(undefined), 'none');
+  t.equal(orderOf(FRESH), 'none');
+  t.equal(orderOf({ ...FRESH, application: { by: 'a', orderedAt: 1 } }), 'apply');
+  t.equal(orderOf({ ...FRESH, application: { by: 'a', orderedAt: 1, fetchedAt: 2 } }), 'none');
+});

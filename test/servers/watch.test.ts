@@ -1,0 +1,108 @@
+/** A node that is ready is watched: what it says of itself, an order to apply, and who may not say anything. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { ProfileRegistry } from '../../src/profiles/registry.ts';
+import { armed, install, loadImage } from '../support/machine.ts';
+import { PROFILE, STRANGER_AT } from '../support/parts.ts';
+
+t.test('from ready on', async (t) => {
+  const { parts, admin, codes, state } = await armed(t);
+  const { runId: run, node, credential } = await install(t, parts, await loadImage(parts));
+  const token = await credential();
+  const post = (path: string, json: object, from?: string) =>
+    parts.call(`${node}/${path}`, { token, json: { run, ...json }, ...(from !== undefined && { from }) });
+  const api = async (path: string, method = 'GET') => {
+    const answer = await parts.call(`${parts.segment.httpsUrl}/api/v1${path}`, {
+      token: admin,
+      method,
+      ...(method === 'POST' && { json: {} }),
+    });
+    return { status: answer.status, body: JSON.parse(answer.text) };
+  };
+  let seq = 0;
+  const report = (module: string, step: string, result: string) => ({
+    ...{ seq: ++seq, module, step, result, startedAt: 1, durationMs: 5, output: '', detail: '' },
+  });
+  const whole = (module: string, first = 'changed') => [
+    report(module, 'apply', first),
+    report(module, 'verify', 'ok'),
+    report(module, 'reapply', 'unchanged'),
+  ];
+  t.equal((await parts.call(`${node}/plan`, { token })).status, 200);
+  t.equal((await post('watch', {})).status, 410, 'not before it is ready');
+  t.match(await api('/nodes/pve1/plan/apply', 'POST'), { status: 409, body: { code: 'plan.not-kept' } });
+  t.equal(
+    (await post('reports', { reports: ['repositories', 'admin-user', 'ssh'].flatMap((m) => whole(m)) })).status,
+    200,
+  );
+  t.equal((await post('finished', { result: 'ok' })).status, 200);
+  t.equal(await state(), 'ready');
+
+  const asked = await post('watch', {});
+  t.match(JSON.parse(asked.text), { order: 'none', pins: /^sha256\/\/\S+$/ });
+  const differences = [{ what: 'MaxAuthTries', expected: '4', found: '20' }];
+  const look = (result: 'ok' | 'failed') => ({
+    verifications: [
+      {
+        module: 'ssh',
+        result,
+        detail: result === 'ok' ? '' : 'MaxAuthTries: expected 4, found 20',
+        ...(result === 'failed' && { differences }),
+      },
+    ],
+    packages: ['openssh-server 1:9.2 -> 1:9.3'],
+  });
+  t.equal((await post('watch', look('failed'))).status, 200);
+  t.equal((await post('watch', look('failed'))).status, 200, 'again');
+  t.match((await api('/nodes/pve1/drift')).body, {
+    drift: [{ module: 'ssh', differences, packages: ['openssh-server 1:9.2 -> 1:9.3'] }],
+  });
+  t.match((await api('/drift')).body.items, [{ node: 'pve1.lab.example', drift: [{ module: 'ssh' }] }]);
+  t.equal((await codes()).filter((code) => code === 'drift.found').length, 1, 'said once');
+  t.match((await api('/nodes/pve1')).body.timeline.at(-1).text, /ssh no longer holds.*openssh-server 1:9.2 -> 1:9.3/);
+
+  await t.test('an order: told, fetched, reported, and the drift is over', async (t) => {
+    writeFileSync(join(parts.directory, 'default.yaml'), PROFILE.replace('ssh: {}', 'ssh: { maxAuthTries: 2 }'));
+    await (parts.journey.profiles as ProfileRegistry).reload();
+    t.equal((await parts.call(`${node}/plan`, { token })).status, 410, 'nothing to fetch without an order');
+    t.match(await api('/nodes/pve1/plan/apply', 'POST'), { status: 202, body: { ordered: { fetchedAt: null } } });
+    t.match(JSON.parse((await post('watch', {})).text), { order: 'apply' });
+    const plan = await parts.call(`${node}/plan`, { token });
+    t.match(plan.text, 'MaxAuthTries 2', 'the profile as it is now');
+    t.match(JSON.parse((await post('watch', {})).text), { order: 'none' }, 'it is told once');
+    t.equal((await parts.call(`${node}/plan`, { token })).status, 200, 'fetched again after a restart');
+    const reports = ['repositories', 'admin-user', 'ssh'].flatMap((m) => whole(m, 'unchanged'));
+    t.equal((await post('reports', { reports })).status, 200);
+    t.equal((await post('reports', { reports })).status, 200, 'repeated');
+    t.match(JSON.parse((await post('probe', { checks: ['ssh'] })).text), { result: 'ok' });
+    t.equal((await post('finished', { result: 'ok' })).status, 200);
+    t.equal(await state(), 'ready');
+    t.match((await api('/nodes/pve1/drift')).body, { drift: [], ordered: null, applied: { result: 'ok' } });
+    t.equal((await api('/nodes/pve1/plan/diff')).body.changes.length, 0, 'it is the last plan now');
+    const seen = await codes();
+    t.equal(seen.filter((code) => code === 'plan.step').length, 18, 'each step once');
+    t.ok(seen.includes('plan.applied'));
+    t.equal((await api('/nodes/pve1/reports')).body.items.length, 18);
+  });
+
+  await t.test('it says ok and nothing proves it', async (t) => {
+    await api('/nodes/pve1/plan/apply', 'POST');
+    await parts.call(`${node}/plan`, { token });
+    t.equal((await post('finished', { result: 'ok' })).status, 200);
+    t.match((await api('/nodes/pve1/drift')).body, { applied: { result: 'failed' } });
+  });
+
+  await t.test('who may not', async (t) => {
+    t.equal((await post('watch', look('ok'), STRANGER_AT)).status, 403, 'from another machine');
+    t.equal((await parts.call(`${node}/watch`, { token: 'iwn_x', json: { run } })).status, 401);
+    for (const wrong of [
+      { verifications: [{ module: '../x', result: 'ok', detail: '' }] },
+      { packages: ['a\nb'] },
+      { more: 1 },
+    ])
+      t.equal((await post('watch', wrong)).status, 400);
+    t.equal((await api('/nodes/pve1/install', 'POST')).status, 201, 'armed again');
+    t.equal((await post('watch', look('ok'))).status, 410, 'the former installation has nothing to say any more');
+  });
+});
