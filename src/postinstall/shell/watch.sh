@@ -14,10 +14,6 @@ work="$iw_home/watch"
 mkdir -p "$work"
 exec 7> "$iw_home/watch.lock"
 flock -n 7 || exit 0
-# Not while a plan runs: things are in between then.
-exec 8> "$iw_home/runner.lock"
-flock -n 8 || exit 0
-
 # give_up: this installation is no longer the one that counts, or its credential was revoked.
 give_up() {
   printf 'the Ironwake server no longer knows this installation: %s\n' "$http_reason" >&2
@@ -32,6 +28,10 @@ for _ in {1..120}; do
   pgrep -x 'apt|apt-get|aptitude|dpkg|unattended-upgr' > /dev/null || break
   sleep 5
 done
+
+# Not while a plan runs: things are in between then.
+exec 8> "$iw_home/runner.lock"
+flock -n 8 || exit 0
 
 last=0
 if [ -e "$work/verified" ]; then last=$(stat -c %Y "$work/verified"); fi
