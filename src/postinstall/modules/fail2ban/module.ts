@@ -117,7 +117,7 @@ export const fail2ban = defineModule({
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
   requires: [],
-  after: ['repositories', 'upgrade', 'ssh'],
+  after: ['repositories', 'upgrade', 'ssh', 'firewall'],
   scope: 'node',
   timeLimitSeconds: 1200,
   proof: [
