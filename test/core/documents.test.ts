@@ -48,6 +48,18 @@ test('tests that the threat model names exist', (t) => {
   t.end();
 });
 
+test('tests and modules that the page about the handbook names exist', (t) => {
+  const page = read('docs/handbook.md');
+  const names = [...page.matchAll(/`((?:core|servers|container|lab)\/[^`]+)`/g)].map((match) => match[1] ?? '');
+  t.ok(names.length > 20);
+  for (const name of new Set(names))
+    t.ok(globSync([`test/${name}.test.ts`, `test/${name}/*.test.ts`], { cwd: ROOT }).length > 0, name);
+  for (const cell of page.split('\n').map((line) => line.split(' | ')[3] ?? ''))
+    for (const [, module] of cell.matchAll(/`([a-z-]+)`/g))
+      t.ok(existsSync(join(ROOT, 'src/postinstall/modules', module ?? '')), module);
+  t.end();
+});
+
 test('each Debian package is listed once, with what it is for', (t) => {
   const names = DEBIAN_PACKAGES.map((entry) => entry.name);
   t.equal(new Set(names).size, names.length);
