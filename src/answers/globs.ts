@@ -44,7 +44,9 @@ export function matchesGlob(glob: string, text: string): boolean {
 /** The same for a glob that many texts are held against. */
 export function compileGlob(glob: string): (text: string) => boolean {
   const tokens = tokensOf(glob);
-  return (text) => matchesTokens(tokens, text);
+  // Most texts differ before the first wildcard.
+  const beginning = glob.slice(0, Math.max(0, glob.search(/[*?[]|$/)));
+  return (text) => text.startsWith(beginning) && matchesTokens(tokens, text);
 }
 
 function matchesTokens(tokens: readonly Token[], text: string): boolean {

@@ -1,0 +1,133 @@
+/** The registry of a big site: pages and searches over 10,000 nodes, and one machine held against 500 rules. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import Database from 'better-sqlite3';
+import type { Measurement } from '../../scripts/bench.ts';
+import type { NodeQuery, Store } from '../../src/journey/ports.ts';
+import { silentLog } from '../../src/log.ts';
+import type { Mac } from '../../src/net/mac.ts';
+import { compileRules, firstMatch, type Machine } from '../../src/rules/match.ts';
+import { openStore } from '../../src/store/store.ts';
+import { aRule } from '../core/store/fixtures.ts';
+
+const NODES = 10_000;
+const RULES = 500;
+const START = 1_790_000_000_000;
+/** What a run holds besides: the profile, the answer and the report of an installation. */
+const RUN_BYTES = 24_000;
+
+const QUERIES: ReadonlyArray<readonly [string, (n: number) => Partial<NodeQuery>]> = [
+  ['a page of all nodes', (n) => ({ after: `pve${n}` })],
+  ['part of a name', (n) => ({ search: `e${n}.l` })],
+  ['part of a name that no node has', () => ({ search: 'nothing-is-called-so' })],
+  ['a MAC', (n) => ({ search: macOf(n) })],
+  ['a part that every MAC has', () => ({ search: '02:00' })],
+  ['a tag that one node in 50 has', (n) => ({ tag: `rack-${n % 50}` })],
+  ['a tag that every node has', (n) => ({ tag: 'all', after: `pve${n}` })],
+  ['a state that one node in 100 is in', () => ({ state: 'loading' })],
+  ['state, tag and name', (n) => ({ state: 'ready', tag: `rack-${n % 50}`, search: 'pve' })],
+];
+
+export async function run(): Promise<Measurement> {
+  const directory = mkdtempSync(join(tmpdir(), 'ironwake-bench-'));
+  const path = join(directory, 'ironwake.db');
+  try {
+    await (await openStore({ path, log: silentLog })).close();
+    fill(path);
+    const store = await openStore({ path, log: silentLog });
+    const rows = [];
+    for (const [what, query] of QUERIES) {
+      const figures = await timed((n) => page(store, query((n * 7919) % NODES)));
+      rows.push({ what: `${what}, 100 a page with their runs`, ...figures, limit: '20 ms' });
+    }
+    rows.push({
+      what: `one machine against ${RULES} rules`,
+      ...(await timed(async (n) => match(n), 2000)),
+      limit: '2 ms',
+    });
+    await store.close();
+    return { title: 'Registry of 10,000 nodes', rows };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+const macOf = (n: number): Mac =>
+  `02:00:00:00:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}` as Mac;
+
+function fill(path: string): void {
+  const db = new Database(path);
+  db.pragma('synchronous = OFF');
+  db.exec(`
+    with recursive n(i) as (select 0 union all select i + 1 from n where i < ${NODES - 1})
+    insert into node (id, site, revision, fqdn, profile, node_values, created_at, tags)
+      select 'node-' || i, 'local', 1, 'pve' || i || '.lab.example', 'default', '{}', ${START}, json_array('all', 'rack-' || (i % 50)) from n;
+    insert into node_tag (tag, fqdn, node_id) select value, fqdn, node.id from node, json_each(node.tags);
+    with recursive n(i) as (select 0 union all select i + 1 from n where i < ${NODES - 1})
+    insert into node_mac (mac, node_id, position) select printf('02:00:00:00:%02x:%02x', i >> 8, i & 255), 'node-' || i, 0 from n;
+    with recursive n(i) as (select 0 union all select i + 1 from n where i < ${NODES - 1})
+    insert into run (id, site, revision, node_id, state, ended, failure, contested, generation, media_id, armed_at, state_since, deadline_at, ended_at, data)
+      select 'run-' || i, 'local', 9, 'node-' || i, iif(i % 100 = 0, 'loading', 'ready'), iif(i % 100 = 0, 0, 1), null, 0, 1, '${'ab'.repeat(32)}',
+        ${START} + i, ${START} + i, null, iif(i % 100 = 0, null, ${START} + i),
+        json_object('profileName', 'default', 'profileVersion', 'v1', 'profile', json('{}'), 'rootPasswordHash', '$6$x', 'expiresAt', ${START}, 'answer', '${'x'.repeat(RUN_BYTES)}')
+      from n;`);
+  db.close();
+}
+
+async function page(store: Store, query: Partial<NodeQuery>): Promise<void> {
+  const nodes = await store.nodes.page({ limit: 101, ...query });
+  await store.runs.latestOfEach(nodes.map(({ id }) => id));
+}
+
+/** The worst kind: nothing fits but the last one. */
+const COMPILED = compileRules(
+  Array.from({ length: RULES }, (_, i) =>
+    aRule({
+      id: `rule-${i}`,
+      name: `rule-${i}`,
+      priority: i,
+      conditions: ['mac:02:*', `/network_interfaces/*/link=enp${i}s*`, `/dmi/system/name=*Edge R${i}*x*`],
+    }),
+  ),
+);
+const MACHINE: Omit<Machine, 'macs'> = {
+  facts: {
+    boot: { arch: 'x64-uefi', vendorClass: 'PXEClient:Arch:00007:UNDI:003016' },
+    dmi: { system: { name: 'PowerEdge R650', serial: 'ABC123' } },
+    network_interfaces: Array.from({ length: 12 }, (_, i) => ({ link: `enp${i}s0f0`, mac: macOf(i) })),
+  },
+};
+
+function match(n: number): void {
+  firstMatch(COMPILED, { ...MACHINE, macs: [macOf(n % NODES), macOf(1), macOf(2), macOf(3)] }, START);
+}
+
+/** Undisturbed are the calls in which no other program got the processor. */
+async function timed(work: (n: number) => Promise<unknown>, times = 500) {
+  for (let n = 0; n < 20; n += 1) await work(n);
+  const switches = (): number => process.resourceUsage().involuntaryContextSwitches;
+  const all: number[] = [];
+  const undisturbed: number[] = [];
+  const before = process.cpuUsage();
+  for (let n = 0; n < times; n += 1) {
+    const switched = switches();
+    const startedAt = performance.now();
+    await work(n);
+    const ms = performance.now() - startedAt;
+    all.push(ms);
+    if (switches() === switched) undisturbed.push(ms);
+  }
+  const { user, system } = process.cpuUsage(before);
+  const at = (values: readonly number[], share: number): string => {
+    const sorted = [...values].sort((a, b) => a - b);
+    return `${(sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN).toFixed(2)} ms`;
+  };
+  return {
+    median: at(all, 0.5),
+    p99: at(all, 0.99),
+    'p99, undisturbed': at(undisturbed, 0.99),
+    'processor, mean': `${((user + system) / 1000 / times).toFixed(2)} ms`,
+  };
+}
