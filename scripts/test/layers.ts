@@ -43,7 +43,7 @@ export const LAYERS: readonly Layer[] = [
     what: 'network namespaces',
     jobs: 1,
     shared: false,
-    timeoutSeconds: 300,
+    timeoutSeconds: 1200,
     needsRoot: true,
     devices: [],
   },
