@@ -54,7 +54,7 @@ async function main(): Promise<void> {
   const site = await Site.start({ release: values.release === '8.4' ? '8.4' : '9.2' });
   try {
     const firmware = values.firmware === 'uefi' ? 'uefi' : 'bios';
-    const machine = site.lab.machine({ name: 'pve1', firmware, mac: MAC });
+    const machine = site.lab.machine({ name: 'pve1', firmware, mac: MAC, processors: 2 });
     for (const args of [
       ['media', 'add', site.image],
       ['node', 'add', '--mac', MAC, '--fqdn', FQDN, '--profile', PROFILE],

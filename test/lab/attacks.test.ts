@@ -7,7 +7,7 @@ import { type Test, test } from 'tap';
 import type { NodeView } from '../../src/api/schemas.ts';
 import { DAEMON_ADDRESS } from './lab.ts';
 import type { Namespace } from './namespaces.ts';
-import { PROFILE, Site, timelineText } from './site.ts';
+import { ADMIN_PASSWORD, PROFILE, Site, timelineText } from './site.ts';
 
 const HTTP = `http://${DAEMON_ADDRESS}:8080`;
 const SENTENCE = /^Refused\. Whoever looks after this boot server finds the reason under reference \w+\.\n$/;
@@ -130,6 +130,7 @@ test('a stranger on the provisioning network', async (t) => {
     t.equal(got.status, 200, 'the honest loss: he gets the answer');
     t.match(got.body, /root-password-hashed = "\$6\$/, 'with the hash of a random password');
     t.notMatch(got.body, /root-password = |PRIVATE KEY/, 'and no secret');
+    t.notOk(got.body.includes(ADMIN_PASSWORD), "not the plan's either");
     spoofer.ip('link', 'set', 'lan0', 'down');
     victim.station.ip('link', 'set', 'lan0', 'up');
     t.match(

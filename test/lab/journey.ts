@@ -6,7 +6,8 @@ import type { NodeView } from '../../src/api/schemas.ts';
 import type { StandInRelease } from './image.ts';
 import { DAEMON_ADDRESS } from './lab.ts';
 import type { Machine, MachineFirmware } from './machine.ts';
-import { ADMIN_USER, PROFILE, Site, timelineText } from './site.ts';
+import { ROOTS, type RootName } from './roots.ts';
+import { ADMIN_PASSWORD, ADMIN_USER, NODE_VALUES, PROFILE, Site, timelineText } from './site.ts';
 
 const FQDN = 'pve1.lab.test';
 const MODULES = ['repositories', 'admin-user', 'ssh'];
@@ -15,13 +16,18 @@ export interface JourneyOptions {
   readonly firmware: MachineFirmware;
   readonly release: StandInRelease;
   readonly mac: string;
+  readonly root: RootName;
+  /** `confirm`: somebody reads the code off the machine's console. */
+  readonly secrets: 'auto' | 'confirm';
 }
 
 /** What the timeline of a machine without mishaps says, in order. Steps of the plan are looked at one by one. */
-function expectedCodes(firmware: MachineFirmware): readonly string[] {
+function expectedCodes({ firmware, secrets }: JourneyOptions): readonly string[] {
+  const confirm = (...codes: string[]): readonly string[] => (secrets === 'confirm' ? codes : []);
   return [
     'node.registered',
     'run.armed',
+    'node.password-read',
     // SeaBIOS' ROM is an iPXE and takes the script at once; OVMF's own PXE needs the loader first, and that is an iPXE that asks again.
     ...(firmware === 'uefi' ? ['boot.firmware-asked', 'boot.loader-fetched'] : []),
     'boot.firmware-asked',
@@ -35,7 +41,9 @@ function expectedCodes(firmware: MachineFirmware): readonly string[] {
     'installer.installed',
     'node.proved',
     'plan.fetched',
+    ...confirm('plan.withheld'),
     'plan.step',
+    ...confirm('plan.waiting-for-code', 'run.confirmed'),
     'plan.probe',
     'run.ready',
   ];
@@ -50,35 +58,65 @@ function firstAppearances(view: NodeView, firmware: MachineFirmware): readonly s
   });
 }
 
-export async function journey(t: Test, { firmware, release, mac }: JourneyOptions): Promise<void> {
-  const site = await Site.start({ release });
+/** Warnings that belong to a journey: somebody read root's password, and a machine that is to be confirmed calls for a person. */
+const WARNINGS = {
+  auto: ['node.password-read'],
+  confirm: ['node.password-read', 'plan.withheld', 'plan.waiting-for-code'],
+};
+
+/** From power-on to ready, and what must be true of the installed node then. */
+export async function toReady(t: Test, options: JourneyOptions): Promise<Arrived | undefined> {
+  const { firmware, release, mac, root, secrets } = options;
+  // Both kinds of network, one with each firmware.
+  const site = await Site.start({ release, root, secrets, ipv6Router: firmware === 'bios' });
   t.teardown(() => site.stop());
   const { lab } = site;
-  const machine = lab.machine({ name: 'pve1', firmware, mac });
+  const machine = lab.machine({ name: 'pve1', firmware, mac, disks: ROOTS[root].disks });
 
   await site.must('POST', '/api/v1/media', { path: site.image });
-  const added = (await site.must('POST', '/api/v1/nodes', { mac, fqdn: FQDN, profile: PROFILE })) as { id: string };
-  const { id } = added;
+  const node = { mac, fqdn: FQDN, profile: PROFILE, values: NODE_VALUES };
+  const { id } = (await site.must('POST', '/api/v1/nodes', node)) as { id: string };
   await site.must('POST', `/api/v1/nodes/${id}/install`, {});
   const { password } = (await site.must('POST', `/api/v1/nodes/${id}/root-password`)) as { password: string };
 
   machine.powerOn();
-  const ready = await untilEnded(t, site, machine, id);
+  if (secrets === 'confirm') await confirmByConsole(t, site, machine, id);
+  const ready = await untilNode(t, site, machine, id, () => false);
   t.comment(timelineText(ready));
   t.equal(ready.run?.state, 'ready', 'the machine comes to ready by itself');
-  if (ready.run?.state !== 'ready') return;
-  t.same(firstAppearances(ready, firmware), expectedCodes(firmware), 'the whole timeline, in order');
-  t.notOk(
-    ready.timeline.some((event) => event.severity === 'alarm' || event.severity === 'warning'),
-    'nothing on it warns',
+  if (ready.run?.state !== 'ready') return undefined;
+  t.same(firstAppearances(ready, firmware), expectedCodes(options), 'the whole timeline, in order');
+  t.same(
+    ready.timeline
+      .filter((event) => event.severity === 'alarm' || event.severity === 'warning')
+      .map(({ code }) => code),
+    WARNINGS[secrets],
+    'nothing else on it warns',
   );
   t.equal(ready.waiting, null, 'nothing is waited for');
   await planWasProved(t, site, id);
-
   const address = lab.leaseOf(mac) ?? '';
-  await installedDisk(t, site, address, ready);
+  await installedDisk(t, site, address, ready, root);
+  return { site, machine, id, address, password };
+}
+
+interface Arrived {
+  readonly site: Site;
+  readonly machine: Machine;
+  readonly id: string;
+  readonly address: string;
+  /** Root's random one. */
+  readonly password: string;
+}
+
+/** The whole walk of one firmware: also what strangers get, and every netboot after it. */
+export async function journey(t: Test, options: JourneyOptions): Promise<void> {
+  const arrived = await toReady(t, options);
+  if (arrived === undefined) return;
+  const { site, machine, id, address, password } = arrived;
+  const { lab } = site;
   await loginsByKeyOnly(t, site, address, password);
-  await stranger(t, site, mac);
+  await stranger(t, site, options.mac);
 
   await t.test('every later netboot goes to the disk', async (t) => {
     await machine.reset();
@@ -103,15 +141,49 @@ export async function journey(t: Test, { firmware, release, mac }: JourneyOption
   });
 }
 
-/** Waits for the end of the run, whatever it is. When the machine stops at a shell, that is the end. */
-async function untilEnded(t: Test, site: Site, machine: Machine, id: string): Promise<NodeView> {
+/**
+ * The node has done what needs no secret, shows its code on both of its consoles and waits. Somebody reads it there and types it; until then no
+ * secret is on the node.
+ */
+async function confirmByConsole(t: Test, site: Site, machine: Machine, id: string): Promise<void> {
+  const waits = (view: NodeView): boolean => view.timeline.some(({ code }) => code === 'plan.waiting-for-code');
+  const view = await untilNode(t, site, machine, id, waits);
+  // The run has ended otherwise: whoever looks at its end says so.
+  if (!waits(view)) return;
+  t.same(view.run?.withheld, ['admin-user', 'ssh'], 'what carries a secret is withheld, and what comes after it');
+  t.match(view.waiting, { for: /confirmation code/, do: /run confirm/ }, 'and the view says what to do');
+  const [, code = ''] = await machine.waitFor(/Its code: (\S+)/);
+  const asRoot = async (command: string): Promise<string> =>
+    (await site.ssh(site.lab.leaseOf(machine.options.mac) ?? '', 'root', command)).stdout.trim();
+  t.match(
+    await asRoot('fold -w 80 /dev/vcs1'),
+    `Its code: ${code}`,
+    'the screen shows the same code as the serial console',
+  );
+  t.equal(
+    await asRoot(`grep -rlF '${ADMIN_PASSWORD}' /etc /var/lib/ironwake`),
+    '',
+    'the secret is not on the node yet',
+  );
+  t.equal(await asRoot(`getent passwd ${ADMIN_USER}`), '', 'nor the account that it belongs to');
+  t.match(await site.command(['run', 'confirm', FQDN, code]), `confirmed ${FQDN}`, 'the code is taken');
+}
+
+/** Waits until `done` holds or the run has ended, whatever the end is. When the machine stops at a shell, that is an end. */
+async function untilNode(
+  t: Test,
+  site: Site,
+  machine: Machine,
+  id: string,
+  done: (view: NodeView) => boolean,
+): Promise<NodeView> {
   try {
     return await site.untilNode(
       id,
       (view) => {
         if (!machine.on) throw new Error(`the machine went off\n${timelineText(view)}`);
         if (/Installation aborted|Kernel panic/.test(machine.serial())) throw new Error(timelineText(view));
-        return view.run?.ended === true || view.run?.stalledSince !== null;
+        return done(view) || view.run?.ended === true || view.run?.stalledSince !== null;
       },
       20 * 60_000,
     );
@@ -142,14 +214,28 @@ async function planWasProved(t: Test, site: Site, id: string): Promise<void> {
   );
 }
 
-async function installedDisk(t: Test, site: Site, address: string, ready: NodeView): Promise<void> {
+async function installedDisk(t: Test, site: Site, address: string, ready: NodeView, root: RootName): Promise<void> {
   const on = async (command: string): Promise<string> => {
     const done = await site.ssh(address, ADMIN_USER, command);
     return done.code === 0 ? done.stdout.trim() : `status ${done.code}: ${done.stdout}${done.stderr}`;
   };
   t.equal(await on('hostname -f'), FQDN, 'host name');
   t.match(await on('cat /etc/network/interfaces'), `address ${address}/24`, "the lease's address is static now");
-  t.equal(await on('sudo -n findmnt -no FSTYPE /'), 'ext4', 'file system');
+  for (const { what, command, shows } of ROOTS[root].onNode)
+    t.match(await on(`sudo -n sh -c ${quoted(command)}`), shows, `${root}: ${what}`);
+  t.match(await on('cat /etc/default/keyboard'), 'XKBLAYOUT="de"', "the profile's parent has its word");
+  t.equal(
+    await on(`getent passwd ${ADMIN_USER} | cut -d: -f5`),
+    'Rack b7 for pve1',
+    "its mix-in, with the node's value",
+  );
+  t.equal(await on('readlink /etc/localtime'), '/usr/share/zoneinfo/Europe/Vienna', 'and the node over all of them');
+  const compare = '$_ = (getpwnam shift)[1]; print crypt(<STDIN>, $_) eq $_ ? "same" : "other"';
+  t.equal(
+    await on(`printf %s '${ADMIN_PASSWORD}' | sudo -n perl -e '${compare}' ${ADMIN_USER}`),
+    'same',
+    "the administrator's password is the secret",
+  );
   t.equal(await on('sudo -n id -u'), '0', 'sudo without a password');
   t.equal(await on('sudo -n grep -c ironwake-probe /root/.ssh/authorized_keys || true'), '0', 'the probe key is gone');
   t.equal(
@@ -176,6 +262,10 @@ async function installedDisk(t: Test, site: Site, address: string, ready: NodeVi
   ]);
   const [, fingerprint = ''] = scanned.stdout.split(' ');
   t.ok(ready.run?.fingerprints.includes(fingerprint), `host key on the wire is one of the webhook's`, { fingerprint });
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** A real client with the right password is offered keys only. */

@@ -22,6 +22,16 @@ export const STRANGER_ADDRESS = '10.77.0.9';
 /** The lab's interface in every namespace. */
 export const LAB_INTERFACE = 'lan0';
 
+const IPV6_PREFIX = 'fd77::';
+
+export interface LabOptions {
+  /**
+   * Whether the network's router speaks IPv6 as well (default false). Without one an iPXE waits 20 s between its address and our script
+   * (docs/troubleshooting.md).
+   */
+  readonly ipv6Router?: boolean;
+}
+
 export interface DaemonOptions {
   /** Program and arguments, run in the daemon's namespace. */
   readonly command: readonly string[];
@@ -81,10 +91,10 @@ export class Lab {
   }
 
   /** Builds the network and starts the DHCP server. */
-  static async start(): Promise<Lab> {
+  static async start(options: LabOptions = {}): Promise<Lab> {
     sweepAbandoned();
     const lab = new Lab();
-    lab.startDhcp();
+    lab.startDhcp(options);
     return lab;
   }
 
@@ -121,13 +131,16 @@ export class Lab {
   }
 
   /** Leases and names, no boot options at all: what an office router does. The vendor's repositories are names of the lab's mirror. */
-  startDhcp(): void {
+  startDhcp({ ipv6Router = false }: LabOptions = {}): void {
+    if (ipv6Router) this.dhcp.ip('address', 'add', `${IPV6_PREFIX}1/64`, 'dev', LAB_INTERFACE, 'nodad');
     this.spawn(
       this.dhcp,
       [
         'dnsmasq',
         '--keep-in-foreground',
         '--conf-file=/dev/null',
+        // The default is one file for all; of two labs that start together, one would have no DHCP server.
+        '--pid-file=',
         '--log-facility=-',
         '--log-dhcp',
         `--interface=${LAB_INTERFACE}`,
@@ -140,6 +153,7 @@ export class Lab {
         '--dhcp-authoritative',
         // Its echo request before each offer costs three seconds of every emulated boot.
         '--no-ping',
+        ...(ipv6Router ? ['--enable-ra', `--dhcp-range=${IPV6_PREFIX},ra-only,64`] : []),
         ...['enterprise.proxmox.com', 'download.proxmox.com'].map((name) => `--address=/${name}/${MIRROR_ADDRESS}`),
       ],
       'dnsmasq.log',

@@ -1,4 +1,4 @@
-/** A virtual machine with an empty disk and real firmware, whose only way to software is the network. */
+/** A virtual machine with empty disks and real firmware, whose only way to software is the network. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -18,8 +18,14 @@ export interface MachineOptions {
   readonly mac: string;
   /** Default 2048. */
   readonly memoryMiB?: number;
-  /** Default 10; the installer refuses less than 8. */
+  /** Default 1: tests run two machines at once, emulation is cheaper without a second one, and OVMF lets it spin until the system takes it. */
+  readonly processors?: number;
+  /** Of each disk, default 10; the installer refuses less than 8. */
   readonly diskGiB?: number;
+  /** Default 1: `vda`; two are `vda` and `vdb`. */
+  readonly disks?: number;
+  /** Whether a BIOS machine's card has its ROM, the iPXE (default true). Without it nothing but a direct boot is before the disk. */
+  readonly networkRom?: boolean;
   /** Skips firmware and loader: for looking at the image alone. */
   readonly directBoot?: { readonly kernel: string; readonly initrd: string; readonly append: string };
 }
@@ -29,7 +35,8 @@ const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd';
 
 export class Machine {
   readonly options: MachineOptions;
-  readonly disk: string;
+  /** The disks' files, in the order of their names. */
+  readonly disks: readonly string[];
   readonly serialFile: string;
   /** As dmidecode prints it. */
   readonly uuid = randomUUID();
@@ -45,9 +52,11 @@ export class Machine {
     this.#folder = folder;
     this.#namespace = namespace;
     this.#tap = tap;
-    this.disk = join(folder, `${options.name}.qcow2`);
+    this.disks = Array.from({ length: options.disks ?? 1 }, (_, index) =>
+      join(folder, `${options.name}-${index}.qcow2`),
+    );
     this.serialFile = join(folder, `${options.name}.serial`);
-    must('qemu-img', 'create', '-q', '-f', 'qcow2', this.disk, `${options.diskGiB ?? 10}G`);
+    for (const disk of this.disks) must('qemu-img', 'create', '-q', '-f', 'qcow2', disk, `${options.diskGiB ?? 10}G`);
     if (options.firmware === 'uefi') copyFileSync(OVMF_VARS, this.#vars);
   }
 
@@ -68,22 +77,24 @@ export class Machine {
   }
 
   #arguments(fromDisk: boolean): string[] {
-    const { firmware, mac, memoryMiB = 2048, directBoot } = this.options;
+    const { firmware, mac, memoryMiB = 2048, processors = 1, networkRom = true, directBoot } = this.options;
     const uefi = firmware === 'uefi';
     const direct = directBoot !== undefined && !fromDisk;
     return [
       ...['-name', this.options.name, '-nodefaults', '-no-user-config', '-display', 'none'],
       // graphics=off: SeaBIOS and its iPXE speak on the serial port. KVM hangs on this kind of host; -cpu max is fine.
-      ...['-machine', 'q35,graphics=off', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2'],
+      ...['-machine', 'q35,graphics=off', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(processors)],
       ...['-m', String(memoryMiB), '-device', 'virtio-rng-pci', '-uuid', this.uuid],
       ...['-smbios', `type=1,manufacturer=Ironwake,product=Lab,serial=LAB-${this.options.name}`],
       ...['-chardev', `file,id=serial,path=${this.serialFile},append=on`, '-serial', 'chardev:serial'],
       ...['-qmp', `unix:${this.#qmp},server=on,wait=off`],
       ...['-netdev', `tap,id=net,ifname=${this.#tap},script=no,downscript=no`],
       // OVMF takes a card's option ROM where there is one, and QEMU's is an iPXE: without it OVMF's own PXE is what boots.
-      ...['-device', `virtio-net-pci,netdev=net,mac=${mac},bootindex=1${uefi ? ',romfile=' : ''}`],
-      ...['-drive', `if=none,id=disk,file=${this.disk},format=qcow2,cache=unsafe`],
-      ...['-device', 'virtio-blk-pci,drive=disk,bootindex=2'],
+      ...['-device', `virtio-net-pci,netdev=net,mac=${mac},bootindex=1${uefi || !networkRom ? ',romfile=' : ''}`],
+      ...this.disks.flatMap((disk, index) => [
+        ...['-drive', `if=none,id=disk${index},file=${disk},format=qcow2,cache=unsafe`],
+        ...['-device', `virtio-blk-pci,drive=disk${index},bootindex=${2 + index}`],
+      ]),
       ...(uefi
         ? [
             // Its attempts over IPv6, which this lab does not have, cost a minute of every boot.

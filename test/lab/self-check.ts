@@ -2,7 +2,7 @@
  * The stand-in image alone, without the daemon: one machine from its wrapped initrd to an installed disk to a first boot that runs a
  * trivial hook, against a server of thirty lines. Run by hand after a change to the image; prints sizes and times.
  *
- *     node test/lab/self-check.ts [--release 8.4] [--firmware uefi]
+ *     node test/lab/self-check.ts [--release 8.4] [--firmware uefi] [--root btrfs-mirror]
  */
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -10,15 +10,17 @@ import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { stringify } from 'smol-toml';
 import { standInImage } from './image.ts';
 import { DAEMON_ADDRESS, Lab } from './lab.ts';
 import { must } from './namespaces.ts';
+import { ROOTS, type RootName } from './roots.ts';
 import { wrapImage } from './wrapped-initrd.ts';
 
 const PORT = 8443;
 const MAC = 'bc:24:11:00:00:01';
 
-function answer(pin: string, publicKey: string): string {
+function answer(pin: string, publicKey: string, root: RootName): string {
   return `[global]
 keyboard = "de"
 country = "de"
@@ -31,9 +33,7 @@ root-ssh-keys = ["${publicKey}"]
 [network]
 source = "from-dhcp"
 
-[disk-setup]
-filesystem = "ext4"
-disk-list = ["vda"]
+${stringify({ 'disk-setup': ROOTS[root].diskSetup })}
 
 [post-installation-webhook]
 url = "https://${DAEMON_ADDRESS}:${PORT}/webhook"
@@ -51,12 +51,12 @@ printf '%s %s' "$1" "$(hostname -f)" | curl -sSfk --data-binary @- https://${DAE
 `;
 
 /** The server's half, in the daemon's namespace: one line of JSON for each request. */
-function serve(folder: string): void {
+function serve(folder: string, root: RootName): void {
   const cert = readFileSync(join(folder, 'cert.pem'));
   const pin = createHash('sha256').update(new X509Certificate(cert).raw).digest('hex');
   const publicKey = readFileSync(join(folder, 'key.pub'), 'utf8').trim();
   const replies: Readonly<Record<string, string>> = {
-    '/answer': answer(pin, publicKey),
+    '/answer': answer(pin, publicKey, root),
     '/hook': HOOK,
     '/webhook': '',
     '/first-boot': '',
@@ -74,7 +74,7 @@ function serve(folder: string): void {
   }).listen(PORT, DAEMON_ADDRESS);
 }
 
-async function check(release: '9.2' | '8.4', firmware: 'bios' | 'uefi'): Promise<void> {
+async function check(release: '9.2' | '8.4', firmware: 'bios' | 'uefi', root: RootName): Promise<void> {
   const since = performance.now();
   const mark = (what: string): void =>
     console.log(`${((performance.now() - since) / 1000).toFixed(1).padStart(7)} s  ${what}`);
@@ -107,11 +107,16 @@ async function check(release: '9.2' | '8.4', firmware: 'bios' | 'uefi'): Promise
       lab.folder,
     );
     mark(`wrapped initrd, ${(statSync(wrapped.initrd).size / 1e6).toFixed(0)} MB`);
-    lab.spawn(lab.serve, [process.execPath, fileURLToPath(import.meta.url), '--serve', lab.folder], 'server.log');
+    lab.spawn(
+      lab.serve,
+      [process.execPath, fileURLToPath(import.meta.url), '--serve', lab.folder, '--root', root],
+      'server.log',
+    );
     const machine = lab.machine({
       name: 'node1',
       firmware,
       mac: MAC,
+      disks: ROOTS[root].disks,
       directBoot: { ...wrapped, append: 'ramdisk_size=16777216 rw quiet proxmox-start-auto-installer lab.word=stays' },
     });
     machine.powerOn();
@@ -141,18 +146,17 @@ async function check(release: '9.2' | '8.4', firmware: 'bios' | 'uefi'): Promise
     mark('first-boot hook has run');
     for (const line of lab.log('server.log').split('\n')) console.log(line.slice(0, 1500));
     const address = lab.leaseOf(MAC) ?? '';
-    const ssh = await lab.serve.run([
-      'ssh',
-      '-i',
-      file('key'),
-      '-o',
-      'StrictHostKeyChecking=no',
-      '-o',
-      'UserKnownHostsFile=/dev/null',
-      `root@${address}`,
+    const trusting = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR'];
+    const onNode = (command: string) =>
+      lab.serve.run(['ssh', '-i', file('key'), ...trusting, `root@${address}`, command]);
+    const ssh = await onNode(
       'cat /etc/network/interfaces /etc/hosts /proc/cmdline; ip -br a; systemctl --failed; systemctl list-jobs; systemd-analyze 2>/dev/null; systemd-analyze blame | head -15; ls /etc/apt/sources.list.d',
-    ]);
+    );
     console.log(ssh.stdout, ssh.stderr);
+    for (const { what, command, shows } of ROOTS[root].onNode) {
+      const shown = (await onNode(command)).stdout.trim();
+      console.log(`${shows.test(shown) ? 'ok' : 'NOT OK'}  ${what}: ${shown}`);
+    }
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     console.error(lab.log('dnsmasq.log'));
@@ -167,7 +171,10 @@ const { values } = parseArgs({
     serve: { type: 'string' },
     release: { type: 'string', default: '9.2' },
     firmware: { type: 'string', default: 'bios' },
+    root: { type: 'string', default: 'ext4' },
   },
 });
-if (values.serve !== undefined) serve(values.serve);
-else await check(values.release === '8.4' ? '8.4' : '9.2', values.firmware === 'uefi' ? 'uefi' : 'bios');
+if (!(values.root in ROOTS)) throw new Error(`--root: one of ${Object.keys(ROOTS).join(', ')}`);
+const root = values.root as RootName;
+if (values.serve !== undefined) serve(values.serve, root);
+else await check(values.release === '8.4' ? '8.4' : '9.2', values.firmware === 'uefi' ? 'uefi' : 'bios', root);

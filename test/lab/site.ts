@@ -3,20 +3,36 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
 import type { NodeView } from '../../src/api/schemas.ts';
 import { type StandInRelease, standInImage } from './image.ts';
-import { DAEMON_ADDRESS, LAB_INTERFACE, Lab, MIRROR_ADDRESS } from './lab.ts';
+import { DAEMON_ADDRESS, LAB_INTERFACE, Lab, type LabOptions, MIRROR_ADDRESS } from './lab.ts';
 import { type CommandResult, must, type Namespace, run } from './namespaces.ts';
+import { ROOTS, type RootName } from './roots.ts';
 import { vendorMirror } from './vendor-mirror.ts';
 
 export const PROFILE = 'lab';
 export const ADMIN_USER = 'rackadmin';
+/** A secret of the plan: the administrator's password on the node. */
+export const ADMIN_PASSWORD = 'seen by nobody on the way 7';
+const ADMIN_SECRET = 'lab-admin';
+/** What a node of the lab says over its profile. */
+export const NODE_VALUES = { values: { rack: 'b7' }, answer: { global: { timezone: 'Europe/Vienna' } } };
 const API = `https://${DAEMON_ADDRESS}:8443`;
 const COMMAND = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 export interface ApiReply {
   readonly status: number;
   readonly body: unknown;
+}
+
+interface ProfileChoice {
+  readonly root: RootName;
+  readonly secrets: 'auto' | 'confirm';
+}
+
+export interface SiteOptions extends Partial<ProfileChoice>, LabOptions {
+  readonly release?: StandInRelease;
 }
 
 export class Site {
@@ -32,17 +48,21 @@ export class Site {
   }
 
   /** @throws Error with the log of what did not start; nothing is left then */
-  static async start(options: { readonly release?: StandInRelease } = {}): Promise<Site> {
+  static async start(options: SiteOptions = {}): Promise<Site> {
     const mirror = await vendorMirror();
-    const image = await standInImage({ ...options, keyring: mirror.keyring });
-    const lab = await Lab.start();
+    const image = await standInImage({
+      ...(options.release === undefined ? {} : { release: options.release }),
+      keyring: mirror.keyring,
+    });
+    const lab = await Lab.start(options);
     try {
       const site = new Site(lab, image);
       const server = fileURLToPath(new URL('vendor-mirror.ts', import.meta.url));
       lab.spawn(lab.dhcp, [process.execPath, server, mirror.folder, MIRROR_ADDRESS, '80'], 'mirror.log');
       must('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'lab', '-f', site.key);
-      site.#writeProfile();
+      site.#writeProfiles({ root: options.root ?? 'ext4', secrets: options.secrets ?? 'auto' });
       await site.startDaemon();
+      await site.command(['secret', 'set', ADMIN_SECRET], ADMIN_PASSWORD);
       return site;
     } catch (error) {
       await lab.stop();
@@ -55,36 +75,48 @@ export class Site {
     return join(this.lab.folder, 'key');
   }
 
-  #writeProfile(): void {
+  /** The profile of every machine: what it says itself, over a parent and a mix-in. What a node says over it: `NODE_VALUES`. */
+  #writeProfiles({ root, secrets }: ProfileChoice): void {
     const publicKey = readFileSync(`${this.key}.pub`, 'utf8').trim();
     const answers = join(this.lab.folder, 'answers');
     mkdirSync(answers);
-    writeFileSync(
-      join(answers, `${PROFILE}.yaml`),
-      `description: A virtual machine of the lab
-answer:
-  global:
-    keyboard: en-us
-    country: us
-    timezone: UTC
-    mailto: admin@lab.example
-    root-ssh-keys:
-      - ${publicKey}
-  network:
-    source: from-dhcp
-  disk-setup:
-    filesystem: ext4
-    disk-list: [vda]
-postInstall:
-  repositories:
-    channel: no-subscription
-  ssh: {}
-  admin-user:
-    name: ${ADMIN_USER}
-    keys:
-      - ${publicKey}
-`,
-    );
+    const files: Readonly<Record<string, object>> = {
+      _base: {
+        answer: {
+          global: {
+            keyboard: 'de',
+            country: 'de',
+            timezone: 'UTC',
+            mailto: 'admin@lab.example',
+            'root-ssh-keys': [publicKey],
+          },
+          network: { source: 'from-dhcp' },
+          'disk-setup': { filesystem: 'ext4', filter: { DEVNAME: '/dev/vda' } },
+        },
+        postInstall: { repositories: { channel: 'no-subscription' } },
+      },
+      _access: {
+        postInstall: {
+          ssh: {},
+          'admin-user': {
+            name: ADMIN_USER,
+            comment: 'Rack {{values.rack}} for {{host}}',
+            keys: [publicKey],
+            password: { secret: ADMIN_SECRET },
+          },
+        },
+      },
+      [PROFILE]: {
+        description: 'A virtual machine of the lab',
+        extends: '_base',
+        mixins: '_access',
+        values: { rack: 'none' },
+        answer: { 'disk-setup': { filter: null, ...ROOTS[root].diskSetup } },
+        install: { release: secrets },
+      },
+    };
+    for (const [name, profile] of Object.entries(files))
+      writeFileSync(join(answers, `${name}.yaml`), stringify(profile));
   }
 
   startDaemon(): Promise<unknown> {
@@ -102,9 +134,11 @@ postInstall:
     return this.lab.serve.command([process.execPath, COMMAND, ...args, '--data-dir', this.dataDir]);
   }
 
-  /** Runs `ironwake ...` as the daemon's administrator would. */
-  command(...args: string[]): Promise<CommandResult> {
-    return run(this.commandLine(...args), { timeoutMs: 300_000 });
+  /** Runs `ironwake ...` as the daemon's administrator would, and returns what it printed. @throws Error when it fails */
+  async command(args: readonly string[], input = ''): Promise<string> {
+    const done = await run(this.commandLine(...args), { input, timeoutMs: 300_000 });
+    if (done.code !== 0) throw new Error(`ironwake ${args.join(' ')}: ${done.stderr}`);
+    return done.stdout;
   }
 
   /** One request to the API with the administrator's token. */

@@ -14,7 +14,7 @@ interface Verdict {
   readonly phase?: string;
   readonly message?: string;
   readonly fqdn?: string;
-  readonly disk?: string;
+  readonly disks?: readonly string[];
   readonly interface?: string;
 }
 
@@ -369,6 +369,8 @@ const MACHINE = {
   },
 };
 const onDisk = (setup: Table): Table => ({ 'disk-setup': { 'disk-list': undefined, ...setup } });
+const onRaid = (filesystem: string, raid: string, setup: Table): Table =>
+  onDisk({ filesystem, [filesystem]: { raid }, ...setup });
 const onPort = (filter: Table): Table => ({ ...onDisk({ 'disk-list': ['sdb'] }), network: { ...FROM_ANSWER, filter } });
 
 test('what fits the machine', async (t) => {
@@ -381,19 +383,19 @@ test('what fits the machine', async (t) => {
     {
       name: 'by the end of the path',
       changes: onDisk({ 'disk-list': ['sdb'] }),
-      found: { ok: true, disk: '/dev/sdb' },
+      found: { ok: true, disks: ['/dev/sdb'] },
     },
-    { name: 'first path that ends so', changes: onDisk({ 'disk-list': ['db'] }), found: { disk: '/dev/sdb' } },
+    { name: 'first path that ends so', changes: onDisk({ 'disk-list': ['db'] }), found: { disks: ['/dev/sdb'] } },
     {
       name: 'by-id path',
       changes: onDisk({ 'disk-list': ['/dev/disk/by-id/x'] }),
       found: { phase: 'M', message: /not found/ },
     },
-    { name: 'first in order', changes: onDisk({ filter: { DEVNAME: '/dev/[sv]db' } }), found: { disk: '/dev/sdb' } },
+    { name: 'first in order', changes: onDisk({ filter: { DEVNAME: '/dev/[sv]db' } }), found: { disks: ['/dev/sdb'] } },
     {
       name: 'any key of two',
       changes: onDisk({ filter: { ID_SERIAL: 'nothing', DEVNAME: '/dev/vdb' } }),
-      found: { disk: '/dev/vdb' },
+      found: { disks: ['/dev/vdb'] },
     },
     {
       name: 'no disk',
@@ -404,6 +406,46 @@ test('what fits the machine', async (t) => {
       name: 'glob that does not compile',
       changes: onDisk({ filter: { DEVNAME: 'x**' } }),
       found: { phase: 'M', message: /invalid glob/ },
+    },
+    {
+      name: 'btrfs mirror, in the order of names',
+      changes: onRaid('btrfs', 'raid1', { 'disk-list': ['vdb', 'sdb'] }),
+      found: { ok: true, disks: ['/dev/sdb', '/dev/vdb'] },
+    },
+    {
+      name: 'btrfs on one disk',
+      changes: onRaid('btrfs', 'raid0', { 'disk-list': ['sdb'] }),
+      found: { ok: true, disks: ['/dev/sdb'] },
+    },
+    {
+      name: 'a listed disk that is not there is passed over, and then one is missing',
+      changes: onRaid('btrfs', 'raid1', { 'disk-list': ['sdb', 'sdc'] }),
+      found: { phase: 'M', message: /btrfs \(RAID1\): need at least 2/ },
+    },
+    {
+      name: 'none of the listed disks is there',
+      changes: onRaid('zfs', 'raid0', { 'disk-list': ['sdc'] }),
+      found: { phase: 'M', message: /No disks found/ },
+    },
+    {
+      name: 'any key of a filter takes every disk that it fits',
+      changes: onRaid('zfs', 'raid1', { filter: { ID_SERIAL: 'B*', DEVNAME: '/dev/vdb' } }),
+      found: { ok: true, disks: ['/dev/sdb', '/dev/vdb'] },
+    },
+    {
+      name: 'all keys: a disk that lacks one counts as matching',
+      changes: onRaid('zfs', 'raid0', { filter: { ID_SERIAL: 'B*', DEVNAME: '/dev/*' }, 'filter-match': 'all' }),
+      found: { ok: true, disks: ['/dev/sdb', '/dev/vdb'] },
+    },
+    {
+      name: 'a ZFS mirror of unequal disks',
+      changes: onRaid('zfs', 'raid1', { 'disk-list': ['sdb', 'sda'] }),
+      found: { phase: 'M', message: /same size/ },
+    },
+    {
+      name: 'ZFS RAID10 of three, found by a filter',
+      changes: onRaid('zfs', 'raid10', { filter: { DEVNAME: '/dev/*' } }),
+      found: { phase: 'M', message: /at least 4/ },
     },
     { name: 'below 8 GiB', changes: onDisk({ 'disk-list': ['sda'] }), found: { phase: 'M', message: /8 GiB/ } },
     { name: 'port by MAC', changes: onPort({ ID_NET_NAME_MAC: '*bc2411000002' }), found: { interface: 'eno2' } },

@@ -16,11 +16,12 @@ MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 BASE_PACKAGES=(
   systemd systemd-sysv udev kmod procps iproute2 ifupdown bridge-utils tzdata
   openssh-server openssh-client sudo curl ca-certificates openssl gpgv debian-archive-keyring
-  linux-image-cloud-amd64 initramfs-tools zstd busybox-static
+  linux-image-cloud-amd64 initramfs-tools zstd busybox-static btrfs-progs
   grub-common grub2-common grub-pc-bin grub-efi-amd64-bin
 )
-# What only the live system has, on top of it.
-LIVE_PACKAGES=(python3 fdisk dosfstools e2fsprogs isc-dhcp-client squashfs-tools)
+# What only the live system has, on top of it. xfsprogs belongs to the node, too, but brings Python along, which would be copied to every disk;
+# a root on XFS boots without it.
+LIVE_PACKAGES=(python3 fdisk dosfstools e2fsprogs xfsprogs isc-dhcp-client squashfs-tools)
 
 WORK=$OUT/work
 ROOT=$WORK/base
@@ -38,7 +39,7 @@ KERNEL=$(basename "$(echo "$ROOT"/lib/modules/*)")
 
 # Copying to the emulated disk is the longest step of an installation, and modules are most of it: what no lab machine can use goes.
 for path in drivers/{infiniband,comedi,target,hid,scsi,net/ethernet,gpu,iio,usb,media,staging,mtd,nvme,bluetooth} sound \
-  fs/{smb,nfs,nfsd,ceph,btrfs,xfs,ocfs2,gfs2,f2fs,jfs,reiserfs,ubifs,udf,afs,9p,orangefs,coda,hfs,hfsplus,jffs2,nilfs2,ufs,dlm} \
+  fs/{smb,nfs,nfsd,ceph,ocfs2,gfs2,f2fs,jfs,reiserfs,ubifs,udf,afs,9p,orangefs,coda,hfs,hfsplus,jffs2,nilfs2,ufs,dlm} \
   net/{sunrpc,tipc,smc,sctp,rds,openvswitch,ceph,dccp,bluetooth,wireless,mac80211,nfc,can,l2tp,rxrpc,batman-adv}; do
   rm -rf "$ROOT/lib/modules/$KERNEL/kernel/$path"
 done
@@ -50,7 +51,15 @@ MODULES=list
 COMPRESS=zstd
 RESUME=none
 CONF
-printf '%s\n' virtio_pci virtio_blk virtio_net ext4 crc32c_generic >> "$ROOT/etc/initramfs-tools/modules"
+printf '%s\n' virtio_pci virtio_blk virtio_net crc32c_generic >> "$ROOT/etc/initramfs-tools/modules"
+# Of the file systems only the root's is loaded: a hook puts them into the initrd, the list above would load them all.
+cat > "$ROOT/etc/initramfs-tools/hooks/lab-root" <<'HOOK'
+#!/bin/sh
+[ "$1" != prereqs ] || exit 0
+. /usr/share/initramfs-tools/hook-functions
+manual_add_modules ext4 xfs btrfs
+HOOK
+chmod 0755 "$ROOT/etc/initramfs-tools/hooks/lab-root"
 mount -t proc proc "$ROOT/proc"
 in_root "$ROOT" update-initramfs -u -k "$KERNEL" >&2
 
@@ -82,6 +91,8 @@ chmod 0755 "$LIVE/usr/sbin/policy-rc.d"
 echo "deb $MIRROR $SUITE main" > "$LIVE/etc/apt/sources.list"
 in_root "$LIVE" apt-get -q update >&2
 in_root "$LIVE" apt-get -q -y --no-install-recommends install "${LIVE_PACKAGES[@]}" >&2
+# 36 MB of every image, for xfs_scrub alone.
+rm -f "$LIVE"/usr/lib/x86_64-linux-gnu/libicu*
 rm -f "$LIVE/usr/sbin/policy-rc.d" "$LIVE/etc/resolv.conf"
 # Compiled modules: emulated Python would compile what it imports at every start.
 in_root "$LIVE" python3 -m compileall -q /usr/lib/python3 /usr/lib/python3.11 >&2 || true

@@ -426,11 +426,15 @@ def check_answer(answer, dialect):
 # --- phase M ----------------------------------------------------------------------------------------------------------------------
 
 
+def refuse_bad_glob(pattern):
+    if re.search(r"[^/]\*\*|\*\*[^/]", pattern):
+        raise Refused("M", f"invalid glob '{pattern}'")
+
+
 def first_match(things, filters):
     """The first thing, in name order, for which any one filter matches: several keys are or, never and."""
     for pattern in filters.values():
-        if re.search(r"[^/]\*\*|\*\*[^/]", pattern):
-            raise Refused("M", f"invalid glob '{pattern}'")
+        refuse_bad_glob(pattern)
     for name in sorted(things):
         properties = things[name]
         if any(key in properties and fnmatch.fnmatchcase(properties[key], glob) for key, glob in filters.items()):
@@ -441,15 +445,57 @@ def first_match(things, filters):
 def choose_disk(setup, disks):
     """The one disk of an ext4 or xfs installation. `disks`: path -> udev properties; `size` in bytes under SIZE_BYTES."""
     if "filter" in setup:
-        path = first_match(disks, setup["filter"])
-    else:
-        wanted = setup["disk-list"][0]
-        path = next((path for path in sorted(disks) if path.endswith(wanted)), None)
-        if path is None:
-            raise Refused("M", "disk in 'disk-selection' not found")
-    if int(disks[path]["SIZE_BYTES"]) < 8 << 30:
-        raise Refused("M", "the hard disk is smaller than 8 GiB: a question in automatic mode")
+        return first_match(disks, setup["filter"])
+    path = by_end(setup["disk-list"][0], disks)
+    if path is None:
+        raise Refused("M", "disk in 'disk-selection' not found")
     return path
+
+
+def by_end(wanted, disks):
+    return next((path for path in sorted(disks) if path.endswith(wanted)), None)
+
+
+def choose_disks(setup, disks):
+    """The disks of a zfs or btrfs installation, in name order. Listed ones that are not there are passed over without a word."""
+    if "filter" in setup:
+        chosen = matching(disks, setup["filter"], setup.get("filter-match", "any") == "all")
+    else:
+        chosen = sorted({by_end(wanted, disks) for wanted in setup["disk-list"]} - {None})
+        if not chosen:
+            raise Refused("M", "No disks found matching selection.")
+    filesystem = setup["filesystem"]
+    level = setup[filesystem]["raid"]
+    if len(chosen) < LEAST_DISKS[level]:
+        raise Refused("M", f"{filesystem} ({level.upper()}): need at least {LEAST_DISKS[level]} devices")
+    if filesystem == "zfs" and level == "raid10" and len(chosen) % 2:
+        raise Refused("M", "zfs (RAID10): need an even number of devices")
+    if filesystem == "zfs" and level != "raid0":
+        check_sizes([int(disks[path]["SIZE_BYTES"]) for path in chosen], pairs=level == "raid10")
+    return chosen
+
+
+def matching(disks, filters, every):
+    """`every`: no key that a disk has contradicts, so one that a disk lacks counts as matching; else one key matches."""
+    for pattern in filters.values():
+        refuse_bad_glob(pattern)
+
+    def fits(properties):
+        known = [fnmatch.fnmatchcase(properties[key], glob) for key, glob in filters.items() if key in properties]
+        return all(known) if every else any(known)
+
+    chosen = [path for path in sorted(disks) if fits(disks[path])]
+    if not chosen:
+        raise Refused("M", "filter did not match any devices")
+    return chosen
+
+
+def check_sizes(sizes, pairs):
+    """Members of a ZFS mirror or RAIDZ are within 10 % of the first one's size, those of raid10 within their pair."""
+    for index, size in enumerate(sizes):
+        first = sizes[index - index % 2] if pairs else sizes[0]
+        if abs(size - first) > first / 10:
+            raise Refused("M", "Mirrored disks must have same size")
 
 
 def choose_interface(network, interfaces):
@@ -477,8 +523,11 @@ def check_machine(answer, machine):
     setup = answer["disk-setup"]
     check_swap(setup, "M")
     found = {"fqdn": node_name(answer, machine["lease"])}
-    if setup["filesystem"] in ("ext4", "xfs"):
-        found["disk"] = choose_disk(setup, machine["disks"])
+    disks = machine["disks"]
+    found["disks"] = [choose_disk(setup, disks)] if setup["filesystem"] in ("ext4", "xfs") else choose_disks(setup, disks)
+    # hdsize is the first disk's, where the answer does not say it.
+    if int(disks[found["disks"][0]]["SIZE_BYTES"]) < 8 << 30:
+        raise Refused("M", "the hard disk is smaller than 8 GiB: a question in automatic mode")
     if answer["network"]["source"] == "from-answer":
         found["interface"] = choose_interface(answer["network"], machine["interfaces"])
     return found

@@ -1,4 +1,5 @@
-"""Writes the node to its disk: partitions, file system, the base system, and what the official installer leaves on it."""
+"""Writes the node to its disks: partitions, file system, the base system, and what the official installer leaves on it."""
+import glob
 import os
 import subprocess
 import uuid
@@ -41,6 +42,11 @@ def mount(*arguments):
     open_mounts.append(arguments[-1])
 
 
+def unmount(path):
+    run("umount", path)
+    open_mounts.remove(path)
+
+
 def close():
     while open_mounts:
         run("umount", open_mounts.pop())
@@ -69,6 +75,10 @@ def leftovers():
 
 def partition(disk):
     """BIOS boot, EFI system partition, root: the official scheme, smaller. Returns the paths of the last two."""
+    # An earlier installation's file systems go with their partitions: a btrfs that finds an old member beside its new ones does not mount.
+    old = sorted(glob.glob(f"{disk}[0-9]*"))
+    if old:
+        run("wipefs", "-qaf", *old)
     run("wipefs", "-qaf", disk)
     run(
         "sfdisk", "-q", "--wipe", "always", disk,
@@ -76,6 +86,26 @@ def partition(disk):
     )
     run("udevadm", "settle")
     return f"{disk}2", f"{disk}3"
+
+
+def make_root(setup, partitions, root_uuid):
+    """The root's file system over its partitions, one of each disk. Returns how it is mounted now, and its options in fstab."""
+    filesystem = setup["filesystem"]
+    if filesystem == "ext4":
+        run("mkfs.ext4", "-q", "-F", "-U", root_uuid, "-E", "lazy_itable_init=1,lazy_journal_init=1", *partitions)
+        # Barriers guard against power loss: nothing that a disk in the making needs.
+        return "nobarrier,noatime", "errors=remount-ro"
+    if filesystem == "xfs":
+        run("mkfs.xfs", "-q", "-f", "-m", f"uuid={root_uuid}", *partitions)
+        return "noatime", "defaults"
+    options = setup["btrfs"]
+    # Loaded by hand: the members of a mirror have to be made known to it before they are mounted.
+    run("modprobe", "btrfs")
+    run("mkfs.btrfs", "-q", "-f", "-U", root_uuid, "-d", options["raid"], "-m", options["raid"], *partitions)
+    run("btrfs", "device", "scan", *partitions)
+    compress = {"off": "", "on": ",compress"}.get(options.get("compress", "off"), f",compress={options.get('compress')}")
+    # As the official one: what the installer itself writes is not compressed.
+    return "nobarrier,noatime", f"defaults{compress}"
 
 
 def hook_unit(ordering):
@@ -194,7 +224,8 @@ def comment_host_keys(host):
         write(path, f"{algorithm} {key} root@{host}\n")
 
 
-def boot_loader(disk, root_uuid):
+def boot_loader(disks, esps, root_uuid):
+    """On every disk of the root, so that each can boot the node when another is gone."""
     kernel = next(name for name in os.listdir(f"{ROOT}/boot") if name.startswith("vmlinuz-"))
     extra = leftovers()
     write("/etc/default/grub.d/installer.cfg", f'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {" ".join(extra)}"\n')
@@ -207,35 +238,49 @@ def boot_loader(disk, root_uuid):
         f"linux /boot/{kernel} {words}\ninitrd /boot/{kernel.replace('vmlinuz', 'initrd.img')}\nboot\n",
     )
     common = ("grub-install", f"--boot-directory={ROOT}/boot", "--no-floppy")
-    run(*common, f"--directory={ROOT}/usr/lib/grub/i386-pc", "--target=i386-pc", disk)
-    run(
-        *common, f"--directory={ROOT}/usr/lib/grub/x86_64-efi", "--target=x86_64-efi",
-        f"--efi-directory={ROOT}/boot/efi", "--removable", "--no-nvram",
-    )
+    efi = f"{ROOT}/boot/efi"
+    os.makedirs(efi, exist_ok=True)
+    for disk, esp in zip(disks, esps):
+        run(*common, f"--directory={ROOT}/usr/lib/grub/i386-pc", "--target=i386-pc", disk)
+        mount(esp, efi)
+        run(
+            *common, f"--directory={ROOT}/usr/lib/grub/x86_64-efi", "--target=x86_64-efi",
+            f"--efi-directory={efi}", "--removable", "--no-nvram",
+        )
+        unmount(efi)
+    return words
 
 
 def install(info, answer, found, network, hook, say):
-    """Installs to `found["disk"]`; the target stays mounted until `close`. Returns its root."""
-    disk = found["disk"]
-    esp, root = partition(disk)
+    """Installs to `found["disks"]`; the target stays mounted until `close`. Returns its root."""
+    setup, disks = answer["disk-setup"], found["disks"]
+    esps, roots = zip(*[partition(disk) for disk in disks])
     root_uuid = str(uuid.uuid4())
-    run("mkfs.ext4", "-q", "-F", "-U", root_uuid, "-E", "lazy_itable_init=1,lazy_journal_init=1", root)
-    run("mkfs.vfat", "-F", "32", "-s", "1", esp)
-    say(f"{disk}: partitions and file systems made")
+    mounted, options = make_root(setup, roots, root_uuid)
+    for esp in esps:
+        run("mkfs.vfat", "-F", "32", "-s", "1", esp)
+    say(f"{' '.join(disks)}: partitions and file systems made, {setup['filesystem']}")
     os.makedirs(ROOT, exist_ok=True)
-    # Barriers guard against power loss: nothing that a disk in the making needs.
-    mount("-o", "nobarrier,noatime", root, ROOT)
+    mount("-o", mounted, roots[0], ROOT)
     run("unsquashfs", "-f", "-n", "-q", "-d", ROOT, "/cdrom/pve-base.squashfs")
     say("base system copied")
-    os.makedirs(f"{ROOT}/boot/efi", exist_ok=True)
-    mount(esp, f"{ROOT}/boot/efi")
-    esp_uuid = subprocess.run(["blkid", "-o", "value", "-s", "UUID", esp], capture_output=True, text=True, check=True).stdout.strip()
-    write("/etc/fstab", f"UUID={root_uuid} / ext4 errors=remount-ro 0 1\nUUID={esp_uuid} /boot/efi vfat defaults 0 1\nproc /proc proc defaults 0 0\n")
+    write("/etc/fstab", fstab(setup["filesystem"], root_uuid, options, esps[0]))
     mount("-t", "proc", "proc", f"{ROOT}/proc")
     configure(info, answer, found, network)
     say("system configured")
     if hook is not None:
         stage_hook(hook, answer["first-boot"].get("ordering", "fully-up"))
-    boot_loader(disk, root_uuid)
+    words = boot_loader(disks, esps, root_uuid)
+    if setup["filesystem"] == "btrfs":
+        write("/etc/kernel/cmdline", f"{words}\n")
     say("boot loader installed")
     return ROOT
+
+
+def fstab(filesystem, root_uuid, options, esp):
+    lines = [f"UUID={root_uuid} / {filesystem} {options} 0 1"]
+    # With btrfs every disk has its own, and none is mounted.
+    if filesystem != "btrfs":
+        shown = subprocess.run(["blkid", "-o", "value", "-s", "UUID", esp], capture_output=True, text=True, check=True)
+        lines.append(f"UUID={shown.stdout.strip()} /boot/efi vfat defaults 0 1")
+    return "".join(f"{line}\n" for line in [*lines, "proc /proc proc defaults 0 0"])

@@ -36,11 +36,16 @@ def without_false(entry):
     return {key: value for key, value in entry.items() if value is not False}
 
 
+def file_system(setup):
+    name = setup["filesystem"]
+    return f"{name} ({setup[name]['raid'].upper()})" if name in ("zfs", "btrfs") else name
+
+
 def document(info, answer, found, network, target):
     new = info["RELEASE"].startswith("9.2")
     kernel = os.uname()
     efi = os.path.isdir("/sys/firmware/efi")
-    bootdisk = found["disk"]
+    bootdisks = found["disks"]
     disks = machine.disks()
     links = []
     for name, properties in machine.interfaces().items():
@@ -65,15 +70,15 @@ def document(info, answer, found, network, target):
         "boot-info": without_false({"mode": "efi" if efi else "bios", "secureboot": False}),
         "cpu-info": cpu_info(),
         "dmi": machine.read_dmi(info["RELEASE"]),
-        "filesystem": answer["disk-setup"]["filesystem"],
+        "filesystem": file_system(answer["disk-setup"]),
         "fqdn": found["fqdn"],
         "machine-id": machine.read_line(f"{target}/etc/machine-id"),
         "disks": [
             without_false(
                 {
                     # The configured size, the same for every disk: hdsize in bytes.
-                    "size": int(disks[bootdisk]["SIZE_BYTES"]),
-                    "is-bootdisk": path == bootdisk,
+                    "size": int(disks[bootdisks[0]]["SIZE_BYTES"]),
+                    "is-bootdisk": path in bootdisks,
                     "udev-properties": {key: value for key, value in properties.items() if key != "SIZE_BYTES"},
                 }
             )
