@@ -82,7 +82,13 @@ class Site {
 
   load(): ChildProcess {
     const token = readFileSync(join(this.data, 'admin-token'), 'utf8').trim();
-    const options: LoadOptions = { server: this.server, token, site: this.name, machines: this.machines };
+    const options: LoadOptions = {
+      server: this.server,
+      token,
+      folder: this.folder,
+      site: this.name,
+      machines: this.machines,
+    };
     return this.spaces.spawn(this.#hosts.machines, process.execPath, [
       fileOf('site-under-load.ts'),
       JSON.stringify(options),

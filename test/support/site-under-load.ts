@@ -8,7 +8,6 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, writeSync } from 'node:fs';
 import { request as plainRequest, type RequestOptions } from 'node:http';
 import { Agent, request as tlsRequest } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse as parseToml } from 'smol-toml';
@@ -27,6 +26,8 @@ export type Acknowledged =
 export interface LoadOptions {
   readonly server: string;
   readonly token: string;
+  /** For the machines' host keys; goes with the test. */
+  readonly folder: string;
   /** Makes names of this site its own. */
   readonly site: string;
   readonly machines: ReadonlyArray<{ readonly mac: string; readonly address: string }>;
@@ -44,7 +45,7 @@ class Refused extends Error {
 }
 
 const [given = '{}'] = process.argv.slice(2);
-const { server, token, site, machines } = JSON.parse(given) as LoadOptions;
+const { server, token, folder, site, machines } = JSON.parse(given) as LoadOptions;
 const HTTP = `http://${server}:8080`;
 const HTTPS = `https://${server}:8443`;
 const API = `${HTTPS}/api/v1`;
@@ -114,7 +115,7 @@ const STEPS = ['repositories', 'admin-user', 'ssh'].flatMap((module) =>
 
 async function machine({ mac, address }: LoadOptions['machines'][number], number: number): Promise<never> {
   const agent = new Agent({ keepAlive: true, localAddress: address });
-  const key = hostKey(mkdtempSync(join(tmpdir(), 'ironwake-load-')));
+  const key = hostKey(mkdtempSync(join(folder, 'machine-')));
   const fqdn = `pve${number}.${site}.example`;
   const admin = (path: string, asked: Asked = {}) =>
     ask(agent, `${API}${path}`, { bearer: token, method: 'POST', ...asked });
