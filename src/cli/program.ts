@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
-import { IronwakeError, messageOf } from '../errors.ts';
+import { IronwakeError, invalid, messageOf } from '../errors.ts';
 import type { Session } from './session.ts';
 import { type ExitStatus, type Io, printable } from './terminal.ts';
 
@@ -97,6 +97,7 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
     (await import('./backup.ts')).backup(session, args, options),
   ).option('--keys', 'also instance key, certificate and first token: keep such a file as you keep keys');
   addExport(program, remote);
+  addCompletion(program, io, done);
   addRestore(program, io, done);
   addDoctor(program, io, done);
   return program;
@@ -347,6 +348,28 @@ function addMedia(program: Command, remote: Remote): void {
     (await commands()).remove(session, args),
   );
   remote(media, 'list', 'the images', async (session) => (await commands()).list(session));
+}
+
+function addCompletion(program: Command, io: Io, done: (status: ExitStatus) => void): void {
+  const completion = program
+    .command('completion <SHELL>')
+    .description('a script that completes commands and options: bash, zsh or fish')
+    .option('--json', 'print it as JSON');
+  completion.action(async () => {
+    const { completionScript, SHELLS } = await import('./completion.ts');
+    const [asked = ''] = completion.args;
+    const shell = SHELLS.find((known) => known === asked);
+    if (shell === undefined)
+      throw invalid(
+        'completion.shell',
+        'SHELL',
+        `'${asked.slice(0, 20)}' is no shell that is known`,
+        `One of ${SHELLS.join(', ')}.`,
+      );
+    const script = completionScript(program, shell);
+    io.out(completion.opts().json === true ? `${JSON.stringify({ shell, script })}\n` : script);
+    done(0);
+  });
 }
 
 function addExport(program: Command, remote: Remote): void {
