@@ -20,9 +20,19 @@ export interface BundleContext {
 /** Where everything of ours lies on a node. */
 export const NODE_HOME = '/var/lib/ironwake';
 
+/** Scripts are part of the program and never change while it runs: read once. */
+const scripts = new Map<string, string>();
+function scriptAt(url: URL): string {
+  const known = scripts.get(url.href);
+  if (known !== undefined) return known;
+  const text = readFileSync(url, 'utf8');
+  scripts.set(url.href, text);
+  return text;
+}
+
 /** A file of `shell/`. */
 export function shellFile(name: string): string {
-  return readFileSync(new URL(`shell/${name}`, import.meta.url), 'utf8');
+  return scriptAt(new URL(`shell/${name}`, import.meta.url));
 }
 
 /** The pins as curl and wget want them: `sha256//...;sha256//...`. */
@@ -89,19 +99,19 @@ export function bundlePlan(plan: Plan, context: BundleContext): string {
 
 function unpackModule({ module, needs, prepared }: PlannedModule): readonly string[] {
   const folder = `plan.new/modules/${module.name}`;
-  const scripts = Object.fromEntries(
-    [...SCRIPTS, ...(module.programs ?? [])].map((name) => [name, readFileSync(new URL(name, module.folder), 'utf8')]),
+  const programs = Object.fromEntries(
+    [...SCRIPTS, ...(module.programs ?? [])].map((name) => [name, scriptAt(new URL(name, module.folder))]),
   );
   const secrets = prepared.files.filter((file) => file.secret === true);
   const content = Object.fromEntries(prepared.files.map((file) => [file.name, file.content]));
   // What decides whether the module has to run again: everything that it consists of.
   const input = createHash('sha256')
-    .update(JSON.stringify([scripts, prepared.parameters, content]))
+    .update(JSON.stringify([programs, prepared.parameters, content]))
     .digest('hex');
   return [
     `mkdir -p ${['parameters', 'files', 'secrets'].map((name) => shellQuote(`${folder}/${name}`)).join(' ')}`,
     ...files(folder, {
-      ...scripts,
+      ...programs,
       limit: `${module.timeLimitSeconds}\n`,
       scope: `${module.scope}\n`,
       needs: lines(needs),
