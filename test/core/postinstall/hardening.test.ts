@@ -139,6 +139,8 @@ t.test('the shipped modules on their defaults', async (t) => {
     },
     'custom-scripts': { scripts: { a: { run: 'true' } } },
     dns: { servers: ['192.0.2.53'] },
+    firewall: { management: ['192.0.2.0/24'] },
+    network: { bridges: { vmbr0: { ports: ['eno1'] } } },
     timezone: { zone: 'Etc/UTC' },
   };
   for (const { name, supports } of MODULES)
