@@ -114,6 +114,13 @@ function layered(schema: Json, secrets: boolean): Json {
     });
     return { ...kept, properties: Object.fromEntries(properties) };
   }
+  if (schema.type === 'object' && schema.patternProperties !== undefined) {
+    const patterns = Object.entries(schema.patternProperties as Record<string, Json>).map(([pattern, below]) => [
+      pattern,
+      orNull(layered(below, secrets)),
+    ]);
+    return { ...kept, patternProperties: Object.fromEntries(patterns) };
+  }
   if (schema.type === 'object') {
     return { ...kept, additionalProperties: orNull(layered(schema.additionalProperties as Json, secrets)) };
   }

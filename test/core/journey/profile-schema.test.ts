@@ -56,7 +56,7 @@ const ROWS: ReadonlyArray<readonly [name: string, good: boolean, yaml: string]> 
   ['a clear password', false, 'answer: {global: {root-password: hunter2hunter2}}'],
   ['the host name', false, 'answer: {global: {fqdn: a.b}}'],
   ['a section of our own', false, 'answer: {first-boot: {source: from-iso}}'],
-  ['a module that there is not', false, 'postInstall: {network: {}}'],
+  ['a module that there is not', false, 'postInstall: {networks: {}}'],
   ['a parameter that there is not', false, 'postInstall: {repositories: {chanel: test}}'],
   ['a word of a parameter that is none', false, 'postInstall: {repositories: {channel: wild}}'],
   ['a wrong key', false, 'answr: {}'],
