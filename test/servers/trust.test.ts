@@ -81,7 +81,10 @@ t.test('secrets wait for the code of the node; the rest of the plan does not', a
   t.equal((await parts.call(`${node}/finished`, { token, json: { run: runId, result: 'ok' } })).status, 200);
   t.equal(await state(), 'ready');
   t.same(
-    (await codes()).filter((each) => /^(plan|run|node)\./.test(each) && each !== 'plan.step'),
+    // The ports that the machine reported join it when it is ready, a moment later or sooner: not what this is about.
+    (await codes()).filter(
+      (each) => /^(plan|run|node)\./.test(each) && each !== 'plan.step' && each !== 'node.ports-joined',
+    ),
     [
       'node.registered',
       'run.armed',
