@@ -1,5 +1,6 @@
 #!/bin/bash
-# Adds the public keys on stdin that are not there yet to the authorized_keys of the user it runs as; prints a line for each.
+# Adds the public keys on stdin that are not there yet to the authorized_keys of the user it runs as; prints a line for each, and
+# one when the rights of folder or file had to be mended.
 set -eu
 umask 077
 cd
@@ -12,5 +13,7 @@ while read -r type blob comment; do
   printf '%s\n' "$type $blob${comment:+ $comment}" >> "$file"
   echo "$type"
 done
+# sshd lets nobody in whose file others may write.
+if [ "$(stat -c %a .ssh)" != 700 ] || [ "$(stat -c %a "$file")" != 600 ]; then echo rights; fi
 chmod 0700 .ssh
 chmod 0600 "$file"
