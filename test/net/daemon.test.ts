@@ -501,7 +501,17 @@ t.test('a stop in the middle of a probe', async (t) => {
   await sshd.until(/listening/);
   const url = `https://${SERVER}:8443/node/v1/probe`;
   const bearer = ['-H', 'Content-Type: application/json', '-H', `Authorization: Bearer ${credential}`];
-  const asking = made.background(made.machine, 'curl', '-sk', '-w', '%{http_code}', ...bearer, '-d', '{}', url);
+  const asking = made.background(
+    made.machine,
+    'curl',
+    '-sk',
+    '-w',
+    '%{http_code}',
+    ...bearer,
+    '-d',
+    JSON.stringify({ run: made.view().run?.id }),
+    url,
+  );
   await sshd.until(/connected/);
   const stopped = await daemon.stop();
   t.equal(stopped.code, 0);

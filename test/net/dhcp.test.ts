@@ -128,7 +128,8 @@ async function dnsmasq(
     '--port=0',
     '--no-ping',
     '--leasefile-ro',
-    '--log-dhcp',
+    // Nobody reads its log while this process waits for a client, and a full pipe stops it.
+    '--quiet-dhcp',
     '--user=root',
     '--pid-file=',
     `--interface=${interfaceName}`,
@@ -285,18 +286,8 @@ test('beside a plain DHCP server on the network: both offers arrive, and leases 
     '10.91.1.1 lease',
     '10.91.1.2 proxy',
   ]);
-  // On a busy machine an acknowledgement can come too late for udhcpc, which gives up after three requests: as users do, it asks again.
-  const leased = () => {
-    try {
-      return (
-        lab.run(clientA, 'busybox', ['udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-T', '2', '-s', '/bin/true']) !==
-        undefined
-      );
-    } catch {
-      return false;
-    }
-  };
-  t.ok([1, 2, 3, 4, 5].some(leased), 'an ordinary client (udhcpc) gets its lease');
+  const udhcpc = ['udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '10', '-T', '2', '-s', '/bin/true'];
+  t.doesNotThrow(() => lab.run(clientA, 'busybox', udhcpc), 'an ordinary client (udhcpc) gets its lease');
   await Promise.all([ended(daemon.child), ended(other)]);
 });
 
