@@ -7,9 +7,9 @@ import type { Node } from '../nodes/node.ts';
 import { afterVerification, orderOf, type Verification, type Watch } from '../nodes/watch.ts';
 import { bundlePlan, pinList } from '../postinstall/bundle.ts';
 import type { EventCode } from '../runs/events.ts';
-import type { StepReport } from '../runs/run.ts';
+import type { Run, StepReport } from '../runs/run.ts';
 import type { Journey } from './journey.ts';
-import { planOfNode } from './plan.ts';
+import { type NodePlan, planOfNode } from './plan.ts';
 import type { AuditOf, NewEvent, Repositories } from './ports.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import type { TokenHolder } from './tokens.ts';
@@ -90,9 +90,21 @@ export async function takeWatch(
   return { kind: 'watch', order: orderOf(watch), pins: pinList(journey.identity.pins) };
 }
 
+/** @throws IronwakeError `plan.not-confirmed` (409) where the profile wants a person at the screen before secrets go out, and none was there */
+function demandConfirmed(node: Node, run: Run, { modules }: NodePlan): void {
+  const waiting = modules.filter(({ withheld }) => withheld).map(({ name }) => name);
+  if (run.data.confirmedAt !== undefined || waiting.length === 0) return;
+  throw new IronwakeError({
+    kind: 'conflict',
+    code: 'plan.not-confirmed',
+    message: `${node.fqdn} was never confirmed by its code, and the profile wants that before it gets the secrets of ${waiting.join(', ')}`,
+    remedy: `Install it again and confirm it: npx ironwake node install ${node.fqdn}; or set install.release: auto in its profile.`,
+  });
+}
+
 /**
  * Orders the plan as the profile wants it now. The node fetches it when it asks the next time, within some minutes.
- * @throws IronwakeError `plan.not-kept` (409) for a node that is not ready; as `planOfNode`
+ * @throws IronwakeError `plan.not-kept` (409) for a node that is not ready, `plan.not-confirmed` (409); as `planOfNode`
  */
 export async function orderPlan(
   journey: Journey,
@@ -101,7 +113,7 @@ export async function orderPlan(
   audit: AuditOf<{ readonly run: string }>,
 ): Promise<Watch> {
   // Whether it can be made at all is said to whoever orders it, and not to the node an hour later.
-  await planOfNode(journey, node);
+  const plan = await planOfNode(journey, node);
   const run = await journey.store.runs.latestOf(node.id);
   if (run === undefined || run.state !== 'ready')
     throw new IronwakeError({
@@ -110,6 +122,7 @@ export async function orderPlan(
       message: `${node.fqdn} is not ready${run === undefined ? '' : ` (${run.state})`}, so nothing of ours listens there`,
       remedy: `Install it: npx ironwake node install ${node.fqdn}; or write the plan out: npx ironwake plan export --node ${node.fqdn}.`,
     });
+  demandConfirmed(node, run, plan);
   const holder = { node, run };
   const now = journey.clock.now();
   return journey.store.transaction(async (repositories) => {
@@ -122,7 +135,10 @@ export async function orderPlan(
   });
 }
 
-/** Undefined when no plan was ordered for this node. */
+/**
+ * Undefined when no plan was ordered for this node.
+ * @throws IronwakeError `plan.not-confirmed` (409), as the profile may have changed since the order; as `planOfNode`
+ */
 export async function fetchOrderedPlan(
   journey: Journey,
   caller: Caller,
@@ -132,8 +148,9 @@ export async function fetchOrderedPlan(
   if (!(await isKept(journey, holder))) return undefined;
   const known = await journey.store.watches.of(node.id);
   if (known?.runId !== run.id || known.application === undefined) return undefined;
-  // The plan may have waited for a person when the node was installed: it was confirmed then, so nothing is withheld now.
-  const { plan, profile } = await planOfNode(journey, node);
+  const wanted = await planOfNode(journey, node);
+  demandConfirmed(node, run, wanted);
+  const { plan, profile } = wanted;
   const now = journey.clock.now();
   await journey.store.transaction(async (repositories) => {
     const watch = await watchOf(repositories, holder, now);

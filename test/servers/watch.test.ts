@@ -93,6 +93,28 @@ t.test('from ready on', async (t) => {
     t.match((await api('/nodes/pve1/drift')).body, { applied: { result: 'failed' } });
   });
 
+  await t.test('a profile that has come to want a confirmation gives no secret to a node that had none', async (t) => {
+    const profile = (text: string) => {
+      writeFileSync(join(parts.directory, 'default.yaml'), text);
+      return (parts.journey.profiles as ProfileRegistry).reload();
+    };
+    const secrets = `${parts.segment.httpsUrl}/api/v1/secrets/ops`;
+    await parts.call(secrets, { token: admin, method: 'PUT', json: { value: 'Very-secret-Passw0rd' } });
+    const withPassword = PROFILE.replace('name: admin,', 'name: admin, password: { secret: ops },');
+    const refused = { status: 409, body: { code: 'plan.not-confirmed' } };
+    await profile(`${withPassword}install: { release: confirm }\n`);
+    t.match(await api('/nodes/pve1/plan/apply', 'POST'), refused);
+    await profile(withPassword);
+    t.match(await api('/nodes/pve1/plan/apply', 'POST'), { status: 202 });
+    await profile(`${withPassword}install: { release: confirm }\n`);
+    const fetched = await parts.call(`${node}/plan`, { token });
+    t.equal(fetched.status, 409, 'changed between order and fetch');
+    t.notMatch(fetched.text, 'Very-secret');
+    await profile(`${PROFILE}install: { release: confirm }\n`);
+    t.equal((await parts.call(`${node}/plan`, { token })).status, 200, 'a plan without secrets needs nobody');
+    t.equal((await post('finished', { result: 'failed' })).status, 200);
+  });
+
   await t.test('who may not', async (t) => {
     t.equal((await post('watch', look('ok'), STRANGER_AT)).status, 403, 'from another machine');
     t.equal((await parts.call(`${node}/watch`, { token: 'iwn_x', json: { run } })).status, 401);
