@@ -93,8 +93,8 @@ export interface RuleRepository {
   byName(name: string): Promise<Rule | undefined>;
   /** By priority, the highest first, then by name. */
   list(): Promise<readonly Rule[]>;
-  /** Counts one more machine; false when the rule is full, over, or gone. */
-  takePlace(id: string, now: number): Promise<boolean>;
+  /** Counts one more machine; false when the rule is full, over, gone, or no longer of this revision. */
+  takePlace(id: string, revision: number, now: number): Promise<boolean>;
 }
 
 export interface RunRepository {

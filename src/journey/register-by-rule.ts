@@ -73,9 +73,9 @@ export async function machineOf({ store }: Pick<Journey, 'store'>, seen: Sightin
 }
 
 async function registered(journey: Journey, rule: Rule, seen: Sighting, machine: Machine): Promise<Node | undefined> {
-  let node: Node | undefined;
+  let inserted: Inserted | undefined;
   try {
-    node = await insert(journey, rule, seen, machine);
+    inserted = await insert(journey, rule, seen, machine);
   } catch (error) {
     if (!(error instanceof IronwakeError)) throw error;
     const { message, remedy } = error;
@@ -92,7 +92,10 @@ async function registered(journey: Journey, rule: Rule, seen: Sighting, machine:
     ]);
     return undefined;
   }
-  if (node === undefined) return undefined;
+  if (inserted === undefined) return undefined;
+  const { node, fresh } = inserted;
+  // Somebody else's node, and no business of the rule: not its place, and above all not its disks.
+  if (!fresh) return node;
   journey.log.info({ mac: seen.mac, node: node.fqdn, rule: rule.name }, 'a rule registered a machine');
   journey.changes.notify();
   if (rule.mayArm) await arm(journey, rule, node);
@@ -110,8 +113,14 @@ async function arm(journey: Journey, rule: Rule, node: Node): Promise<void> {
   }
 }
 
-/** @returns undefined when the rule has no place left, or somebody registered the machine meanwhile */
-async function insert(journey: Journey, rule: Rule, seen: Sighting, machine: Machine): Promise<Node | undefined> {
+interface Inserted {
+  readonly node: Node;
+  /** Registered here and now; false for one that somebody else registered meanwhile. */
+  readonly fresh: boolean;
+}
+
+/** @returns undefined when the rule has no place left, is over, or is another by now than the one that was matched */
+async function insert(journey: Journey, rule: Rule, seen: Sighting, machine: Machine): Promise<Inserted | undefined> {
   const { profile, tags, values, installPolicy, fqdn: template } = rule.gives;
   const { clock, keys, store } = journey;
   // Its name is made when it has its number; until then it has one that no other has.
@@ -121,8 +130,8 @@ async function insert(journey: Journey, rule: Rule, seen: Sighting, machine: Mac
   return withFreeAddresses(journey, draft, (check) =>
     store.transaction(async (repositories) => {
       const other = await repositories.nodes.byMac(seen.mac);
-      if (other !== undefined) return other;
-      if (!(await repositories.rules.takePlace(rule.id, clock.now()))) return undefined;
+      if (other !== undefined) return { node: other, fresh: false };
+      if (!(await repositories.rules.takePlace(rule.id, rule.revision, clock.now()))) return undefined;
       await rulesChanged(repositories, uuidv7(clock.now(), keys.randomBytes));
       const node = await insertNode(journey, repositories, draft, check, (inserted) =>
         named(journey, repositories, inserted, template, seen, machine),
@@ -146,7 +155,7 @@ async function insert(journey: Journey, rule: Rule, seen: Sighting, machine: Mac
         data: { ...seen },
       });
       await repositories.audit.append(auditOf(node, rule, seen));
-      return node;
+      return { node, fresh: true };
     }),
   );
 }

@@ -44,11 +44,12 @@ export function ruleRepository(db: Kysely<Tables>, site: string): RuleRepository
       const rows = await db.selectFrom('rule').selectAll().orderBy('priority', 'desc').orderBy('name').execute();
       return rows.flatMap((row) => fromRow(row) ?? []);
     },
-    async takePlace(id, now) {
+    async takePlace(id, revision, now) {
       const result = await db
         .updateTable('rule')
         .set({ registered: sql`registered + 1` })
         .where('id', '=', id)
+        .where('revision', '=', revision)
         .where((eb) => eb('registered', '<', eb.ref('machines')))
         .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
         .executeTakeFirst();

@@ -3,7 +3,15 @@ import t from 'tap';
 import { decideDhcp } from '../../src/journey/netboot.ts';
 import { addNode } from '../../src/journey/registry.ts';
 import { archiveNode, removeNode } from '../../src/journey/retire.ts';
-import { addRule, importRules, type NewRule, removeRule, rulesAbout, tryRule } from '../../src/journey/rules.ts';
+import {
+  addRule,
+  changeRule,
+  importRules,
+  type NewRule,
+  removeRule,
+  rulesAbout,
+  tryRule,
+} from '../../src/journey/rules.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
 import type { Mac } from '../../src/net/mac.ts';
 import { FACTS, SYSTEM } from '../support/machine.ts';
@@ -103,6 +111,33 @@ t.test('a rule that may arm arms once, and never a machine that is registered', 
   t.equal((await ask(parts, macOf(2))).kind, 'local-disk');
   parts.clock.advance(61 * 60_000);
   t.equal((await ask(parts, macOf(1))).kind, 'local-disk', 'expired, and not armed again');
+});
+
+t.test('who registers the machine, or changes the rule, while it is at work has the last word', async (t) => {
+  const parts = await rack(t, { ...RULE, mayArm: true });
+  const { journey } = parts;
+  const { store } = journey;
+  const meanwhile = (work: () => Promise<unknown>): Parts => {
+    let done = false;
+    const transaction: typeof store.transaction = async (change) => {
+      if (!done) {
+        done = true;
+        await work();
+      }
+      return store.transaction(change);
+    };
+    return { ...parts, journey: { ...journey, store: { ...store, transaction } } };
+  };
+  const register = () => addNode(journey, { macs: [macOf(1)], fqdn: 'mine.lab.example', profile: 'default' });
+  t.equal((await ask(meanwhile(register), macOf(1))).kind, 'local-disk');
+  const node = await store.nodes.byMac(macOf(1));
+  t.match(node, { fqdn: 'mine.lab.example' });
+  t.equal(await store.runs.latestOf(node?.id ?? ''), undefined, 'not armed');
+  t.match(await store.rules.byName('racks'), { registered: 0 });
+
+  const disarm = () => changeRule(journey, 'racks', { ...RULE, mayArm: false }, 'admin', undefined, audit);
+  t.equal((await ask(meanwhile(disarm), macOf(2))).kind, 'silent');
+  t.equal(await store.nodes.byMac(macOf(2)), undefined, 'the rule that was matched is not the rule any more');
 });
 
 t.test('what keeps a rule from its work is told, and nothing is half done', async (t) => {

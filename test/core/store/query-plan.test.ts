@@ -129,7 +129,7 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       update: (r) => r.update(aRule({ revision: 2 }), 1),
       byName: (r) => r.byName('racks'),
       list: (r) => r.list(),
-      takePlace: (r) => r.takePlace('rule-1', 1),
+      takePlace: (r) => r.takePlace('rule-1', 1, 1),
       remove: (r) => r.remove('nobody'),
     },
     watches: {
