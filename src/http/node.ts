@@ -15,7 +15,13 @@ import type { Journey } from '../journey/journey.ts';
 import { probeNode } from '../journey/reach.ts';
 import { type Refusal, refuse } from '../journey/refusal.ts';
 import type { TokenHolder } from '../journey/tokens.ts';
-import { fetchOrderedPlan, finishOrderedPlan, takeOrderedReports, takeWatch } from '../journey/watch.ts';
+import {
+  fetchOrderedPlan,
+  finishOrderedPlan,
+  runsOrderedPlan,
+  takeOrderedReports,
+  takeWatch,
+} from '../journey/watch.ts';
 import { sourceOf } from '../journey/whereabouts.ts';
 import { type ProbeRequest, ProbeRequestSchema } from '../postinstall/checks.ts';
 import {
@@ -93,6 +99,10 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
     return holder;
   }
 
+  /** The plan of the run, or one that was ordered: that may come to SSH or a firewall long after the node was ready. */
+  const runsPlan = async (holder: TokenHolder): Promise<boolean> =>
+    holder.run.endedAt === undefined || (await runsOrderedPlan(journey, holder));
+
   app.get('/node/v1/plan', { exposeHeadRoute: false }, async (request, reply) => {
     const holder = await authenticated(request, reply, 'the plan');
     if (holder === undefined) return reply;
@@ -112,7 +122,7 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
   app.get('/node/v1/probe-key', { exposeHeadRoute: false }, async (request, reply) => {
     const holder = await authenticated(request, reply, 'the probe key');
     if (holder === undefined) return reply;
-    if (holder.run.endedAt !== undefined)
+    if (!(await runsPlan(holder)))
       return sendRefusal(reply, await refuse(journey, 'run-ended', 'the probe key', caller(request).address, holder));
     const key = probeKeyOf(holder);
     return key === undefined ? sendLine(reply, 404, 'Fetch the plan first.') : sendLine(reply, 200, key);
@@ -124,8 +134,7 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
     async (request, reply) => {
       const holder = await authenticated(request, reply, 'a probe');
       if (holder === undefined) return reply;
-      // An ordered plan may come to a firewall long after the node was ready.
-      if (holder.run.endedAt !== undefined && holder.run.state !== 'ready')
+      if (!(await runsPlan(holder)))
         return sendRefusal(reply, await refuse(journey, 'run-ended', 'a probe', caller(request).address, holder));
       return reply.send(await probeNode(journey, caller(request), holder, request.body));
     },

@@ -179,6 +179,13 @@ export async function fetchOrderedPlan(
   return { kind: 'plan', script };
 }
 
+/** Whether the node runs a plan that was ordered: what it needs for that is open to it once more. */
+export async function runsOrderedPlan(journey: Journey, holder: TokenHolder): Promise<boolean> {
+  if (!(await isKept(journey, holder))) return false;
+  const known = await journey.store.watches.of(holder.node.id);
+  return known?.runId === holder.run.id && known.application?.fetchedAt !== undefined;
+}
+
 /** Reports of a plan that was ordered. Undefined when none is under way: then the run itself has to say what it makes of them. */
 export async function takeOrderedReports(
   journey: Journey,

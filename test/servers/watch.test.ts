@@ -66,7 +66,13 @@ t.test('from ready on', async (t) => {
     writeFileSync(join(parts.directory, 'default.yaml'), PROFILE.replace('ssh: {}', 'ssh: { maxAuthTries: 2 }'));
     await (parts.journey.profiles as ProfileRegistry).reload();
     t.equal((await parts.call(`${node}/plan`, { token })).status, 410, 'nothing to fetch without an order');
+    const probed = async () => [
+      (await parts.call(`${node}/probe-key`, { token })).status,
+      (await post('probe', { checks: ['ssh'] })).status,
+    ];
+    t.strictSame(await probed(), [410, 410], 'nothing to probe either');
     t.match(await api('/nodes/pve1/plan/apply', 'POST'), { status: 202, body: { ordered: { fetchedAt: null } } });
+    t.strictSame(await probed(), [410, 410], 'ordered, not fetched');
     t.match(JSON.parse((await post('watch', {})).text), { order: 'apply' });
     const plan = await parts.call(`${node}/plan`, { token });
     t.match(plan.text, 'MaxAuthTries 2', 'the profile as it is now');
@@ -76,7 +82,9 @@ t.test('from ready on', async (t) => {
     t.equal((await post('reports', { reports })).status, 200);
     t.equal((await post('reports', { reports })).status, 200, 'repeated');
     t.match(JSON.parse((await post('probe', { checks: ['ssh'] })).text), { result: 'ok' });
+    t.strictSame(await probed(), [200, 200], 'ssh and firewall come through it');
     t.equal((await post('finished', { result: 'ok' })).status, 200);
+    t.strictSame(await probed(), [410, 410], 'over');
     t.equal(await state(), 'ready');
     t.match((await api('/nodes/pve1/drift')).body, { drift: [], ordered: null, applied: { result: 'ok' } });
     t.equal((await api('/nodes/pve1/plan/diff')).body.changes.length, 0, 'it is the last plan now');
