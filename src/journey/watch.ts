@@ -6,6 +6,7 @@ import { IronwakeError } from '../errors.ts';
 import type { Node } from '../nodes/node.ts';
 import { afterVerification, orderOf, type Verification, type Watch } from '../nodes/watch.ts';
 import { bundlePlan, pinList } from '../postinstall/bundle.ts';
+import { MODULES } from '../postinstall/modules/index.ts';
 import type { EventCode } from '../runs/events.ts';
 import type { Run, StepReport } from '../runs/run.ts';
 import type { Journey } from './journey.ts';
@@ -55,6 +56,10 @@ const eventOf = ({ node, run }: TokenHolder, at: number, code: EventCode, data: 
   data,
 });
 
+/** What can be in a plan: a module, or a step of one that has several. Anything else is an invention of the node's. */
+const isOurs = (name: string): boolean =>
+  MODULES.some((module) => name === module.name || (module.split !== undefined && name.startsWith(`${module.name}-`)));
+
 /** Takes what the node saw, and tells it whether there is something to do. */
 export async function takeWatch(
   journey: Journey,
@@ -72,7 +77,16 @@ export async function takeWatch(
       await repositories.watches.put(seen);
       return seen;
     }
-    const { watch: after, began, ended } = afterVerification(before, verifications, packages, now);
+    const {
+      watch: after,
+      began,
+      ended,
+    } = afterVerification(
+      before,
+      verifications.filter(({ module }) => isOurs(module)),
+      packages,
+      now,
+    );
     await repositories.watches.put(after);
     await repositories.events.append([
       ...began.map((module) => {
@@ -202,13 +216,14 @@ export async function takeOrderedReports(
       if (report.seq <= last) continue;
       const { module, step, result, durationMs, detail } = report;
       const results = watch.application?.results ?? {};
+      const ofModule = Object.hasOwn(results, module) ? results[module] : undefined;
       watch = {
         ...watch,
         seenAt: now,
         lastReportSeq: report.seq,
         application: {
           ...(watch.application ?? { by: '', orderedAt: now }),
-          results: { ...results, [module]: { ...results[module], [step]: result } },
+          results: { ...results, [module]: { ...ofModule, [step]: result } },
         },
       };
       await repositories.runs.saveReport(holder.run.id, report);

@@ -74,7 +74,8 @@ export function afterVerification(
   const began: string[] = [];
   for (const { module, result, detail, differences = [] } of verifications) {
     if (result === 'ok') continue;
-    const before = watch.drift[module];
+    // A node says what it likes, `constructor` too.
+    const before = Object.hasOwn(watch.drift, module) ? watch.drift[module] : undefined;
     const same = before !== undefined && before.detail === detail && sameDifferences(before.differences, differences);
     if (!same) began.push(module);
     // What is broken since yesterday is not the fault of what was installed today.
@@ -85,7 +86,7 @@ export function afterVerification(
       packages: before === undefined ? packages : before.packages,
     };
   }
-  const ended = Object.keys(watch.drift).filter((module) => drift[module] === undefined);
+  const ended = Object.keys(watch.drift).filter((module) => !Object.hasOwn(drift, module));
   return { watch: { ...watch, seenAt: now, verifiedAt: now, drift }, began, ended };
 }
 

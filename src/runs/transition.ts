@@ -430,7 +430,8 @@ class Step {
     const waits = this.#run.data.waitingForCodeSince !== undefined;
     const fields = waits ? {} : { deadlineAt: this.deadlineOf('configuring') };
     const before = this.#run.data.results ?? {};
-    const results = { ...before, [module]: { ...before[module], [step]: result } };
+    const ofModule = Object.hasOwn(before, module) ? before[module] : undefined;
+    const results = { ...before, [module]: { ...ofModule, [step]: result } };
     return this.#accept(this.with({ lastReportSeq: report.seq, results }, fields), [
       event(result === 'failed' ? 'plan.step-failed' : 'plan.step', { module, step, result, durationMs, detail }),
     ]);

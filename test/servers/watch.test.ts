@@ -62,6 +62,14 @@ t.test('from ready on', async (t) => {
   t.equal((await codes()).filter((code) => code === 'drift.found').length, 1, 'said once');
   t.match((await api('/nodes/pve1')).body.timeline.at(-1).text, /ssh no longer holds.*openssh-server 1:9.2 -> 1:9.3/);
 
+  const invented = ['constructor', 'nonsense'].map((module) => ({ module, result: 'failed', detail: 'x' }));
+  t.equal((await post('watch', { verifications: [...look('failed').verifications, ...invented] })).status, 200);
+  t.strictSame(
+    (await api('/drift')).body.items[0].drift.map(({ module }: { module: string }) => module),
+    ['ssh'],
+    'what the node invents is no module',
+  );
+
   await t.test('an order: told, fetched, reported, and the drift is over', async (t) => {
     writeFileSync(join(parts.directory, 'default.yaml'), PROFILE.replace('ssh: {}', 'ssh: { maxAuthTries: 2 }'));
     await (parts.journey.profiles as ProfileRegistry).reload();

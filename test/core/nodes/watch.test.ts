@@ -42,6 +42,15 @@ t.test('one look after the other', async (t) => {
       { ssh: { since: 2 }, time: { since: 5 } },
     ],
     ['a module that is no longer in the plan is over', [bad('time', 'z')], [], [], ['ssh'], { time: { since: 5 } }],
+    [
+      'a name that every object has',
+      [bad('constructor', 'z'), bad('time', 'z')],
+      ['p 1 -> 2'],
+      ['constructor'],
+      [],
+      { constructor: { since: 7, packages: ['p 1 -> 2'] }, time: { since: 5 } },
+    ],
+    ['over', [bad('time', 'z')], [], [], ['constructor'], { time: { since: 5 } }],
     ['mended', [ok('ssh'), ok('time')], [], [], ['time'], {}],
   ];
   let watch = FRESH;
