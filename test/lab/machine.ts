@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, copyFileSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Monitor } from './monitor.ts';
 import { must, type Namespace } from './namespaces.ts';
 
 /** `bios`: SeaBIOS, whose network ROM is an iPXE. `uefi`: OVMF with its own PXE, QEMU's ROM switched off. */
@@ -44,6 +44,7 @@ export class Machine {
   readonly #namespace: Namespace;
   readonly #tap: string;
   #process: ChildProcess | undefined;
+  #monitor: Promise<Monitor | undefined> = Promise.resolve(undefined);
   #consumed = 0;
 
   /** @param tap the machine's port of the lab's bridge, in `namespace` */
@@ -88,6 +89,7 @@ export class Machine {
       ...['-smbios', `type=1,manufacturer=Ironwake,product=Lab,serial=LAB-${this.options.name}`],
       ...['-chardev', `file,id=serial,path=${this.serialFile},append=on`, '-serial', 'chardev:serial'],
       ...['-qmp', `unix:${this.#qmp},server=on,wait=off`],
+      ...(direct ? [] : ['-action', 'reboot=shutdown']),
       ...['-netdev', `tap,id=net,ifname=${this.#tap},script=no,downscript=no`],
       // OVMF takes a card's option ROM where there is one, and QEMU's is an iPXE: without it OVMF's own PXE is what boots.
       ...['-device', `virtio-net-pci,netdev=net,mac=${mac},bootindex=1${uefi || !networkRom ? ',romfile=' : ''}`],
@@ -112,10 +114,30 @@ export class Machine {
   /** Switches the machine on. `fromDisk` leaves a direct boot out. */
   powerOn({ fromDisk = false }: { readonly fromDisk?: boolean } = {}): void {
     if (this.on) throw new Error(`${this.options.name} is on already`);
+    this.#start(fromDisk);
+  }
+
+  /**
+   * A machine that restarts, by itself or by its button, gets a new process: as a real one it begins anew, and what QEMU has translated of the
+   * system before would make every write of OVMF next to it slow (minutes).
+   */
+  #start(fromDisk: boolean): void {
     const [command = '', ...args] = this.#namespace.command(['qemu-system-x86_64', ...this.#arguments(fromDisk)]);
     const log = openSync(join(this.#folder, `${this.options.name}.qemu`), 'a');
-    this.#process = spawn(command, args, { stdio: ['ignore', log, log] });
+    const child = spawn(command, args, { stdio: ['ignore', log, log] });
     closeSync(log);
+    this.#process = child;
+    let restarts = false;
+    child.once('exit', () => {
+      if (restarts) this.#start(fromDisk);
+    });
+    this.#monitor = Monitor.connect(
+      this.#qmp,
+      () => this.#process === child && this.on,
+      (reason) => {
+        restarts = reason.endsWith('reset');
+      },
+    );
   }
 
   /** Pulls the plug: what the guest has not written is lost. */
@@ -139,25 +161,8 @@ export class Machine {
   /** The reset button. What the serial port showed before is behind the next wait. */
   async reset(): Promise<void> {
     this.#consumed = existsSync(this.serialFile) ? statSync(this.serialFile).size : 0;
-    await this.#monitor('system_reset');
-  }
-
-  /** One command of QEMU's monitor (QMP). */
-  #monitor(execute: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const socket = createConnection(this.#qmp);
-      let text = '';
-      socket.setEncoding('utf8');
-      socket.on('error', reject);
-      socket.on('data', (data: string) => {
-        text += data;
-        // Two replies with an empty `return`: to the capabilities handshake and to the command.
-        if ((text.match(/"return": \{/g) ?? []).length < 2) return;
-        socket.end();
-        resolve();
-      });
-      socket.write(`{"execute":"qmp_capabilities"}\n{"execute":"${execute}"}\n`);
-    });
+    const monitor = await this.#monitor;
+    monitor?.send('system_reset');
   }
 
   /** Everything that came out of the serial port since the machine was made. */
