@@ -4,7 +4,7 @@
  */
 import { IronwakeError } from '../errors.ts';
 import type { Node } from '../nodes/node.ts';
-import { afterVerification, orderOf, type Verification, type Watch } from '../nodes/watch.ts';
+import { afterVerification, hasBegun, openOrder, orderOf, type Verification, type Watch } from '../nodes/watch.ts';
 import { bundlePlan, pinList } from '../postinstall/bundle.ts';
 import { MODULES } from '../postinstall/modules/index.ts';
 import type { EventCode } from '../runs/events.ts';
@@ -36,6 +36,9 @@ const fresh = (nodeId: string, runId: string, now: number): Watch => ({
   verifiedAt: undefined,
   drift: {},
 });
+
+/** A node that asks for its plan in a loop leaves a row in this time. */
+const FETCHED_EVERY_MS = 60_000;
 
 /** What is known of the node for this run; what was known for a former installation is another machine's past. */
 async function watchOf(
@@ -101,7 +104,7 @@ export async function takeWatch(
     ]);
     return after;
   });
-  return { kind: 'watch', order: orderOf(watch), pins: pinList(journey.identity.pins) };
+  return { kind: 'watch', order: orderOf(watch, now), pins: pinList(journey.identity.pins) };
 }
 
 /** @throws IronwakeError `plan.not-confirmed` (409) where the profile wants a person at the screen before secrets go out, and none was there */
@@ -150,7 +153,7 @@ export async function orderPlan(
 }
 
 /**
- * Undefined when no plan was ordered for this node.
+ * Undefined when no plan was ordered for this node, when the order is too old, or when the node has begun with it.
  * @throws IronwakeError `plan.not-confirmed` (409), as the profile may have changed since the order; as `planOfNode`
  */
 export async function fetchOrderedPlan(
@@ -160,15 +163,15 @@ export async function fetchOrderedPlan(
 ): Promise<{ readonly kind: 'plan'; readonly script: string } | undefined> {
   const { node, run } = holder;
   if (!(await isKept(journey, holder))) return undefined;
-  const known = await journey.store.watches.of(node.id);
-  if (known?.runId !== run.id || known.application === undefined) return undefined;
+  const now = journey.clock.now();
+  const order = openOrder(await watchOf(journey.store, holder, now), now);
+  if (order === undefined || hasBegun(order)) return undefined;
   const wanted = await planOfNode(journey, node);
   demandConfirmed(node, run, wanted);
   const { plan, profile } = wanted;
-  const now = journey.clock.now();
   await journey.store.transaction(async (repositories) => {
     const watch = await watchOf(repositories, holder, now);
-    if (watch.application === undefined) return;
+    if (watch.application === undefined || hasBegun(watch.application)) return;
     const modules = plan.modules.map(({ module }) => module.name);
     await repositories.watches.put({
       ...watch,
@@ -182,7 +185,7 @@ export async function fetchOrderedPlan(
         results: {},
       },
     });
-    if (watch.application.fetchedAt === undefined)
+    if (watch.application.fetchedAt === undefined || journey.throttle.passes(`plan ${run.id}`, FETCHED_EVERY_MS))
       await repositories.events.append([eventOf(holder, now, 'plan.fetched', { modules })]);
   });
   const script = bundlePlan(plan, {
@@ -196,8 +199,8 @@ export async function fetchOrderedPlan(
 /** Whether the node runs a plan that was ordered: what it needs for that is open to it once more. */
 export async function runsOrderedPlan(journey: Journey, holder: TokenHolder): Promise<boolean> {
   if (!(await isKept(journey, holder))) return false;
-  const known = await journey.store.watches.of(holder.node.id);
-  return known?.runId === holder.run.id && known.application?.fetchedAt !== undefined;
+  const now = journey.clock.now();
+  return openOrder(await watchOf(journey.store, holder, now), now)?.fetchedAt !== undefined;
 }
 
 /** Reports of a plan that was ordered. Undefined when none is under way: then the run itself has to say what it makes of them. */
@@ -210,7 +213,7 @@ export async function takeOrderedReports(
   const now = journey.clock.now();
   return journey.store.transaction(async (repositories) => {
     let watch = await watchOf(repositories, holder, now);
-    if (watch.application?.fetchedAt === undefined) return undefined;
+    if (openOrder(watch, now)?.fetchedAt === undefined) return undefined;
     for (const report of [...reports].sort((a, b) => a.seq - b.seq)) {
       const last = Math.max(watch.lastReportSeq ?? 0, holder.run.data.lastReportSeq ?? 0);
       if (report.seq <= last) continue;
@@ -252,7 +255,7 @@ export async function finishOrderedPlan(
   const now = journey.clock.now();
   return journey.store.transaction(async (repositories) => {
     const { application, ...watch } = await watchOf(repositories, holder, now);
-    if (application?.fetchedAt === undefined) return undefined;
+    if (application?.fetchedAt === undefined || openOrder({ application }, now) === undefined) return undefined;
     const { results = {}, modules = [], by, postInstall, profileVersion = '' } = application;
     const proven = (module: string) => results[module]?.verify === 'ok' && results[module]?.reapply === 'unchanged';
     const result = said === 'ok' && modules.every(proven) ? 'ok' : 'failed';

@@ -100,7 +100,24 @@ function sameDifferences(a: Drift['differences'], b: Drift['differences']): bool
   );
 }
 
-/** What the node is told to do. An order that it has fetched is under way: it is not told again, for it goes on by itself after a restart. */
-export function orderOf(watch: Watch | undefined): 'none' | 'apply' {
-  return watch?.application !== undefined && watch.application.fetchedAt === undefined ? 'apply' : 'none';
+/** An order that the node has not carried out by then is void: what nobody waits for any more must not happen on a machine that comes back. */
+export const ORDER_MS = 24 * 3_600_000;
+
+/** The order, while it may still be carried out. */
+export function openOrder({ application }: Pick<Watch, 'application'>, now: number): Application | undefined {
+  return application !== undefined && now - application.orderedAt < ORDER_MS ? application : undefined;
+}
+
+/** Whether the plan of the order runs: the node has it for certain, so nobody needs to fetch it again. */
+export function hasBegun({ results = {} }: Application): boolean {
+  return Object.keys(results).length > 0;
+}
+
+/**
+ * What the node is told to do. An order of which it has reported something is under way: it is not told again, for it goes on by itself after a
+ * restart. One that it has fetched may have been lost on the way.
+ */
+export function orderOf(watch: Watch, now: number): 'none' | 'apply' {
+  const order = openOrder(watch, now);
+  return order === undefined || hasBegun(order) ? 'none' : 'apply';
 }

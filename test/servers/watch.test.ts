@@ -2,6 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import type { ManualClock } from '../../src/clock.ts';
+import { ORDER_MS } from '../../src/nodes/watch.ts';
 import type { ProfileRegistry } from '../../src/profiles/registry.ts';
 import { armed, install, loadImage } from '../support/machine.ts';
 import { PROFILE, STRANGER_AT } from '../support/parts.ts';
@@ -84,11 +86,13 @@ t.test('from ready on', async (t) => {
     t.match(JSON.parse((await post('watch', {})).text), { order: 'apply' });
     const plan = await parts.call(`${node}/plan`, { token });
     t.match(plan.text, 'MaxAuthTries 2', 'the profile as it is now');
-    t.match(JSON.parse((await post('watch', {})).text), { order: 'none' }, 'it is told once');
-    t.equal((await parts.call(`${node}/plan`, { token })).status, 200, 'fetched again after a restart');
+    t.match(JSON.parse((await post('watch', {})).text), { order: 'apply' }, 'the transfer may have been lost');
+    t.equal((await parts.call(`${node}/plan`, { token })).status, 200, 'fetched again');
     const reports = ['repositories', 'admin-user', 'ssh'].flatMap((m) => whole(m, 'unchanged'));
     t.equal((await post('reports', { reports })).status, 200);
     t.equal((await post('reports', { reports })).status, 200, 'repeated');
+    t.match(JSON.parse((await post('watch', {})).text), { order: 'none' }, 'under way');
+    t.equal((await parts.call(`${node}/plan`, { token })).status, 410, 'it has the plan: nobody fetches it again');
     t.match(JSON.parse((await post('probe', { checks: ['ssh'] })).text), { result: 'ok' });
     t.strictSame(await probed(), [200, 200], 'ssh and firewall come through it');
     t.equal((await post('finished', { result: 'ok' })).status, 200);
@@ -107,6 +111,22 @@ t.test('from ready on', async (t) => {
     await parts.call(`${node}/plan`, { token });
     t.equal((await post('finished', { result: 'ok' })).status, 200);
     t.match((await api('/nodes/pve1/drift')).body, { applied: { result: 'failed' } });
+  });
+
+  await t.test('an order of yesterday is void', async (t) => {
+    await api('/nodes/pve1/plan/apply', 'POST');
+    await parts.call(`${node}/plan`, { token });
+    (parts.journey.clock as ManualClock).advance(ORDER_MS);
+    t.match(JSON.parse((await post('watch', {})).text), { order: 'none' });
+    t.equal((await parts.call(`${node}/plan`, { token })).status, 410);
+    t.equal((await parts.call(`${node}/probe-key`, { token })).status, 410);
+    t.equal((await post('reports', { reports: whole('ssh') })).status, 410);
+    await post('finished', { result: 'ok' });
+    t.match((await api('/nodes/pve1/drift')).body, { ordered: { fetchedAt: String } }, 'its end ends nothing');
+    t.match(await api('/nodes/pve1/plan/apply', 'POST'), { status: 202 }, 'ordered anew');
+    t.match(JSON.parse((await post('watch', {})).text), { order: 'apply' });
+    await parts.call(`${node}/plan`, { token });
+    t.equal((await post('finished', { result: 'failed' })).status, 200);
   });
 
   await t.test('a profile that has come to want a confirmation gives no secret to a node that had none', async (t) => {

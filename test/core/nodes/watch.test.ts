@@ -1,6 +1,6 @@
 /** What a node's look at itself means: when drift began, what is news, what packages are blamed. */
 import t from 'tap';
-import { afterVerification, orderOf, type Verification, type Watch } from '../../../src/nodes/watch.ts';
+import { afterVerification, ORDER_MS, orderOf, type Verification, type Watch } from '../../../src/nodes/watch.ts';
 
 const FRESH: Watch = { nodeId: 'n', runId: 'r', seenAt: 0, verifiedAt: undefined, drift: {} };
 const ok = (module: string): Verification => ({ module, result: 'ok', detail: '' });
@@ -64,9 +64,17 @@ t.test('one look after the other', async (t) => {
   }
 });
 
-t.test('an order is told until it was fetched', async (t) => {
-  t.equal(orderOf(undefined), 'none');
-  t.equal(orderOf(FRESH), 'none');
-  t.equal(orderOf({ ...FRESH, application: { by: 'a', orderedAt: 1 } }), 'apply');
-  t.equal(orderOf({ ...FRESH, application: { by: 'a', orderedAt: 1, fetchedAt: 2 } }), 'none');
+t.test('an order is told until the node has begun with it, for a day', async (t) => {
+  const ordered = { by: 'a', orderedAt: 1 };
+  const rows: ReadonlyArray<readonly [string, Watch['application'], number, 'none' | 'apply']> = [
+    ['no order', undefined, 2, 'none'],
+    ['ordered', ordered, 2, 'apply'],
+    ['fetched, perhaps lost on the way', { ...ordered, fetchedAt: 2, results: {} }, 3, 'apply'],
+    ['reported', { ...ordered, fetchedAt: 2, results: { ssh: { apply: 'changed' } } }, 3, 'none'],
+    ['the last moment', ordered, ORDER_MS, 'apply'],
+    ['too old', ordered, ORDER_MS + 1, 'none'],
+    ['the clock was set back', ordered, 0, 'apply'],
+  ];
+  for (const [name, application, now, told] of rows)
+    t.equal(orderOf({ ...FRESH, ...(application !== undefined && { application }) }, now), told, name);
 });
