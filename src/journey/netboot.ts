@@ -40,7 +40,8 @@ export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: 
   if (netboots && journey.throttle.passes(`seen ${node.id} ${facts.kind}`, SEEN_EVERY_MS))
     journey.discovered.noteNode(node.id, facts, segment);
   const active = await activeRun(journey, node);
-  const begins = netboots && facts.port === 67 && facts.message === 'discover';
+  // Through a relay the packet may be anybody's who has a route to us: it must not have disks erased that nobody armed.
+  const begins = netboots && facts.port === 67 && facts.message === 'discover' && facts.relay === undefined;
   const run = active ?? (begins ? await rearm(journey, node) : undefined);
   const decision = decideBoot(facts, { registered: true, run }, segment);
   if (run !== undefined && facts.kind === 'installer') await observe(journey, run.id, { kind: 'installer-seen' });

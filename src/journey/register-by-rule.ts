@@ -1,7 +1,6 @@
 /** A machine that nobody registered asks for a boot file: if a rule matches, it is registered, and armed if the rule has that right. */
 import type { ClientFacts } from '../boot/facts.ts';
 import { IronwakeError, messageOf } from '../errors.ts';
-import { inNetwork } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Segment } from '../net/segment.ts';
 import type { Node } from '../nodes/node.ts';
@@ -39,8 +38,8 @@ export async function registerByRule(
 ): Promise<Node | undefined> {
   const netboots = facts.kind !== 'other' && facts.kind !== 'installer';
   if (!netboots || facts.message !== 'discover' || facts.port !== 67) return undefined;
-  // What comes through a relay cannot be checked at all: whoever has a route to us could have sent it.
-  if (facts.relay !== undefined && !served(journey, facts.relay)) return undefined;
+  // What comes through a relay cannot be checked at all: whoever has a route to us could have sent it, with any relay's address.
+  if (facts.relay !== undefined) return undefined;
   const rules = await journey.rules.compiled();
   if (rules.length === 0) return undefined;
   const seen = sightingOfFacts(facts, segment.interfaceName, journey.clock.now());
@@ -55,10 +54,6 @@ export async function registerByRule(
   const work = registered(journey, rule, seen, machine).finally(() => pending.delete(facts.mac));
   pending.set(facts.mac, work);
   return work;
-}
-
-function served(journey: Journey, relay: NonNullable<ClientFacts['relay']>): boolean {
-  return journey.segments().some((segment) => inNetwork(relay, segment.address, segment.prefixLength));
 }
 
 /** What rules see of a machine that is not registered. */

@@ -73,6 +73,7 @@ t.test('who is not taken in', async (t) => {
     ['a request for the DHCP server', macOf(1), { message: 'request' }],
     ['what came to the boot server', macOf(1), { port: 4011 }],
     ['what came through a relay', macOf(1), { relay: '10.9.9.9' as Ipv4 }],
+    ['what says that it came through a relay of our own network', macOf(1), { relay: '127.0.0.9' as Ipv4 }],
   ] as const) {
     await ask(parts, mac, changes);
     t.equal(await journey.store.nodes.byMac(mac), undefined, name);

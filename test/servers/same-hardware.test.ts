@@ -175,6 +175,8 @@ t.test('install policy always: armed again at a netboot after it was ready, and 
   await ended('ready');
   t.equal(await netboot(), 'local-disk', 'the restart at the end of the installation');
   later(PAUSE_AFTER_READY_MS);
+  for (const relay of ['10.9.9.9', '127.0.0.9'] as Ipv4[])
+    t.equal((await decideDhcp(journey, { ...FACTS, relay }, segment)).kind, 'local-disk', `through the relay ${relay}`);
   const kinds = await Promise.all([netboot(), netboot(), netboot()]);
   t.ok(kinds.includes('loader'), kinds.join());
   const run = await cancel();
