@@ -51,6 +51,7 @@ import { removeNode } from '../journey/retire.ts';
 import { readRootPassword } from '../journey/root-password.ts';
 import { putSecret, removeSecret, type SecretAges } from '../journey/secrets.ts';
 import { statusOf } from '../journey/status.ts';
+import { refuseValuesOfAdmin } from '../journey/values-rights.ts';
 import { viewNode } from '../journey/view.ts';
 import { parseMac } from '../net/mac.ts';
 import type { Run } from '../runs/run.ts';
@@ -101,7 +102,7 @@ export function registerAdmin(
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
   const { store } = journey;
 
-  const { needs, nameOf, entry } = guardOf(journey);
+  const { needs, nameOf, roleOf, entry } = guardOf(journey);
   const shown = async (reference: string) => {
     const { node, run, timeline } = await viewNode(journey, await findNode(journey, reference));
     return nodeView(node, run, timeline, CONTEXT);
@@ -178,6 +179,7 @@ export function registerAdmin(
     },
     async (request, reply) => {
       const { mac, macs = [], ...rest } = request.body;
+      refuseValuesOfAdmin(roleOf(request), rest.values);
       const allMacs = mac === undefined ? macs : [mac, ...macs];
       const node = await addNode(journey, { ...rest, macs: allMacs }, (added) =>
         entry(request, 'node.added', added.fqdn, {

@@ -26,6 +26,8 @@ export interface Guard {
     config?: FastifyContextConfig,
   ): { readonly onRequest: (request: FastifyRequest) => Promise<void>; readonly config: FastifyContextConfig };
   nameOf(request: FastifyRequest): string;
+  /** That of the token; `viewer` where none was needed. */
+  roleOf(request: FastifyRequest): Role;
   /** A line of the audit log for whoever writes it together with what it tells of. */
   entry(request: FastifyRequest, action: string, target: string, data?: Readonly<Record<string, unknown>>): AuditEntry;
   /** One line of the audit log; `data` says what was before and after, and never a secret. */
@@ -56,6 +58,7 @@ export function guardOf(journey: Journey): Guard {
       },
     }),
     nameOf: (request) => actors.get(request)?.name ?? '?',
+    roleOf: (request) => actors.get(request)?.role ?? 'viewer',
     audit: (...told) => journey.store.audit.append(entry(...told)),
   };
 }

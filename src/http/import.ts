@@ -6,6 +6,7 @@ import { type ExchangeFormat, MAX_ROWS } from '../exchange/rows.ts';
 import { exportNodes } from '../journey/export-nodes.ts';
 import { importNodes } from '../journey/import-nodes.ts';
 import type { Journey } from '../journey/journey.ts';
+import { refuseValuesOfAdmin } from '../journey/values-rights.ts';
 import { guardOf } from './identity.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 
@@ -21,7 +22,7 @@ const FILE = { type: 'string', description: `At most ${MAX_ROWS} rows.` };
 
 export function registerImport(plugin: FastifyInstance, journey: Journey): void {
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
-  const { needs, entry } = guardOf(journey);
+  const { needs, roleOf, entry } = guardOf(journey);
   // As text, JSON too: what is wrong is told by its line.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -69,6 +70,7 @@ export function registerImport(plugin: FastifyInstance, journey: Journey): void 
       const dryRun = request.query.dry_run === true;
       const { rows } = await importNodes(journey, request.body, format, {
         dryRun,
+        refuse: ({ fqdn, values }) => refuseValuesOfAdmin(roleOf(request), values, fqdn),
         audit: (node) =>
           entry(request, 'node.added', node.fqdn, {
             before: null,

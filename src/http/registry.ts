@@ -10,6 +10,7 @@ import type { Journey } from '../journey/journey.ts';
 import type { AuditEntry } from '../journey/ports.ts';
 import { findNode } from '../journey/registry.ts';
 import { archiveNode, replaceHardware, unarchiveNode } from '../journey/retire.ts';
+import { refuseValuesOfAdmin } from '../journey/values-rights.ts';
 import type { Node } from '../nodes/node.ts';
 import { guardOf } from './identity.ts';
 import { revisionAsked } from './preconditions.ts';
@@ -17,7 +18,7 @@ import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 
 export function registerRegistry(plugin: FastifyInstance, journey: Journey): void {
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
-  const { needs, nameOf, entry } = guardOf(journey);
+  const { needs, nameOf, roleOf, entry } = guardOf(journey);
 
   /** Who does it, and the line of the audit log: names of fields whose content is nobody's business, and what the others were and are. */
   const told = (request: FastifyRequest, action: string): ChangeOptions => ({
@@ -46,6 +47,7 @@ export function registerRegistry(plugin: FastifyInstance, journey: Journey): voi
       },
     },
     async (request) => {
+      refuseValuesOfAdmin(roleOf(request), request.body.values);
       const node = await findNode(journey, request.params.id);
       return nodeDetails(await changeNode(journey, node, request.body, told(request, 'node.changed')));
     },
@@ -152,6 +154,7 @@ export function registerRegistry(plugin: FastifyInstance, journey: Journey): voi
       },
     },
     async (request, reply) => {
+      refuseValuesOfAdmin(roleOf(request), request.body.values);
       const node = await adoptMachine(journey, request.params.mac, request.body, (added) =>
         entry(request, 'node.adopted', added.fqdn, {
           before: null,

@@ -22,6 +22,14 @@ export interface Import {
   readonly rows: readonly ImportedRow[];
 }
 
+export interface ImportOptions {
+  readonly dryRun: boolean;
+  /** Throws for a node that whoever imports may not register like this: then nothing is written. */
+  readonly refuse: (node: Node) => void;
+  /** A line of the audit log for every node that is registered, written with it or not at all. */
+  readonly audit: (node: Node) => AuditEntry;
+}
+
 /** Faults that are told: who has more mends these first. */
 const MOST_FAULTS = 200;
 
@@ -29,21 +37,23 @@ const MOST_FAULTS = 200;
 class Undo extends Error {}
 
 /**
- * @param audit a line of the audit log for every node that is registered, written with it or not at all
+ * @throws what `refuse` throws
  * @throws IronwakeError `import.rows` with `rows`, all that is wrong in the file; nothing was written then
  */
 export async function importNodes(
   journey: Journey,
   text: string,
   format: ExchangeFormat,
-  { dryRun, audit }: { readonly dryRun: boolean; readonly audit: (node: Node) => AuditEntry },
+  { dryRun, refuse, audit }: ImportOptions,
 ): Promise<Import> {
   const { rows, faults } = readRows(text, format);
   const drafts: Draft[] = [];
   const wrong = [...faults];
   for (const row of rows) {
     try {
-      drafts.push({ row, node: draftOf(journey, { ...row, installPolicy: policyOf(row.installPolicy) }) });
+      const node = draftOf(journey, { ...row, installPolicy: policyOf(row.installPolicy) });
+      refuse(node);
+      drafts.push({ row, node });
     } catch (error) {
       wrong.push(faultOf(row, error));
     }

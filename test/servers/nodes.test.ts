@@ -1,5 +1,6 @@
 /** What is changed of a node, and how its hardware comes and goes: over the API, with the store behind it. */
 import t from 'tap';
+import { decideDhcp } from '../../src/journey/netboot.ts';
 import { addNode, findNode } from '../../src/journey/registry.ts';
 import { archiveNode, replaceHardware, unarchiveNode } from '../../src/journey/retire.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
@@ -63,6 +64,47 @@ t.test('every field comes back as it went in, and a change is one row and one li
     t.match([refused.status, JSON.parse(refused.text).code], [status, code], `${name}: ${refused.text}`);
   }
   t.equal((await findNode(parts.journey, 'pve1')).revision, 2, 'nothing of what was refused was written');
+});
+
+t.test("secrets, root and scripts in the values of a node are an admin's", async (t) => {
+  const parts = await rack(t);
+  const url = `${parts.segment.httpsUrl}/api/v1`;
+  const [admin, operator] = [await parts.token('admin'), await parts.token('operator')];
+  const node = { mac: NODE_MAC, fqdn: 'pve1.lab.example', profile: 'default' };
+  await decideDhcp(parts.journey, { ...FACTS, mac: OTHER }, parts.segment);
+  const plain = { values: { rack: '7' }, postInstall: { ssh: { maxAuthTries: 3 } } };
+  t.equal((await parts.call(`${url}/nodes`, { token: operator, json: { ...node, values: plain } })).status, 201);
+  const rows = [
+    [{ postInstall: { ssh: { x: [{ secret: 'backup-key' }] } } }, 'values.postInstall.ssh.x.0'],
+    // A map with one key more becomes a reference when it is laid over the profile.
+    [{ postInstall: { ssh: { y: { secret: 'backup-key', z: null } } } }, 'values.postInstall.ssh.y'],
+    [{ postInstall: { 'custom-scripts': { scripts: [] } } }, 'values.postInstall.custom-scripts'],
+    [{ postInstall: { 'admin-user': { 'keys+': ['ssh-ed25519 AAAA'] } } }, 'values.postInstall.admin-user'],
+    [{ answer: { global: { 'root-ssh-keys+': ['ssh-ed25519 AAAA'] } } }, 'values.answer.global.root-ssh-keys+'],
+  ] as const;
+  for (const [values, field] of rows) {
+    const row = { fqdn: 'pve2.lab.example', macs: [NEW], values };
+    for (const [name, path, method, json] of [
+      ['added', '/nodes', 'POST', { ...node, mac: NEW, fqdn: 'pve2.lab.example', values }],
+      ['changed', '/nodes/pve1', 'PATCH', { values }],
+      ['imported', '/nodes/import', 'POST', [row]],
+      ['looked at by import', '/nodes/import?dry_run=true', 'POST', [row]],
+      ['adopted', `/discovered/${OTHER}/adopt`, 'POST', { fqdn: 'pve2.lab.example', profile: 'default', values }],
+    ] as const) {
+      const refused = await parts.call(`${url}${path}`, { token: operator, method, json });
+      const told = JSON.parse(refused.text);
+      t.match(
+        [refused.status, told.code, told.field],
+        [403, 'node.values-of-admin', field],
+        `${name}: ${refused.text}`,
+      );
+    }
+  }
+  t.match(await parts.journey.store.nodes.list(), [{ fqdn: 'pve1.lab.example', revision: 1, values: plain }]);
+  const values = { postInstall: { 'admin-user': { comment: 'rack 7' } } };
+  t.equal((await parts.call(`${url}/nodes/pve1`, { token: admin, method: 'PATCH', json: { values } })).status, 200);
+  const notes = await parts.call(`${url}/nodes/pve1`, { token: operator, method: 'PATCH', json: { notes: 'x' } });
+  t.equal(notes.status, 200, 'and an operator goes on to work with that node');
 });
 
 t.test('of many who change the same revision one wins', async (t) => {
