@@ -10,17 +10,20 @@ import { parseMac } from '../net/mac.ts';
 import { sendLine } from './problem.ts';
 
 /** Their bodies say which run is meant, so these are let in as far as that. */
-const TOLD_IN_BODY = /^[/]+node[/]+v1[/]+(challenge|credential)$/;
+const TOLD_IN_BODY = /^[/]node[/]v1[/](challenge|credential)$/;
+
+/** The route's own pattern: an address can be written in many ways (`/%62oot/...`). Where no route is, nothing but 404 is. */
+const routeOf = (request: FastifyRequest): string => request.routeOptions.url ?? request.url;
 
 export function limitRefusals(app: FastifyInstance, journey: Journey): void {
   const waitOf = (request: FastifyRequest): number => {
-    if (!/^\/+(boot|installer|node)\//.test(request.url)) return 0;
+    if (!/^\/+(boot|installer|node)\//.test(routeOf(request))) return 0;
     const address = fromPeerAddress(request.socket.remoteAddress);
     return address === undefined ? 0 : journey.limits.refusals.blockedFor(address);
   };
   app.addHook('onRequest', async (request, reply) => {
     const waitMs = waitOf(request);
-    if (waitMs === 0 || TOLD_IN_BODY.test(request.url)) return;
+    if (waitMs === 0 || TOLD_IN_BODY.test(routeOf(request))) return;
     const knock = knockOf(request);
     if (knock !== undefined && (await isExpected(journey, knock))) return;
     reply.header('Retry-After', String(Math.ceil(waitMs / 1000)));
@@ -28,7 +31,7 @@ export function limitRefusals(app: FastifyInstance, journey: Journey): void {
   });
   app.addHook('preValidation', async (request, reply) => {
     const waitMs = waitOf(request);
-    if (waitMs === 0 || !TOLD_IN_BODY.test(request.url)) return;
+    if (waitMs === 0 || !TOLD_IN_BODY.test(routeOf(request))) return;
     const { body } = request;
     const run = typeof body === 'object' && body !== null && 'run' in body ? body.run : undefined;
     if (typeof run === 'string' && (await isExpected(journey, { kind: 'first-boot', runId: run }))) return;
@@ -39,7 +42,9 @@ export function limitRefusals(app: FastifyInstance, journey: Journey): void {
 
 function knockOf(request: FastifyRequest): Knock | undefined {
   const bearer = /^Bearer (\S{1,200})$/i.exec(request.headers.authorization ?? '')?.[1];
-  const [room = '', first = '', second = ''] =
+  const room = routeOf(request).split('/')[1];
+  // What is written in another way than ours is nothing that a run waits for.
+  const [, first = '', second = ''] =
     request.url
       .split('?')[0]
       ?.split('/')

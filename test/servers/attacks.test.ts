@@ -172,6 +172,16 @@ t.test('made-up step tokens by the dozen', async (t) => {
     [403, 40],
     [429, 6],
   ]);
+  for (const url of [
+    `${httpUrl}/%62oot/${made}/initrd.img`,
+    `${httpUrl}//boot//${made}/initrd.img`,
+    `${httpsUrl}/%69nstaller/${made}/first-boot`,
+    `${httpsUrl}/n%6fde/v1/plan`,
+    `${httpsUrl}/node/v1/plan?a=b`,
+  ])
+    t.equal((await parts.call(url, { from: STRANGER_AT })).status, 429, `written in another way: ${url.slice(0, 40)}`);
+  const elsewhere = await parts.call(`${httpsUrl}/n%6fde/v1/challenge`, { json: { run: 'x' }, from: STRANGER_AT });
+  t.equal(elsewhere.status, 429, 'also where the body says which run is meant');
   t.equal((await parts.call(await loadImage(parts), { body: SYSTEM })).status, 200, 'the machine is not held up');
   t.equal((await parts.call(`${httpsUrl}/readyz`, { from: STRANGER_AT })).status, 200);
 });
