@@ -29,6 +29,19 @@ async function isKept(journey: Journey, { node, run }: TokenHolder): Promise<boo
   return run.state === 'ready' && (await journey.store.runs.latestOf(node.id))?.id === run.id;
 }
 
+/**
+ * Whether what the holder's run installed still stands: nobody has had the answer of a newer run. One that is armed, has expired or was cancelled
+ * has touched no disk.
+ */
+async function stillStands(journey: Journey, { node, run }: TokenHolder): Promise<boolean> {
+  if (run.state !== 'ready') return false;
+  const latest = await journey.store.runs.latestOf(node.id);
+  // The one under way may not be the newest by its time: the clock may have been set back.
+  if (latest?.id !== run.id && latest?.data.claimedAt !== undefined) return false;
+  const runs = await journey.store.runs.listOf(node.id);
+  return runs.find(({ id, data }) => id === run.id || data.claimedAt !== undefined)?.id === run.id;
+}
+
 const fresh = (nodeId: string, runId: string, now: number): Watch => ({
   nodeId,
   runId,
@@ -63,14 +76,15 @@ const eventOf = ({ node, run }: TokenHolder, at: number, code: EventCode, data: 
 const isOurs = (name: string): boolean =>
   MODULES.some((module) => name === module.name || (module.split !== undefined && name.startsWith(`${module.name}-`)));
 
-/** Takes what the node saw, and tells it whether there is something to do. */
+/** Takes what the node saw, and tells it whether there is something to do: nothing, while a newer run may install it anew. */
 export async function takeWatch(
   journey: Journey,
   caller: Caller,
   holder: TokenHolder,
   { verifications, packages = [] }: WatchReport,
 ): Promise<WatchReply> {
-  if (!(await isKept(journey, holder)))
+  const kept = await isKept(journey, holder);
+  if (!kept && !(await stillStands(journey, holder)))
     return refuse(journey, 'run-ended', 'a look of the node', caller.address, holder);
   const now = journey.clock.now();
   const watch = await journey.store.transaction(async (repositories) => {
@@ -104,7 +118,7 @@ export async function takeWatch(
     ]);
     return after;
   });
-  return { kind: 'watch', order: orderOf(watch, now), pins: pinList(journey.identity.pins) };
+  return { kind: 'watch', order: kept ? orderOf(watch, now) : 'none', pins: pinList(journey.identity.pins) };
 }
 
 /** @throws IronwakeError `plan.not-confirmed` (409) where the profile wants a person at the screen before secrets go out, and none was there */

@@ -161,6 +161,14 @@ t.test('from ready on', async (t) => {
     ])
       t.equal((await post('watch', wrong)).status, 400);
     t.equal((await api('/nodes/pve1/install', 'POST')).status, 201, 'armed again');
+    t.match(JSON.parse((await post('watch', look('ok'))).text), { order: 'none' }, 'it stands until the answer is out');
+    t.equal(
+      (await parts.call(`${parts.segment.httpsUrl}/api/v1/nodes/pve1/cancel`, { token: admin, json: {} })).status,
+      200,
+    );
+    t.match(JSON.parse((await post('watch', look('ok'))).text), { order: 'none' }, 'cancelled: nothing happened to it');
+    t.equal((await api('/nodes/pve1/install', 'POST')).status, 201);
+    await install(t, parts, await loadImage(parts));
     t.equal((await post('watch', look('ok'))).status, 410, 'the former installation has nothing to say any more');
   });
 });
