@@ -109,7 +109,8 @@ export function registerPlans(plugin: FastifyInstance, journey: Journey): void {
   app.post(
     '/api/v1/nodes/:id/plan/export',
     {
-      ...needs('admin'),
+      // No Idempotency-Key: it changes nothing, and a script with secrets is not kept for a day.
+      ...needs('admin', { repeatable: true }),
       schema: {
         tags: ['plans'],
         summary: 'The plan as a script that runs by hand and without this daemon',

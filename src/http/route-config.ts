@@ -16,7 +16,7 @@ declare module 'fastify' {
 
 export const API_PREFIX = '/api/v1';
 
-/** Whether a route heeds Idempotency-Key. Bytes are known by their checksum, and a backup changes nothing: these are `repeatable`. */
+/** Whether a route heeds Idempotency-Key. Bytes are known by their checksum; a backup, a trial of a rule and the export of a plan change nothing: these are `repeatable`. */
 export function takesKey({ method, url, config }: Pick<RouteOptions, 'method' | 'url' | 'config'>): boolean {
   return (
     method === 'POST' && url.startsWith(`${API_PREFIX}/`) && config?.role !== undefined && config.repeatable !== true

@@ -129,6 +129,27 @@ t.test('a request that comes twice is done once, and answered twice the same', a
   t.match(await ask('/nodes', { json: NODE, headers }), { status: 409, json: { code: /^node\./ } }, 'for a day');
 });
 
+t.test('of what changes nothing no answer is kept', async (t) => {
+  const { ask } = await withApi(t);
+  const headers = { 'idempotency-key': 'again' };
+  for (const [path, json] of [
+    [
+      '/rules/test',
+      { rule: { name: 'all', when: ['mac:*'], gives: { fqdn: 's-{{mac}}.lab.example', profile: 'default' } } },
+    ],
+    ['/nodes/pve1/plan/export', { secrets: true }],
+  ] as const)
+    for (const time of ['once', 'twice']) {
+      const answer = await ask(path, { json, headers });
+      t.match(
+        [answer.status, answer.headers['idempotency-replayed']],
+        [200, undefined],
+        `${path} ${time}: ${answer.text.slice(0, 200)}`,
+      );
+    }
+  t.equal((await ask('/nodes', { json: NODE, headers })).status, 201, 'and the key is free');
+});
+
 t.test('what was refused is forgotten: the corrected request may use its key', async (t) => {
   const { ask } = await withApi(t);
   const headers = { 'idempotency-key': 'k' };
