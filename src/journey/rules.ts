@@ -5,7 +5,7 @@ import type { InstallPolicy, Node } from '../nodes/node.ts';
 import { readNodeValues } from '../profiles/node-values.ts';
 import { compileRules, explainRules, type Machine, type RuleVerdict } from '../rules/match.ts';
 import { checkNameTemplate } from '../rules/name.ts';
-import { isDefault, parseCondition, type Rule } from '../rules/rule.ts';
+import { isDefault, isWide, parseCondition, type Rule } from '../rules/rule.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import type { Journey } from './journey.ts';
 import type { AuditEntry, HardwareRecord, Repositories } from './ports.ts';
@@ -41,7 +41,7 @@ const CONDITIONS = 16;
 const MACHINES = 32;
 const MAX_MACHINES = 10_000;
 const DAY_MS = 86_400_000;
-/** A default rule that may arm erases every machine that netboots: no longer than a working week. */
+/** A default rule that may arm, or one whose conditions say nothing, erases every machine that netboots: no longer than a working week. */
 const ARMING_DEFAULT_MS = 7 * DAY_MS;
 const SHOWN = 500;
 
@@ -189,7 +189,7 @@ function ruleOf(journey: Journey, input: NewRule, by: string): Rule {
     );
   if (when.length > CONDITIONS)
     throw refuse('when', `a rule has at most ${CONDITIONS} conditions`, 'Use globs, or several rules.');
-  for (const [i, text] of when.entries()) parseCondition(text, `when.${i}`);
+  const conditions = when.map((text, i) => parseCondition(text, `when.${i}`));
   if (when.length === 0 && input.default !== true) {
     throw refuse(
       'when',
@@ -209,11 +209,11 @@ function ruleOf(journey: Journey, input: NewRule, by: string): Rule {
     );
   if (expiresAt !== undefined && expiresAt <= now)
     throw refuse('expiresAt', 'the rule is over already', 'Give a moment to come.');
-  if (when.length === 0 && mayArm && (expiresAt === undefined || expiresAt > now + ARMING_DEFAULT_MS)) {
+  if (conditions.every(isWide) && mayArm && (expiresAt === undefined || expiresAt > now + ARMING_DEFAULT_MS)) {
     throw refuse(
       'expiresAt',
-      'a default rule that arms erases every machine that netboots, so it must end within 7 days',
-      'Give it an end, or a condition.',
+      'a rule that every machine meets and that arms erases every machine that netboots, so it must end within 7 days',
+      'Give it an end, or a condition that says more than *.',
     );
   }
   const { counters } = journey.profiles.require(gives.profile);

@@ -86,6 +86,15 @@ function macGlob(text: string): string {
   return glob.replaceAll(/\[[^\]]*\]|-/g, (part) => (part === '-' ? ':' : part));
 }
 
+/**
+ * Whether (nearly) every machine meets a condition: nothing in its glob is fixed. `mac:*` is as good as no condition, and so is `mac:??:*` or
+ * `/boot/arch=*`.
+ */
+export function isWide(condition: Condition): boolean {
+  const globs = condition.kind === 'mac' ? condition.globs : [condition.glob];
+  return globs.some((glob) => /^[*?:]*$/.test(glob.replaceAll(/\[[^\]]*\]/g, '?')));
+}
+
 /** The default rule has no conditions. */
 export function isDefault({ conditions }: Pick<Rule, 'conditions'>): boolean {
   return conditions.length === 0;

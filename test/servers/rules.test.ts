@@ -200,6 +200,9 @@ t.test('rules that cannot be meant are refused, and an import writes all or noth
       'expiresAt',
       /7 days/,
     ],
+    ...[['mac:*'], ['mac:??:*:*'], ['mac:[0-9a-f]*'], ['mac:*', '/boot/arch=*'], ['mac:bc:*,*']].map(
+      (when) => [`${when} that arms for ever`, { when, mayArm: true }, 'expiresAt', /erases every machine/] as const,
+    ),
     ['one name for many', { gives: { ...GIVES, fqdn: 'pve.lab.example' } }, 'gives.fqdn', /same name/],
     ['a counter that there is not', { gives: { ...GIVES, profile: 'default' } }, 'gives.fqdn', /counter/],
     ['a bad condition', { when: ['mac:*', 'x'] }, 'when.1', /neither/],
@@ -219,6 +222,9 @@ t.test('rules that cannot be meant are refused, and an import writes all or noth
   t.same(await journey.store.rules.list(), []);
   t.same(await journey.store.audit.list(5), []);
   await importRules(journey, [RULE, { ...RULE, name: 'b', when: [], default: true }], 'admin', audit);
+  await tryRule(journey, { ...RULE, when: ['mac:*'], mayArm: true, expiresAt: day });
+  await tryRule(journey, { ...RULE, when: ['mac:*'] });
+  await tryRule(journey, { ...RULE, when: ['mac:*', '/boot/arch=b*'], mayArm: true });
   await importRules(journey, [{ ...RULE, priority: 7 }], 'admin', audit);
   t.match(await journey.store.rules.list(), [{ name: 'racks', priority: 7, revision: 2 }, { name: 'b' }]);
   await removeRule(journey, 'b', undefined, audit);
