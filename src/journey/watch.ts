@@ -4,7 +4,15 @@
  */
 import { IronwakeError } from '../errors.ts';
 import type { Node } from '../nodes/node.ts';
-import { afterVerification, hasBegun, openOrder, orderOf, type Verification, type Watch } from '../nodes/watch.ts';
+import {
+  afterVerification,
+  hasBegun,
+  MAX_REPORTS_OF_ORDER,
+  openOrder,
+  orderOf,
+  type Verification,
+  type Watch,
+} from '../nodes/watch.ts';
 import { bundlePlan, pinList } from '../postinstall/bundle.ts';
 import { MODULES } from '../postinstall/modules/index.ts';
 import type { EventCode } from '../runs/events.ts';
@@ -50,6 +58,9 @@ const fresh = (nodeId: string, runId: string, now: number): Watch => ({
   drift: {},
 });
 
+/** A node looks at itself every hour, and when packages change; what comes faster, it brings again when its timer comes again. */
+const LOOK_EVERY_MS = 60_000;
+
 /** A node that asks for its plan in a loop leaves a row in this time. */
 const FETCHED_EVERY_MS = 60_000;
 
@@ -76,7 +87,10 @@ const eventOf = ({ node, run }: TokenHolder, at: number, code: EventCode, data: 
 const isOurs = (name: string): boolean =>
   MODULES.some((module) => name === module.name || (module.split !== undefined && name.startsWith(`${module.name}-`)));
 
-/** Takes what the node saw, and tells it whether there is something to do: nothing, while a newer run may install it anew. */
+/**
+ * Takes what the node saw, and tells it whether there is something to do: nothing, while a newer run may install it anew.
+ * @throws IronwakeError `watch.too-often` (429): one look a minute
+ */
 export async function takeWatch(
   journey: Journey,
   caller: Caller,
@@ -86,6 +100,13 @@ export async function takeWatch(
   const kept = await isKept(journey, holder);
   if (!kept && !(await stillStands(journey, holder)))
     return refuse(journey, 'run-ended', 'a look of the node', caller.address, holder);
+  if (verifications !== undefined && !journey.throttle.passes(`look ${holder.node.id}`, LOOK_EVERY_MS))
+    throw new IronwakeError({
+      kind: 'limited',
+      code: 'watch.too-often',
+      message: 'one look of a node is taken a minute',
+      remedy: 'Wait: the timer of the node comes again in some minutes.',
+    });
   const now = journey.clock.now();
   const watch = await journey.store.transaction(async (repositories) => {
     const before = await watchOf(repositories, holder, now);
@@ -196,6 +217,7 @@ export async function fetchOrderedPlan(
         postInstall: profile.postInstall,
         profileVersion: profile.version,
         modules,
+        reported: 0,
         results: {},
       },
     });
@@ -217,7 +239,10 @@ export async function runsOrderedPlan(journey: Journey, holder: TokenHolder): Pr
   return openOrder(await watchOf(journey.store, holder, now), now)?.fetchedAt !== undefined;
 }
 
-/** Reports of a plan that was ordered. Undefined when none is under way: then the run itself has to say what it makes of them. */
+/**
+ * Reports of a plan that was ordered. Undefined when none is under way: then the run itself has to say what it makes of them.
+ * @throws IronwakeError `reports.too-many` (409); none of them is taken
+ */
 export async function takeOrderedReports(
   journey: Journey,
   holder: TokenHolder,
@@ -231,6 +256,14 @@ export async function takeOrderedReports(
     for (const report of [...reports].sort((a, b) => a.seq - b.seq)) {
       const last = Math.max(watch.lastReportSeq ?? 0, holder.run.data.lastReportSeq ?? 0);
       if (report.seq <= last) continue;
+      const reported = (watch.application?.reported ?? 0) + 1;
+      if (reported > MAX_REPORTS_OF_ORDER)
+        throw new IronwakeError({
+          kind: 'conflict',
+          code: 'reports.too-many',
+          message: 'no plan has so many reports',
+          remedy: 'Look at the node: it is broken, or somebody else is root there.',
+        });
       const { module, step, result, durationMs, detail } = report;
       const results = watch.application?.results ?? {};
       const ofModule = Object.hasOwn(results, module) ? results[module] : undefined;
@@ -240,6 +273,7 @@ export async function takeOrderedReports(
         lastReportSeq: report.seq,
         application: {
           ...(watch.application ?? { by: '', orderedAt: now }),
+          reported,
           results: { ...results, [module]: { ...ofModule, [step]: result } },
         },
       };

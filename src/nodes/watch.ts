@@ -22,6 +22,8 @@ export interface Application {
   readonly postInstall?: unknown;
   readonly profileVersion?: string;
   readonly modules?: readonly string[];
+  /** How many reports were taken. */
+  readonly reported?: number;
   /** Result of the last report of each step, by module. */
   readonly results?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -102,6 +104,9 @@ function sameDifferences(a: Drift['differences'], b: Drift['differences']): bool
 
 /** An order that the node has not carried out by then is void: what nobody waits for any more must not happen on a machine that comes back. */
 export const ORDER_MS = 24 * 3_600_000;
+
+/** Reports of one order. A plan of every module with hundreds of scripts and all its restarts stays far below. */
+export const MAX_REPORTS_OF_ORDER = 5000;
 
 /** The order, while it may still be carried out. */
 export function openOrder({ application }: Pick<Watch, 'application'>, now: number): Application | undefined {

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { ManualClock } from '../../src/clock.ts';
-import { ORDER_MS } from '../../src/nodes/watch.ts';
+import { MAX_REPORTS_OF_ORDER, ORDER_MS } from '../../src/nodes/watch.ts';
 import type { ProfileRegistry } from '../../src/profiles/registry.ts';
 import { armed, install, loadImage } from '../support/machine.ts';
 import { PROFILE, STRANGER_AT } from '../support/parts.ts';
@@ -12,6 +12,7 @@ t.test('from ready on', async (t) => {
   const { parts, admin, codes, state } = await armed(t);
   const { runId: run, node, credential } = await install(t, parts, await loadImage(parts));
   const token = await credential();
+  const clock = parts.journey.clock as ManualClock;
   const post = (path: string, json: object, from?: string) =>
     parts.call(`${node}/${path}`, { token, json: { run, ...json }, ...(from !== undefined && { from }) });
   const api = async (path: string, method = 'GET') => {
@@ -56,6 +57,9 @@ t.test('from ready on', async (t) => {
     packages: ['openssh-server 1:9.2 -> 1:9.3'],
   });
   t.equal((await post('watch', look('failed'))).status, 200);
+  t.equal((await post('watch', look('failed'))).status, 429, 'once a minute');
+  t.equal((await post('watch', {})).status, 200, 'it may ask at any time');
+  clock.advance(60_000);
   t.equal((await post('watch', look('failed'))).status, 200, 'again');
   t.match((await api('/nodes/pve1/drift')).body, {
     drift: [{ module: 'ssh', differences, packages: ['openssh-server 1:9.2 -> 1:9.3'] }],
@@ -64,6 +68,7 @@ t.test('from ready on', async (t) => {
   t.equal((await codes()).filter((code) => code === 'drift.found').length, 1, 'said once');
   t.match((await api('/nodes/pve1')).body.timeline.at(-1).text, /ssh no longer holds.*openssh-server 1:9.2 -> 1:9.3/);
 
+  clock.advance(60_000);
   const invented = ['constructor', 'nonsense'].map((module) => ({ module, result: 'failed', detail: 'x' }));
   t.equal((await post('watch', { verifications: [...look('failed').verifications, ...invented] })).status, 200);
   t.strictSame(
@@ -116,7 +121,7 @@ t.test('from ready on', async (t) => {
   await t.test('an order of yesterday is void', async (t) => {
     await api('/nodes/pve1/plan/apply', 'POST');
     await parts.call(`${node}/plan`, { token });
-    (parts.journey.clock as ManualClock).advance(ORDER_MS);
+    clock.advance(ORDER_MS);
     t.match(JSON.parse((await post('watch', {})).text), { order: 'none' });
     t.equal((await parts.call(`${node}/plan`, { token })).status, 410);
     t.equal((await parts.call(`${node}/probe-key`, { token })).status, 410);
@@ -126,6 +131,18 @@ t.test('from ready on', async (t) => {
     t.match(await api('/nodes/pve1/plan/apply', 'POST'), { status: 202 }, 'ordered anew');
     t.match(JSON.parse((await post('watch', {})).text), { order: 'apply' });
     await parts.call(`${node}/plan`, { token });
+    t.equal((await post('finished', { result: 'failed' })).status, 200);
+  });
+
+  await t.test('more reports than any plan has', async (t) => {
+    await api('/nodes/pve1/plan/apply', 'POST');
+    await parts.call(`${node}/plan`, { token });
+    const known = await parts.journey.store.watches.of((await parts.journey.store.nodes.list())[0]?.id ?? '');
+    if (known?.application === undefined) return t.fail('no order');
+    const reported = MAX_REPORTS_OF_ORDER - 1;
+    await parts.journey.store.watches.put({ ...known, application: { ...known.application, reported } });
+    t.equal((await post('reports', { reports: [report('ssh', 'apply', 'ok')] })).status, 200, 'the last one');
+    t.equal((await post('reports', { reports: [report('ssh', 'verify', 'ok')] })).status, 409);
     t.equal((await post('finished', { result: 'failed' })).status, 200);
   });
 
@@ -161,11 +178,13 @@ t.test('from ready on', async (t) => {
     ])
       t.equal((await post('watch', wrong)).status, 400);
     t.equal((await api('/nodes/pve1/install', 'POST')).status, 201, 'armed again');
+    clock.advance(60_000);
     t.match(JSON.parse((await post('watch', look('ok'))).text), { order: 'none' }, 'it stands until the answer is out');
     t.equal(
       (await parts.call(`${parts.segment.httpsUrl}/api/v1/nodes/pve1/cancel`, { token: admin, json: {} })).status,
       200,
     );
+    clock.advance(60_000);
     t.match(JSON.parse((await post('watch', look('ok'))).text), { order: 'none' }, 'cancelled: nothing happened to it');
     t.equal((await api('/nodes/pve1/install', 'POST')).status, 201);
     await install(t, parts, await loadImage(parts));
