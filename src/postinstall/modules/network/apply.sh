@@ -23,7 +23,11 @@ while IFS=$'\t' read -r bond _ ports; do
     [ -e "/sys/class/net/$port" ] || fail "$bond is to have port $port, which this node does not have: it has $(ls -x /sys/class/net)"
   done
 done < <(parameter bonds | perl ./settle.pl names)
-made=" $(awk '$1 == "iface" { print $2 }' "$wanted" | tr '\n' ' ')"
+made=" $({
+  parameter bonds
+  printf '\n'
+  parameter vlans
+} | cut -f 1 | tr '\n' ' ')"
 while IFS=$'\t' read -r bridge _ ports; do
   for port in $ports; do
     if [ -e "/sys/class/net/$port" ] || [[ $made == *" $port "* ]]; then continue; fi

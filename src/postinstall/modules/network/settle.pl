@@ -60,7 +60,7 @@ my $text = do { local $/; <STDIN> };
 my %ports = $text =~ /\@[0-9a-f:]{17}\@/ ? ports_by_mac() : ();
 $text =~ s{\@([0-9a-f:]{17})\@}{
     my @names = @{ $ports{$1} // [] };
-    refuse("no port has the MAC $1; the node has: " . (join(', ', map { "$_ ($ports{$_}[0])" } sort keys %ports) || 'none')) if !@names;
+    refuse("no port has the MAC $1; the node has: " . (join(', ', map { "$ports{$_}[0] ($_)" } sort keys %ports) || 'none')) if !@names;
     refuse("several ports have the MAC $1: @names") if @names > 1;
     $names[0]
 }ge;
@@ -76,4 +76,6 @@ if ($mode eq 'file') {
     my $lines = "    address $address" . (defined $via ? "\n    gateway $via" : '');
     $text =~ s/^\@management\@$/$lines/m or refuse('no interface carries the management address');
 }
+# A shell that reads line by line would lose a last one without its end.
+$text .= "\n" if $text ne '' && $text !~ /\n\z/;
 print $text;
