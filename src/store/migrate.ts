@@ -8,7 +8,7 @@ import { up as runIndexes } from './migrations/0003-run-indexes.ts';
 import { up as registry } from './migrations/0004-registry.ts';
 import { up as watch } from './migrations/0005-watch.ts';
 import { up as landmarks } from './migrations/0006-landmarks.ts';
-import { up as answersAndWebhooks } from './migrations/0007-answers-and-webhooks.ts';
+import { up as keptAnswers } from './migrations/0007-kept-answers.ts';
 import type { Tables } from './tables.ts';
 
 export interface Migration {
@@ -25,7 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 4, name: 'registry', up: registry },
   { number: 5, name: 'watch', up: watch },
   { number: 6, name: 'landmarks', up: landmarks },
-  { number: 7, name: 'answers-and-webhooks', up: answersAndWebhooks },
+  { number: 7, name: 'kept-answers', up: keptAnswers },
 ];
 
 /** 'Irwk': marks the file as ours (`file` shows it, and a stranger's database is not migrated by accident). */

@@ -194,34 +194,6 @@ export interface KeptAnswerTable {
   at: number;
 }
 
-export interface WebhookTable {
-  id: string;
-  site: string;
-  revision: number;
-  name: string;
-  url: string;
-  /** Name of the secret that signs. */
-  secret: string;
-  /** JSON list of event codes; `*` stands for any part. */
-  events: string;
-  /** PEM of the authority that alone is trusted. */
-  ca: string | null;
-  created_at: number;
-}
-
-export interface WebhookDeliveryTable {
-  id: string;
-  webhook_id: string;
-  event_id: number;
-  /** JSON: the event, and the node's name as it was. */
-  event: string;
-  state: string;
-  attempts: number;
-  next_at: number;
-  last_error: string | null;
-  created_at: number;
-}
-
 export interface WatchTable {
   node_id: string;
   run_id: string;
@@ -255,8 +227,6 @@ export interface Tables {
   setting: SettingTable;
   claim: ClaimTable;
   kept_answer: KeptAnswerTable;
-  webhook: WebhookTable;
-  webhook_delivery: WebhookDeliveryTable;
   watch: WatchTable;
   migration: MigrationTable;
 }
