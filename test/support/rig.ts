@@ -134,6 +134,16 @@ export interface Breakage {
   readonly found: readonly (string | RegExp)[];
 }
 
+async function breakAndSee(t: Test, rig: Rig, module: string, by: string, found: Breakage['found']): Promise<void> {
+  await rig.container.sh(by);
+  const drift = await rig.drift(module);
+  for (const line of found)
+    t.ok(
+      drift.some((seen) => (typeof line === 'string' ? seen.includes(line) : line.test(seen))),
+      `${line} is seen in ${JSON.stringify(drift)}`,
+    );
+}
+
 /**
  * On a node whose plan has ended well: each row breaks the module by hand, which its verification must see; the plan once more mends it, and
  * the verification holds again.
@@ -148,13 +158,7 @@ export async function brokenByHand(
   t.strictSame(await rig.drift(module), [], 'it holds before');
   for (const { name, by, found } of rows)
     await t.test(`broken by hand: ${name}`, async (t) => {
-      await rig.container.sh(by);
-      const drift = await rig.drift(module);
-      for (const line of found)
-        t.ok(
-          drift.some((seen) => (typeof line === 'string' ? seen.includes(line) : line.test(seen))),
-          `${line} is seen in ${JSON.stringify(drift)}`,
-        );
+      await breakAndSee(t, rig, module, by, found);
       await rig.again(plan);
       t.ok(rig.steps().includes(`${module} apply changed`), `mended: ${rig.steps().join(', ')}`);
       t.strictSame(await rig.drift(module), [], 'and it holds again');
@@ -166,13 +170,7 @@ export async function mendedByHand(t: Test, rig: Rig, module: string, rows: read
   t.strictSame(await rig.drift(module), [], `${module} holds before`);
   for (const { name, by, found } of rows)
     await t.test(`${module} broken by hand: ${name}`, async (t) => {
-      await rig.container.sh(by);
-      const drift = await rig.drift(module);
-      for (const line of found)
-        t.ok(
-          drift.some((seen) => (typeof line === 'string' ? seen.includes(line) : line.test(seen))),
-          `${line} is seen in ${JSON.stringify(drift)}`,
-        );
+      await breakAndSee(t, rig, module, by, found);
       t.not((await rig.mend(module)).length, 0, 'apply changes something');
       t.strictSame(await rig.drift(module), [], 'and it holds again');
       t.strictSame(await rig.mend(module), [], 'a second apply changes nothing');
