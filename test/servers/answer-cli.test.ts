@@ -6,15 +6,8 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'smol-toml';
 import { type Test, test } from 'tap';
-import { runCli } from '../../src/cli/program.ts';
-import type { Io } from '../../src/cli/terminal.ts';
 import { SMALLEST, STATIC, withValue } from '../support/answers.ts';
-
-interface Result {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
+import { type Printed, typed } from '../support/command-line.ts';
 
 const GOOD = stringify(withValue({ ...SMALLEST, network: STATIC }, ['global', 'mailto'], 'admin@example.org'));
 const WRONG = GOOD.replace('country = "at"', 'country = "AT"');
@@ -34,29 +27,11 @@ const FILES: Readonly<Record<string, string>> = {
   'other-machine.json': JSON.stringify({ network_interfaces: [{ link: 'eno1', mac: 'BC:24:11:00:00:99' }] }),
 };
 
-function cli(t: Test): (line: string, input?: string) => Promise<Result> {
+function cli(t: Test): (line: string, input?: string) => Promise<Printed> {
   const directory = t.testdir();
   for (const [name, content] of Object.entries(FILES)) writeFileSync(join(directory, name), content);
-  return async (line, input = '') => {
-    let out = '';
-    let err = '';
-    const io: Io = {
-      out: (text) => {
-        out += text;
-      },
-      err: (text) => {
-        err += text;
-      },
-      input: Readable.from([Buffer.from(input)]),
-      inputIsTerminal: false,
-      errIsTerminal: false,
-      env: {},
-      cwd: directory,
-      now: () => 0,
-      sleep: async () => {},
-    };
-    return { status: await runCli(['answer', ...line.split(' ')], io), out, err };
-  };
+  return (line, input = '') =>
+    typed(['answer', ...line.split(' ')], { input: Readable.from([Buffer.from(input)]), cwd: directory });
 }
 
 test('validate: one line a file on standard output', async (t) => {

@@ -2,13 +2,12 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import t from 'tap';
-import { runCli } from '../../src/cli/program.ts';
 import { armNode, cancelRun } from '../../src/journey/arm.ts';
 import { addNode } from '../../src/journey/registry.ts';
 import { silentLog } from '../../src/log.ts';
 import { openStore } from '../../src/store/store.ts';
+import { typed } from '../support/command-line.ts';
 import { NODE_MAC, startParts } from '../support/parts.ts';
 
 t.test('made, put back, followed', async (t) => {
@@ -22,27 +21,12 @@ t.test('made, put back, followed', async (t) => {
   const node = await addNode(parts.journey, { macs: [NODE_MAC], fqdn: 'pve1.lab.example', profile: 'default' });
   const tokenFile = join(directory, 'token');
   await writeFile(tokenFile, await parts.token('admin'), { mode: 0o600 });
-  const cli = async (...args: readonly string[]) => {
-    let out = '';
-    let err = '';
-    const status = await runCli(args, {
-      out: (text) => {
-        out += text;
-      },
-      err: (text) => {
-        err += text;
-      },
-      input: Readable.from([]),
-      inputIsTerminal: false,
-      errIsTerminal: false,
-      outIsTerminal: false,
-      env: {},
+  const cli = (...args: readonly string[]) =>
+    typed(args, {
       cwd: directory,
       now: () => Date.now(),
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     });
-    return { status, out, err };
-  };
   const server = [
     '--server',
     parts.segment.httpsUrl,

@@ -4,22 +4,16 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Test, test } from 'tap';
 import type { EventView, NodeView, RunView } from '../../src/api/schemas.ts';
-import { runCli } from '../../src/cli/program.ts';
 import type { Io } from '../../src/cli/terminal.ts';
+import { type Printed, typed } from '../support/command-line.ts';
 import { type Answer, type Asked, type FakeApi, fakeApi, problem } from './fake-api.ts';
 
 const TOKEN = 'iw_test-token';
 
-interface Result {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 interface Bench {
   readonly directory: string;
   readonly api: FakeApi;
-  run(line: readonly string[], changes?: Partial<Io>): Promise<Result>;
+  run(line: readonly string[], changes?: Partial<Io>): Promise<Printed>;
 }
 
 /** A data directory as the daemon leaves it, and a server behind it. */
@@ -39,27 +33,8 @@ async function bench(
   return { directory, api, run: (line, changes = {}) => run(directory, line, changes) };
 }
 
-async function run(directory: string, line: readonly string[], changes: Partial<Io> = {}): Promise<Result> {
-  let out = '';
-  let err = '';
-  const io: Io = {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    input: Readable.from([]),
-    inputIsTerminal: false,
-    errIsTerminal: false,
-    env: { IRONWAKE_DATA_DIR: join(directory, 'data') },
-    cwd: directory,
-    now: () => 0,
-    sleep: async () => {},
-    ...changes,
-  };
-  return { status: await runCli(line, io), out, err };
-}
+const run = (directory: string, line: readonly string[], changes: Partial<Io> = {}): Promise<Printed> =>
+  typed(line, { env: { IRONWAKE_DATA_DIR: join(directory, 'data') }, cwd: directory, ...changes });
 
 const AT = '2027-01-15T08:00:00.000Z';
 

@@ -2,25 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { runCli } from '../../src/cli/program.ts';
+import { typed } from '../support/command-line.ts';
 
 async function scriptOf(t: Test, shell: string): Promise<string> {
-  let text = '';
-  const status = await runCli(['completion', shell], {
-    out: (part) => {
-      text += part;
-    },
-    err: (part) => t.fail(part),
-    input: process.stdin,
-    inputIsTerminal: false,
-    errIsTerminal: false,
-    env: {},
-    cwd: '/',
-    now: () => 0,
-    sleep: async () => {},
-  });
-  t.equal(status, 0);
-  return join(t.testdir({ script: text }), 'script');
+  const { status, out, err } = await typed(['completion', shell]);
+  t.strictSame({ status, err }, { status: 0, err: '' });
+  return join(t.testdir({ script: out }), 'script');
 }
 
 const run = (t: Test, command: string, ...args: readonly string[]): readonly string[] => {

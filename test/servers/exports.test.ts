@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { runCli } from '../../src/cli/program.ts';
 import { EXPORT_FORMATS, EXPORT_NAMES, type ExportFormat } from '../../src/exports/formats.ts';
 import type { ExportedMachine } from '../../src/exports/machine.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
+import { commandLine } from '../support/command-line.ts';
 import { armed, install, loadImage } from '../support/machine.ts';
 
 /** Everything that a shell, a template, YAML 1.1, a spreadsheet or a terminal might take for something else. */
@@ -215,33 +215,14 @@ t.test('from an installation to known_hosts, by the API and the command line', a
   t.match((await parts.call(`${url}/nonsense`, { token: admin })).status, 400);
   t.equal((await parts.call(`${url}/hosts`)).status, 401);
 
-  const out: string[] = [];
   const directory = t.testdir();
   mkdirSync(join(directory, 'd'));
-  writeFileSync(join(directory, 'token'), admin);
-  const cli = (args: readonly string[]) =>
-    runCli(
-      [
-        ...args,
-        ...['--server', parts.segment.httpsUrl, '--fingerprint', parts.journey.identity.fingerprint],
-        ...['--token-file', join(directory, 'token')],
-      ],
-      {
-        out: (text) => out.push(text),
-        err: (text) => out.push(text),
-        input: process.stdin,
-        inputIsTerminal: false,
-        errIsTerminal: false,
-        env: {},
-        cwd: directory,
-        now: () => 0,
-        sleep: async () => {},
-      },
-    );
-  t.equal(await cli(['export', 'ansible', '--host', 'pve1.lab.example']), 0);
-  t.match(JSON.parse(out.splice(0).join('')), { ansible_host: '127.0.0.2', ironwake_state: 'installed' });
-  t.equal(await cli(['export', 'hosts', '--tag', 'none-such', '--out', 'd/hosts']), 0);
-  t.equal(await cli(['export', 'ansible-script', '--out', 'd/inventory']), 0);
+  const cli = commandLine(parts, directory, admin);
+  const host = await cli('export ansible --host pve1.lab.example');
+  t.equal(host.status, 0);
+  t.match(JSON.parse(host.out), { ansible_host: '127.0.0.2', ironwake_state: 'installed' });
+  t.equal((await cli('export hosts --tag none-such --out d/hosts')).status, 0);
+  t.equal((await cli('export ansible-script --out d/inventory')).status, 0);
   // Not synchronously: the daemon that the script asks lives in this process.
   const read = await promisify(execFile)('ansible-inventory', ['-i', join(directory, 'd', 'inventory'), '--list']);
   const found = JSON.parse(read.stdout) as Inventory;

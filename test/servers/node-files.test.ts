@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
-import { runCli } from '../../src/cli/program.ts';
+import { commandLine } from '../support/command-line.ts';
 import { PROFILE, startParts } from '../support/parts.ts';
 
 const POOLED = PROFILE.replace(
@@ -131,43 +131,23 @@ t.test('two imports of the same file at once: one of them registers', async (t) 
 
 t.test('the same by the command line', async (t) => {
   const { parts, token, directory, print } = await site(t);
-  writeFileSync(join(directory, 'token'), token);
   writeFileSync(join(directory, 'machines.csv'), TWELVE);
+  writeFileSync(join(directory, 'notes.txt'), 'no machines');
   writeFileSync(join(directory, 'bad.yaml'), '- fqdn: x\n  macs: [zz]\n- fqdn: pve1.lab.example\n');
-  const said: string[] = [];
-  const cli = (...args: readonly string[]) =>
-    runCli(
-      [
-        ...args,
-        '--server',
-        parts.segment.httpsUrl,
-        '--fingerprint',
-        parts.journey.identity.fingerprint,
-        '--token-file',
-        'token',
-      ],
-      {
-        out: (text) => said.push(text),
-        err: (text) => said.push(text),
-        input: process.stdin,
-        inputIsTerminal: false,
-        errIsTerminal: false,
-        env: {},
-        cwd: directory,
-        now: () => 0,
-        sleep: async () => {},
-      },
-    );
+  const cli = commandLine(parts, directory, token);
   const before = print();
-  t.equal(await cli('node', 'import', 'machines.csv', '--dry-run'), 0);
-  t.match(said.splice(0).join(''), /pve11\.lab\.example +created[\s\S]*12 would be registered; nothing was written/);
-  t.equal(await cli('node', 'import', 'bad.yaml'), 1);
-  t.match(said.splice(0).join(''), /^line 1: [\s\S]*^line 3: macs: /m);
+  t.match(await cli('node import machines.csv --dry-run'), {
+    status: 0,
+    out: /pve11\.lab\.example +created[\s\S]*12 would be registered; nothing was written/,
+  });
+  const bad = await cli('node import bad.yaml');
+  t.equal(bad.status, 1);
+  t.match(bad.out + bad.err, /^line 1: [\s\S]*^line 3: macs: /m);
   t.equal(print(), before);
-  t.equal(await cli('node', 'import', 'machines.csv'), 0);
-  t.match(said.splice(0).join(''), '12 registered');
-  t.equal(await cli('node', 'export', '--format', 'json'), 0);
-  t.equal(JSON.parse(said.splice(0).join('')).length, 12);
-  t.equal(await cli('node', 'import', 'token'), 1);
+  t.match(await cli('node import machines.csv'), { status: 0, out: /12 registered/ });
+  const exported = await cli('node export --format json');
+  t.equal(exported.status, 0);
+  t.equal(JSON.parse(exported.out).length, 12);
+  t.equal((await cli('node import notes.txt')).status, 1);
   t.equal(readFileSync(join(directory, 'machines.csv'), 'utf8'), TWELVE);
 });

@@ -1,40 +1,16 @@
 /** A plan shown, compared and written out, over the real API and the command line. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import t from 'tap';
-import { runCli } from '../../src/cli/program.ts';
 import type { ProfileRegistry } from '../../src/profiles/registry.ts';
+import { environmentOf, typed } from '../support/command-line.ts';
 import { armed, install, loadImage } from '../support/machine.ts';
 import { type Parts, PROFILE } from '../support/parts.ts';
 
 const SECRET = 'Very-secret-Passw0rd';
 
-async function run(parts: Parts, token: string, line: readonly string[]) {
-  let out = '';
-  let err = '';
-  const status = await runCli(line, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    input: Readable.from([]),
-    inputIsTerminal: false,
-    errIsTerminal: false,
-    env: {
-      IRONWAKE_URL: parts.segment.httpsUrl,
-      IRONWAKE_FINGERPRINT: parts.journey.identity.fingerprint,
-      IRONWAKE_TOKEN: token,
-      IRONWAKE_ANSWERS_DIR: parts.directory,
-    },
-    cwd: parts.directory,
-    now: () => 0,
-    sleep: async () => {},
-  });
-  return { status, out, err };
-}
+const run = (parts: Parts, token: string, line: readonly string[]) =>
+  typed(line, { env: environmentOf(parts, token), cwd: parts.directory });
 
 const withPassword = PROFILE.replace(
   'admin-user: { name: admin,',

@@ -1,14 +1,13 @@
 /** Profiles over the API and the command line: a real store and real sockets, the directory changed under the running daemon's parts. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { parse as parseToml } from 'smol-toml';
 import t, { type Test } from 'tap';
-import { runCli } from '../../src/cli/program.ts';
 import { createLog } from '../../src/log.ts';
 import { checksOfProfiles } from '../../src/profile-checks.ts';
 import { logProfiles } from '../../src/profile-log.ts';
 import { ProfileRegistry } from '../../src/profiles/registry.ts';
+import { environmentOf, type Printed, typed } from '../support/command-line.ts';
 import { NODE_MAC, type Parts, PUBLIC_KEY, startParts } from '../support/parts.ts';
 
 const POOLED = `description: with a pool
@@ -26,12 +25,6 @@ postInstall:
   admin-user: { name: admin, comment: 'rack {{values.rack}} number {{counter.pve}}', keys: ["${PUBLIC_KEY}"] }
 `;
 
-interface Result {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 interface Bench {
   readonly parts: Parts;
   readonly token: string;
@@ -40,7 +33,7 @@ interface Bench {
     json?: unknown,
     method?: string,
   ): Promise<{ readonly status: number; readonly body: Record<string, unknown> }>;
-  run(...line: string[]): Promise<Result>;
+  run(...line: string[]): Promise<Printed>;
   /** Writes a file of the profile directory, and has it read. */
   write(file: string, text: string | undefined): Promise<void>;
 }
@@ -73,31 +66,8 @@ async function bench(t: Test): Promise<Bench> {
   return made;
 }
 
-async function run(parts: Parts, token: string, line: readonly string[]): Promise<Result> {
-  let out = '';
-  let err = '';
-  const status = await runCli(line, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    input: Readable.from([]),
-    inputIsTerminal: false,
-    errIsTerminal: false,
-    env: {
-      IRONWAKE_URL: parts.segment.httpsUrl,
-      IRONWAKE_FINGERPRINT: parts.journey.identity.fingerprint,
-      IRONWAKE_TOKEN: token,
-      IRONWAKE_ANSWERS_DIR: parts.directory,
-    },
-    cwd: parts.directory,
-    now: () => 0,
-    sleep: async () => {},
-  });
-  return { status, out, err };
-}
+const run = (parts: Parts, token: string, line: readonly string[]) =>
+  typed(line, { env: environmentOf(parts, token), cwd: parts.directory });
 
 const node = (number: number, changes: Record<string, unknown> = {}) => ({
   mac: `02:00:00:00:00:0${number}`,
