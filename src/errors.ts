@@ -12,7 +12,6 @@ export type ErrorKind =
   | 'conflict'
   | 'outdated'
   | 'mismatch'
-  | 'unconditional'
   | 'unavailable'
   | 'limited'
   | 'internal';
@@ -25,7 +24,6 @@ const HTTP_STATUS: Readonly<Record<ErrorKind, number>> = {
   conflict: 409,
   outdated: 412,
   mismatch: 422,
-  unconditional: 428,
   limited: 429,
   unavailable: 503,
   internal: 500,

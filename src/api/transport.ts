@@ -56,7 +56,6 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
   412: 'outdated',
   413: 'invalid',
   422: 'mismatch',
-  428: 'unconditional',
   429: 'limited',
   503: 'unavailable',
 };

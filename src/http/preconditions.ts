@@ -3,7 +3,7 @@
  * a dot, so that the whole tag is a strong validator of the answer and the revision alone decides whether an edit is too late.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { IronwakeError, invalid } from '../errors.ts';
+import { invalid } from '../errors.ts';
 
 /** `"3.17.240"`: the revision of the resource, then whatever else makes the answer another one. */
 export function etagOf(revision: number | string, ...rest: ReadonlyArray<number | string>): string {
@@ -28,21 +28,11 @@ export function isKnown(request: FastifyRequest, reply: Pick<FastifyReply, 'head
 /**
  * The revision that an edit is meant for.
  * @returns undefined where the client does not say, or says `*`: whatever is there
- * @throws IronwakeError `request.if-match`; `request.unconditional` (428) where it must be said
+ * @throws IronwakeError `request.if-match`
  */
-export function revisionAsked(request: FastifyRequest, demanded = false): number | undefined {
+export function revisionAsked(request: FastifyRequest): number | undefined {
   const header = request.headers['if-match'];
-  if (header === undefined) {
-    if (!demanded) return undefined;
-    throw new IronwakeError({
-      kind: 'unconditional',
-      code: 'request.unconditional',
-      field: 'If-Match',
-      message: 'this replaces the whole, so it must say which version it has seen',
-      remedy: 'Get it first, and send its ETag as If-Match; or `If-Match: *` to replace whatever is there.',
-    });
-  }
-  if (header.trim() === '*') return undefined;
+  if (header === undefined || header.trim() === '*') return undefined;
   const revision = /^"(\d{1,15})(?:\.[\w.-]*)?"$/.exec(header.trim())?.[1];
   if (revision !== undefined) return Number(revision);
   throw invalid(

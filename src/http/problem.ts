@@ -23,7 +23,6 @@ const TITLES: Readonly<Record<number, string>> = {
   412: 'It was changed meanwhile',
   413: 'Too large',
   422: 'The request does not fit',
-  428: 'Say what you have seen',
   429: 'Too many attempts',
   503: 'Not available now',
 };
