@@ -65,7 +65,7 @@ export interface WatchChange {
   readonly ended: readonly string[];
 }
 
-/** One look of the node at itself. Modules that it does not name keep what was known of them, unless `whole` says that it named all. */
+/** One look of the node at itself. A look names all modules of the plan: what it leaves out no longer drifts. */
 export function afterVerification(
   watch: Watch,
   verifications: readonly Verification[],
