@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely';
+import { type Kysely, type Selectable, type SqlBool, sql } from 'kysely';
 import type { WatchRepository } from '../journey/ports.ts';
 import type { Watch } from '../nodes/watch.ts';
 import type { Tables, WatchTable } from './tables.ts';
@@ -18,8 +18,9 @@ export function watchRepository(db: Kysely<Tables>): WatchRepository {
         .execute();
     },
     async ofEach(nodeIds) {
-      if (nodeIds.length === 0) return [];
-      return (await db.selectFrom('watch').selectAll().where('node_id', 'in', nodeIds).execute()).map(toWatch);
+      // One statement whatever their number: the ids are one parameter.
+      const wanted = sql<SqlBool>`node_id in (select value from json_each(${JSON.stringify(nodeIds)}))`;
+      return (await db.selectFrom('watch').selectAll().where(wanted).execute()).map(toWatch);
     },
   };
 }
