@@ -160,9 +160,9 @@ export async function keepDocument(
   await hardware.put({ nodeId: node.id, source, at: clock.now(), runId, uuid: uuidIn(kept), data: kept });
 }
 
-/** As rules see it (`/boot/arch`, `/boot/vendorClass`, ...). */
-export function bootFactsOf(seen: Sighting): Table {
-  const { arch, uuid, vendorClass, hostName, interfaceName, address } = seen;
+/** As rules see it (`/boot/arch`, `/boot/vendorClass`, ...): a sighting, or what `sightingOf` made of it. */
+export function bootFactsOf(seen: Sighting | HardwareRecord['data']): Table {
+  const { arch, uuid, vendorClass, hostName, interfaceName, address }: Table = seen;
   const said = { arch, uuid, vendorClass, hostName, interface: interfaceName, address };
   return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
 }

@@ -1,7 +1,6 @@
 /** A machine that nobody registered asks for a boot file: if a rule matches, it is registered, and armed if the rule has that right. */
 import type { ClientFacts } from '../boot/facts.ts';
 import { IronwakeError, messageOf } from '../errors.ts';
-import type { Mac } from '../net/mac.ts';
 import type { Segment } from '../net/segment.ts';
 import type { Node } from '../nodes/node.ts';
 import { readPools } from '../profiles/pools.ts';
@@ -11,7 +10,7 @@ import type { Rule } from '../rules/rule.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import { armNode } from './arm.ts';
 import { withFreeAddresses } from './free-addresses.ts';
-import { bootFactsOf, portsIn, type Sighting, serialIn, sightingOfFacts } from './hardware.ts';
+import { bootFactsOf, portsIn, type Sighting, serialIn, sightingOf, sightingOfFacts } from './hardware.ts';
 import type { Journey } from './journey.ts';
 import { appendEvent } from './observe.ts';
 import type { AuditEntry, Repositories } from './ports.ts';
@@ -24,8 +23,6 @@ const PENDING = 64;
 const TRY_EVERY_MS = 60_000;
 /** Names that are taken already, one after the other, before it is given up. */
 const NAMES = 1000;
-
-const pendingOf = new WeakMap<Journey, Map<Mac, Promise<Node | undefined>>>();
 
 /**
  * The first packet of a netboot alone: what comes later belongs to a machine that was registered by it, or to none.
@@ -46,8 +43,7 @@ export async function registerByRule(
   const machine = await machineOf(journey, seen);
   const rule = firstMatch(rules, machine, journey.clock.now());
   if (rule === undefined) return undefined;
-  const pending = pendingOf.get(journey) ?? new Map<Mac, Promise<Node | undefined>>();
-  pendingOf.set(journey, pending);
+  const { pending } = journey.rules;
   const before = pending.get(facts.mac);
   if (before !== undefined) return before;
   if (pending.size >= PENDING || !journey.throttle.passes(`rule ${facts.mac}`, TRY_EVERY_MS)) return undefined;
@@ -141,14 +137,7 @@ async function insert(journey: Journey, rule: Rule, seen: Sighting, machine: Mac
           data: { rule: rule.name },
         },
       ]);
-      await repositories.hardware.put({
-        nodeId: node.id,
-        source: 'dhcp',
-        at: seen.lastSeenAt,
-        runId: undefined,
-        uuid: seen.uuid,
-        data: { ...seen },
-      });
+      await repositories.hardware.put(sightingOf(node.id, seen));
       await repositories.audit.append(auditOf(node, rule, seen));
       return { node, fresh: true };
     }),

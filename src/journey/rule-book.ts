@@ -1,4 +1,6 @@
-/** The rules as they are tried: compiled once, and anew when the store says that they changed. */
+/** The rules as they are tried: compiled once, and anew when the store says that they changed; and the machines on which they are at work. */
+import type { Mac } from '../net/mac.ts';
+import type { Node } from '../nodes/node.ts';
 import { type CompiledRules, compileRules } from '../rules/match.ts';
 import type { Repositories, Store } from './ports.ts';
 
@@ -6,12 +8,15 @@ import type { Repositories, Store } from './ports.ts';
 const VERSION = 'rules-version';
 
 export interface RuleBook {
+  /** Strangers that are being registered at this moment: their firmware asks again before that is done. */
+  readonly pending: Map<Mac, Promise<Node | undefined>>;
   compiled(): Promise<CompiledRules>;
 }
 
 export function createRuleBook(store: Store): RuleBook {
   let known: { readonly version: string; readonly rules: CompiledRules } | undefined;
   return {
+    pending: new Map(),
     async compiled() {
       // One look-up a packet of a stranger; the rules themselves are read when it is another than before.
       const version = (await store.settings.get(VERSION)) ?? '';

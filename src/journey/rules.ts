@@ -7,6 +7,7 @@ import { compileRules, explainRules, type Machine, type RuleVerdict } from '../r
 import { checkNameTemplate } from '../rules/name.ts';
 import { isDefault, isWide, parseCondition, type Rule } from '../rules/rule.ts';
 import { uuidv7 } from '../trust/uuid.ts';
+import { bootFactsOf } from './hardware.ts';
 import type { Journey } from './journey.ts';
 import type { AuditEntry, HardwareRecord, Repositories } from './ports.ts';
 import { machineOf } from './register-by-rule.ts';
@@ -312,17 +313,7 @@ export async function rulesAbout(journey: Journey, mac: Mac): Promise<MachineVer
 async function machineOfNode({ store }: Pick<Journey, 'store'>, node: Node): Promise<Machine> {
   const records = await store.hardware.ofNode(node.id);
   const of = (source: HardwareRecord['source']) => records.find((record) => record.source === source)?.data ?? {};
-  const { interfaceName, mac: _, lastSeenAt: __, ...boot } = of('dhcp');
-  const told = of('system-information');
-  return {
-    macs: node.macs,
-    facts: { ...told, boot: { ...boot, ...(interfaceName !== undefined && { interface: interfaceName }) } },
-  };
-}
-
-export function ruleState(rule: Rule, now: number): 'active' | 'expired' | 'full' {
-  if (rule.expiresAt !== undefined && rule.expiresAt <= now) return 'expired';
-  return rule.registered >= rule.machines ? 'full' : 'active';
+  return { macs: node.macs, facts: { ...of('system-information'), boot: bootFactsOf(of('dhcp')) } };
 }
 
 /** What the audit log tells of a rule: values may hold what is nobody's business. */

@@ -56,7 +56,15 @@ t.test('a rule registers, names by its counter, and leaves the machine on its di
       (await store.events.newestOf(node?.id ?? '', 9)).map(({ code }) => code),
       ['node.registered', 'rule.registered', 'boot.local-disk'],
     );
-    t.match(await store.hardware.ofNode(node?.id ?? ''), [{ source: 'dhcp', data: { vendorClass: 'PXEClient' } }]);
+    const [record, ...more] = await store.hardware.ofNode(node?.id ?? '');
+    t.match(record, { source: 'dhcp', data: { vendorClass: 'PXEClient', mac: macOf(n) } });
+    t.notOk(Object.hasOwn(record?.data ?? {}, 'lastSeenAt'), 'as any other sighting is kept');
+    t.same(more, []);
+    t.match(
+      (await rulesAbout(parts.journey, macOf(n))).verdicts[0]?.conditions[1],
+      { condition: '/boot/arch=bios', holds: true },
+      'rules see of a node what they saw of the stranger',
+    );
   }
   t.match(await store.audit.list(1), [{ actor: 'rule racks', action: 'node.added', target: 'pve03.lab.example' }]);
   t.match(await store.rules.byName('racks'), { registered: 2 });
