@@ -134,7 +134,7 @@ export interface Client {
   archive(node: string): Promise<NodeDetails>;
   unarchive(node: string): Promise<NodeDetails>;
   hardware(node: string): Promise<HardwareView>;
-  /** In the order of their priorities. */
+  /** In the order in which they are tried. */
   rules(): Promise<readonly RuleView[]>;
   rule(name: string): Promise<RuleView>;
   addRule(rule: RuleInput): Promise<RuleView>;

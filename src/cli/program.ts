@@ -323,7 +323,7 @@ function addRule(program: Command, remote: Remote): void {
       async (session, args, options) => (await commands()).test(session, args, options),
     ),
   );
-  remote(rule, 'list', 'all rules, in the order of their priorities', async (session) =>
+  remote(rule, 'list', 'all rules, in the order in which they are tried', async (session) =>
     (await commands()).list(session),
   );
   remote(rule, 'show <NAME>', 'one rule', async (session, args) => (await commands()).show(session, args));

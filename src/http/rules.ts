@@ -15,6 +15,7 @@ import { invalid } from '../errors.ts';
 import type { Journey } from '../journey/journey.ts';
 import {
   addRule,
+  allRules,
   changeRule,
   importRules,
   type NewRule,
@@ -49,9 +50,13 @@ export function registerRules(plugin: FastifyInstance, journey: Journey): void {
     '/api/v1/rules',
     {
       ...needs('viewer'),
-      schema: { tags: ['rules'], summary: 'All rules, in the order of their priorities', response: { 200: RuleList } },
+      schema: {
+        tags: ['rules'],
+        summary: 'All rules, in the order in which they are tried',
+        response: { 200: RuleList },
+      },
     },
-    async () => ({ items: (await store.rules.list()).map(viewOf) }),
+    async () => ({ items: (await allRules(store)).map(viewOf) }),
   );
 
   app.post(

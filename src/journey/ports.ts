@@ -87,11 +87,14 @@ export interface HardwareRepository {
 export interface RuleRepository {
   /** @throws IronwakeError `rule.name-taken` (409) */
   insert(rule: Rule): Promise<void>;
-  /** Everything but the count, conditional on `expectedRevision`; false when somebody else was faster. */
+  /**
+   * Everything but the count, conditional on `expectedRevision`; false when somebody else was faster.
+   * @throws IronwakeError `rule.name-taken` (409)
+   */
   update(rule: Rule, expectedRevision: number): Promise<boolean>;
   remove(id: string): Promise<boolean>;
   byName(name: string): Promise<Rule | undefined>;
-  /** By priority, the highest first, then by name. */
+  /** By priority, the highest first, then by name: default rules stand among the others (rules/match.ts has the order in which they are tried). */
   list(): Promise<readonly Rule[]>;
   /** Counts one more machine; false when the rule is full, over, gone, or no longer of this revision. */
   takePlace(id: string, revision: number, now: number): Promise<boolean>;

@@ -3,7 +3,7 @@ import { IronwakeError, invalid } from '../errors.ts';
 import type { Mac } from '../net/mac.ts';
 import type { InstallPolicy, Node } from '../nodes/node.ts';
 import { readNodeValues } from '../profiles/node-values.ts';
-import { compileRules, explainRules, type Machine, type RuleVerdict } from '../rules/match.ts';
+import { compileRules, explainRules, inOrderOfTrial, type Machine, type RuleVerdict } from '../rules/match.ts';
 import { checkNameTemplate } from '../rules/name.ts';
 import { isDefault, isWide, parseCondition, type Rule } from '../rules/rule.ts';
 import { uuidv7 } from '../trust/uuid.ts';
@@ -14,6 +14,8 @@ import { machineOf } from './register-by-rule.ts';
 import { discoveredMachines, tagsOf } from './registry.ts';
 import { demandRevision } from './revision.ts';
 import { rulesChanged } from './rule-book.ts';
+
+export { ruleState } from '../rules/match.ts';
 
 export interface NewRule {
   readonly name: string;
@@ -52,7 +54,7 @@ export type RuleAudit = (before: Rule | undefined, after: Rule | undefined) => A
 export async function addRule(journey: Journey, input: NewRule, by: string, audit: RuleAudit): Promise<Rule> {
   const rule = ruleOf(journey, input, by);
   await journey.store.transaction(async (repositories) => {
-    await refuseTooMany(repositories, 1);
+    await refuseTooMany(repositories);
     await repositories.rules.insert(rule);
     await written(repositories, rule.id, audit(undefined, rule));
   });
@@ -61,7 +63,7 @@ export async function addRule(journey: Journey, input: NewRule, by: string, audi
 
 /**
  * Replaces a rule; what it has counted stays.
- * @throws IronwakeError as `addRule`; `rule.unknown`, `request.outdated`
+ * @throws IronwakeError as `addRule`; `rule.unknown`, `request.outdated`, `rule.changed` (409)
  */
 export async function changeRule(
   journey: Journey,
@@ -81,18 +83,15 @@ export async function changeRule(
 
 async function replaced(repositories: Repositories, before: Rule, rule: Rule, audit: RuleAudit): Promise<Rule> {
   const { id, registered, createdAt, createdBy } = before;
-  const other = rule.name === before.name ? undefined : await repositories.rules.byName(rule.name);
-  if (other !== undefined) {
+  const after = { ...rule, id, registered, createdAt, createdBy, revision: before.revision + 1 };
+  if (!(await repositories.rules.update(after, before.revision))) {
     throw new IronwakeError({
       kind: 'conflict',
-      code: 'rule.name-taken',
-      field: 'name',
-      message: `there is a rule '${rule.name}' already`,
-      remedy: 'Choose another name.',
+      code: 'rule.changed',
+      message: `rule '${before.name}' was changed or removed by somebody else at this moment`,
+      remedy: 'Look at it again, and repeat the change if it is still wanted.',
     });
   }
-  const after = { ...rule, id, registered, createdAt, createdBy, revision: before.revision + 1 };
-  await repositories.rules.update(after, before.revision);
   await written(repositories, `${id}.${after.revision}`, audit(before, after));
   return after;
 }
@@ -129,7 +128,7 @@ export async function importRules(
       const before = await repositories.rules.byName(rule.name);
       if (before !== undefined) done.push(await replaced(repositories, before, rule, audit));
       else {
-        await refuseTooMany(repositories, 1);
+        await refuseTooMany(repositories);
         await repositories.rules.insert(rule);
         await written(repositories, rule.id, audit(undefined, rule));
         done.push(rule);
@@ -155,6 +154,11 @@ async function written(repositories: Repositories, version: string, entry: Audit
   await repositories.audit.append(entry);
 }
 
+/** In the order in which they are tried. */
+export async function allRules({ rules }: Pick<Repositories, 'rules'>): Promise<readonly Rule[]> {
+  return [...(await rules.list())].sort(inOrderOfTrial);
+}
+
 /** @throws IronwakeError `rule.unknown` (404) */
 export async function ruleCalled({ rules }: Pick<Repositories, 'rules'>, name: string): Promise<Rule> {
   const rule = await rules.byName(name);
@@ -167,8 +171,9 @@ export async function ruleCalled({ rules }: Pick<Repositories, 'rules'>, name: s
   });
 }
 
-async function refuseTooMany({ rules }: Pick<Repositories, 'rules'>, more: number): Promise<void> {
-  if ((await rules.list()).length + more <= RULES) return;
+/** @throws IronwakeError `rule.too-many` (409) when there is no place for one more */
+async function refuseTooMany({ rules }: Pick<Repositories, 'rules'>): Promise<void> {
+  if ((await rules.list()).length < RULES) return;
   throw new IronwakeError({
     kind: 'conflict',
     code: 'rule.too-many',

@@ -19,6 +19,7 @@ export interface ConditionVerdict {
   readonly found: readonly string[];
 }
 
+export type RuleState = 'active' | 'expired' | 'full';
 export type RuleReason = 'matches' | 'condition' | 'expired' | 'full' | 'retired';
 
 export interface RuleVerdict {
@@ -41,12 +42,15 @@ const FOUND_SHOWN = 8;
 const VALUES = 256;
 const MAX_VALUE = 512;
 
+/** For `sort`: by priority, the highest first, then by name; default rules come after all others. */
+export function inOrderOfTrial(a: Rule, b: Rule): number {
+  return Number(isDefault(a)) - Number(isDefault(b)) || b.priority - a.priority || (a.name < b.name ? -1 : 1);
+}
+
 /** @throws IronwakeError `rule.condition` */
 export function compileRules(rules: readonly Rule[]): CompiledRules {
   return [...rules]
-    .sort(
-      (a, b) => Number(isDefault(a)) - Number(isDefault(b)) || b.priority - a.priority || (a.name < b.name ? -1 : 1),
-    )
+    .sort(inOrderOfTrial)
     .map((rule) => ({ rule, conditions: rule.conditions.map((text) => compile(parseCondition(text))) }));
 }
 
@@ -92,7 +96,7 @@ function textsAt(value: unknown, segments: readonly string[], at: number, found:
 export function firstMatch(rules: CompiledRules, machine: Machine, now: number): Rule | undefined {
   if (machine.retiredFrom !== undefined) return undefined;
   return rules.find(
-    ({ rule, conditions }) => mayRegister(rule, now) === 'matches' && conditions.every(({ test }) => test(machine)),
+    ({ rule, conditions }) => ruleState(rule, now) === 'active' && conditions.every(({ test }) => test(machine)),
   )?.rule;
 }
 
@@ -105,13 +109,19 @@ export function explainRules(rules: CompiledRules, machine: Machine, now: number
       found: found(machine),
     }));
     const fits = verdicts.every(({ holds }) => holds);
-    const because = !fits ? 'condition' : machine.retiredFrom !== undefined ? 'retired' : mayRegister(rule, now);
-    return { rule, because, conditions: verdicts };
+    return { rule, because: fits ? reasonOf(rule, machine, now) : 'condition', conditions: verdicts };
   });
 }
 
+/** For a rule whose conditions all hold. */
+function reasonOf(rule: Rule, { retiredFrom }: Machine, now: number): RuleReason {
+  if (retiredFrom !== undefined) return 'retired';
+  const state = ruleState(rule, now);
+  return state === 'active' ? 'matches' : state;
+}
+
 /** Whether a rule may take in one more machine. The store says it once more when it does. */
-export function mayRegister(rule: Rule, now: number): 'matches' | 'expired' | 'full' {
+export function ruleState(rule: Rule, now: number): RuleState {
   if (rule.expiresAt !== undefined && rule.expiresAt <= now) return 'expired';
-  return rule.registered >= rule.machines ? 'full' : 'matches';
+  return rule.registered >= rule.machines ? 'full' : 'active';
 }

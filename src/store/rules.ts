@@ -8,28 +8,18 @@ import type { RuleTable, Tables } from './tables.ts';
 export function ruleRepository(db: Kysely<Tables>, site: string): RuleRepository {
   return {
     async insert(rule) {
-      try {
-        await db.insertInto('rule').values(toRow(rule, site)).execute();
-      } catch (error) {
-        if (!isUniqueViolation(error, 'rule.name')) throw error;
-        throw new IronwakeError({
-          kind: 'conflict',
-          code: 'rule.name-taken',
-          field: 'name',
-          message: `there is a rule '${rule.name}' already`,
-          remedy: `Choose another name, or remove that rule first: npx ironwake rule rm ${rule.name}.`,
-          cause: error,
-        });
-      }
+      await named(rule, () => db.insertInto('rule').values(toRow(rule, site)).execute());
     },
     async update(rule, expectedRevision) {
       const { id, site: _, registered: __, ...columns } = toRow(rule, site);
-      const result = await db
-        .updateTable('rule')
-        .set(columns)
-        .where('id', '=', id)
-        .where('revision', '=', expectedRevision)
-        .executeTakeFirst();
+      const result = await named(rule, () =>
+        db
+          .updateTable('rule')
+          .set(columns)
+          .where('id', '=', id)
+          .where('revision', '=', expectedRevision)
+          .executeTakeFirst(),
+      );
       return result.numUpdatedRows > 0n;
     },
     async remove(id) {
@@ -39,7 +29,6 @@ export function ruleRepository(db: Kysely<Tables>, site: string): RuleRepository
     async byName(name) {
       return fromRow(await db.selectFrom('rule').selectAll().where('name', '=', name).executeTakeFirst());
     },
-    /** In the order in which they are tried. */
     async list() {
       const rows = await db.selectFrom('rule').selectAll().orderBy('priority', 'desc').orderBy('name').execute();
       return rows.flatMap((row) => fromRow(row) ?? []);
@@ -56,6 +45,23 @@ export function ruleRepository(db: Kysely<Tables>, site: string): RuleRepository
       return result.numUpdatedRows > 0n;
     },
   };
+}
+
+/** @throws IronwakeError `rule.name-taken` (409) when the name that is written is that of another rule */
+async function named<T>({ name }: Rule, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!isUniqueViolation(error, 'rule.name')) throw error;
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'rule.name-taken',
+      field: 'name',
+      message: `there is a rule '${name}' already`,
+      remedy: `Choose another name, or remove that rule first: npx ironwake rule rm ${name}.`,
+      cause: error,
+    });
+  }
 }
 
 function toRow(rule: Rule, site: string): Selectable<RuleTable> {

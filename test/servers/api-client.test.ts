@@ -194,7 +194,7 @@ const CHECKS: Checks = {
   ],
   importRules: async (client) => [
     await client.importRules([
-      { name: 'rest', default: true, gives: { fqdn: 'x{{mac}}.lab.example', profile: 'default' } },
+      { name: 'rest', default: true, priority: 900, gives: { fqdn: 'x{{mac}}.lab.example', profile: 'default' } },
     ]),
     [{ name: 'rest', default: true }],
   ],

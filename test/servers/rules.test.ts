@@ -239,6 +239,26 @@ t.test('rules that cannot be meant are refused, and an import writes all or noth
   t.equal((await ask(parts, '02:00:00:00:00:01' as Mac)).kind, 'silent', 'what is removed acts no more');
 });
 
+t.test('two rules of one name, and a rule that is changed at the same moment', async (t) => {
+  const parts = await rack(t, RULE, { ...RULE, name: 'b' });
+  const { journey } = parts;
+  const { store } = journey;
+  const taken = { code: 'rule.name-taken', status: 409, field: 'name', remedy: /ironwake rule rm racks/ };
+  await t.rejects(addRule(journey, RULE, 'admin', audit), taken);
+  await t.rejects(changeRule(journey, 'b', RULE, 'admin', undefined, audit), taken);
+  const transaction: typeof store.transaction = (work) =>
+    store.transaction((repositories) =>
+      work({ ...repositories, rules: { ...repositories.rules, update: async () => false } }),
+    );
+  const audited = (await store.audit.list(9)).length;
+  await t.rejects(
+    changeRule({ ...journey, store: { ...store, transaction } }, 'b', { ...RULE, name: 'b' }, 'admin', 1, audit),
+    { code: 'rule.changed', status: 409 },
+  );
+  t.equal((await store.audit.list(9)).length, audited, 'what was not written is not told');
+  t.match(await store.rules.byName('b'), { revision: 1 });
+});
+
 t.test('an installer that nobody armed tells what its machine is, for itself alone', async (t) => {
   const rule = { ...RULE, when: ['/dmi/system/serial=A*'], gives: { ...GIVES, fqdn: 's-{{serial}}.lab.example' } };
   const parts = await rack(t, rule);
