@@ -123,6 +123,12 @@ export const NodeDetails = Type.Object(
     site: Type.String(),
     revision: Type.Integer(),
     createdAt: time('When it was registered.'),
+    rule: Type.Optional(
+      Type.String({
+        description: 'The rule that registered it; absent when a person did, or when the rule is gone.',
+        examples: ['rack-a'],
+      }),
+    ),
   },
   closed,
 );

@@ -40,7 +40,8 @@ export interface RunContext {
 const iso = (at: number): string => new Date(at).toISOString();
 const isoOrNull = (at: number | undefined): string | null => (at === undefined ? null : iso(at));
 
-export function nodeDetails(node: Node): NodeDetails {
+/** `rule`: name of the rule that registered it, if that is still there. */
+export function nodeDetails(node: Node, rule: string | undefined): NodeDetails {
   return {
     id: node.id,
     fqdn: node.fqdn,
@@ -55,6 +56,7 @@ export function nodeDetails(node: Node): NodeDetails {
     site: node.site,
     revision: node.revision,
     createdAt: iso(node.createdAt),
+    ...(rule !== undefined && { rule }),
   };
 }
 
@@ -117,16 +119,19 @@ function named(words: string, { fqdn }: Node): string {
   return words.replace(/\bNAME\b/g, () => fqdn);
 }
 
-/** `run` is the newest run of the node, ended or not. */
-export function nodeView(
-  node: Node,
-  run: Run | undefined,
-  timeline: readonly EventRow[],
-  context: RunContext,
-): NodeView {
+/** A node and what is shown with it (journey's NodePicture). */
+export interface NodeRows {
+  readonly node: Node;
+  readonly rule: string | undefined;
+  /** The newest run, ended or not. */
+  readonly run: Run | undefined;
+  readonly timeline: readonly EventRow[];
+}
+
+export function nodeView({ node, rule, run, timeline }: NodeRows, context: RunContext): NodeView {
   const waiting = waitingView(run);
   return {
-    node: nodeDetails(node),
+    node: nodeDetails(node, rule),
     run: run === undefined ? null : runView(run, context),
     timeline: timeline
       .map(eventView)

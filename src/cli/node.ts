@@ -221,6 +221,7 @@ function describe({ node, run, timeline }: NodeView, now: number): string {
       ['since', since({ node, run }, now)],
       ['MAC', node.macs.join(', ')],
       ['profile', node.profile],
+      ['registered', node.rule === undefined ? undefined : `by rule ${node.rule}`],
       ['archived', node.archivedAt === undefined ? undefined : `since ${dayAndTime(node.archivedAt)}`],
       ['former MACs', node.formerMacs === undefined ? undefined : node.formerMacs.join(', ')],
       ['installs', node.installPolicy === undefined || node.installPolicy === 'once' ? undefined : node.installPolicy],

@@ -104,8 +104,7 @@ export function registerAdmin(
 
   const { needs, nameOf, roleOf, entry } = guardOf(journey);
   const shown = async (reference: string) => {
-    const { node, run, timeline } = await viewNode(journey, await findNode(journey, reference));
-    return nodeView(node, run, timeline, CONTEXT);
+    return nodeView(await viewNode(journey, await findNode(journey, reference)), CONTEXT);
   };
 
   app.get(
@@ -163,9 +162,11 @@ export function registerAdmin(
       const { rows, next } = pageOf(request, reply, found, limit, ({ fqdn, id }) => ({ fqdn, id }));
       const runs = await store.runs.latestOfEach(rows.map(({ id }) => id));
       const runOf = new Map(runs.map((run) => [run.nodeId, run]));
+      const rules = await store.rules.namesOf(rows.flatMap(({ ruleId }) => ruleId ?? []));
       const items = rows.map((node) => {
         const run = runOf.get(node.id);
-        return { node: nodeDetails(node), run: run === undefined ? null : runView(run, CONTEXT) };
+        const rule = node.ruleId === undefined ? undefined : rules.get(node.ruleId);
+        return { node: nodeDetails(node, rule), run: run === undefined ? null : runView(run, CONTEXT) };
       });
       return { items, next };
     },
@@ -187,7 +188,7 @@ export function registerAdmin(
           after: { macs: added.macs, profile: added.profile, tags: added.tags },
         }),
       );
-      return reply.code(201).header('Location', `/api/v1/nodes/${node.id}`).send(nodeDetails(node));
+      return reply.code(201).header('Location', `/api/v1/nodes/${node.id}`).send(nodeDetails(node, undefined));
     },
   );
 
@@ -203,10 +204,17 @@ export function registerAdmin(
       },
     },
     async (request, reply) => {
-      const { node, run, timeline } = await viewNode(journey, await findNode(journey, request.params.id));
-      const etag = etagOf(node.revision, run?.revision ?? 0, timeline.at(-1)?.id ?? 0);
+      const picture = await viewNode(journey, await findNode(journey, request.params.id));
+      const { node, rule, run, timeline } = picture;
+      // The rule may be renamed or removed, and nothing else of the answer changes.
+      const etag = etagOf(
+        node.revision,
+        run?.revision ?? 0,
+        timeline.at(-1)?.id ?? 0,
+        ...(rule === undefined ? [] : [rule]),
+      );
       if (isKnown(request, reply, etag)) return reply;
-      return nodeView(node, run, timeline, CONTEXT);
+      return nodeView(picture, CONTEXT);
     },
   );
 

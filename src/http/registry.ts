@@ -11,6 +11,7 @@ import type { AuditEntry } from '../journey/ports.ts';
 import { findNode } from '../journey/registry.ts';
 import { archiveNode, replaceHardware, unarchiveNode } from '../journey/retire.ts';
 import { refuseValuesOfAdmin } from '../journey/values-rights.ts';
+import { ruleOfNode } from '../journey/view.ts';
 import type { Node } from '../nodes/node.ts';
 import { guardOf } from './identity.ts';
 import { revisionAsked } from './preconditions.ts';
@@ -19,6 +20,8 @@ import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 export function registerRegistry(plugin: FastifyInstance, journey: Journey): void {
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
   const { needs, nameOf, roleOf, entry } = guardOf(journey);
+
+  const details = async (node: Node) => nodeDetails(node, await ruleOfNode(journey, node));
 
   /** Who does it, and the line of the audit log: names of fields whose content is nobody's business, and what the others were and are. */
   const told = (request: FastifyRequest, action: string): ChangeOptions => ({
@@ -49,7 +52,7 @@ export function registerRegistry(plugin: FastifyInstance, journey: Journey): voi
     async (request) => {
       refuseValuesOfAdmin(roleOf(request), request.body.values);
       const node = await findNode(journey, request.params.id);
-      return nodeDetails(await changeNode(journey, node, request.body, told(request, 'node.changed')));
+      return details(await changeNode(journey, node, request.body, told(request, 'node.changed')));
     },
   );
 
@@ -67,7 +70,7 @@ export function registerRegistry(plugin: FastifyInstance, journey: Journey): voi
     },
     async (request) => {
       const node = await findNode(journey, request.params.id);
-      return nodeDetails(await addMac(journey, node, request.body.mac, told(request, 'node.changed')));
+      return details(await addMac(journey, node, request.body.mac, told(request, 'node.changed')));
     },
   );
 
@@ -84,7 +87,7 @@ export function registerRegistry(plugin: FastifyInstance, journey: Journey): voi
     },
     async (request) => {
       const node = await findNode(journey, request.params.id);
-      return nodeDetails(await removeMac(journey, node, request.params.mac, told(request, 'node.changed')));
+      return details(await removeMac(journey, node, request.params.mac, told(request, 'node.changed')));
     },
   );
 
@@ -102,7 +105,7 @@ export function registerRegistry(plugin: FastifyInstance, journey: Journey): voi
     },
     async (request) => {
       const node = await findNode(journey, request.params.id);
-      return nodeDetails(await replaceHardware(journey, node, request.body.macs, told(request, 'node.replaced')));
+      return details(await replaceHardware(journey, node, request.body.macs, told(request, 'node.replaced')));
     },
   );
 
@@ -118,7 +121,7 @@ export function registerRegistry(plugin: FastifyInstance, journey: Journey): voi
       },
       async (request) => {
         const node = await findNode(journey, request.params.id);
-        return nodeDetails(await work(journey, node, told(request, `node.${action}d`)));
+        return details(await work(journey, node, told(request, `node.${action}d`)));
       },
     );
   }
@@ -161,7 +164,7 @@ export function registerRegistry(plugin: FastifyInstance, journey: Journey): voi
           after: { macs: added.macs, profile: added.profile, tags: added.tags },
         }),
       );
-      return reply.code(201).header('Location', `/api/v1/nodes/${node.id}`).send(nodeDetails(node));
+      return reply.code(201).header('Location', `/api/v1/nodes/${node.id}`).send(nodeDetails(node, undefined));
     },
   );
 

@@ -54,8 +54,7 @@ export function registerRuns(plugin: FastifyInstance, journey: Journey): void {
         audit: ({ id, mediaId }) =>
           entry(request, 'run.armed', node.fqdn, { before: null, after: { run: id, media: mediaId }, retry: true }),
       });
-      const picture = await viewNode(journey, node);
-      return reply.code(201).send(nodeView(picture.node, picture.run, picture.timeline, CONTEXT));
+      return reply.code(201).send(nodeView(await viewNode(journey, node), CONTEXT));
     },
   );
 }

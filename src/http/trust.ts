@@ -158,8 +158,7 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
           await audit(request, 'run.confirm-refused', node.fqdn, { reason: error.code });
         throw error;
       }
-      const { run, timeline } = await viewNode(journey, node);
-      return nodeView(node, run, timeline, { fingerprintOf: hostKeyFingerprint });
+      return nodeView(await viewNode(journey, node), { fingerprintOf: hostKeyFingerprint });
     },
   );
 

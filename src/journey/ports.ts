@@ -94,6 +94,8 @@ export interface RuleRepository {
   update(rule: Rule, expectedRevision: number): Promise<boolean>;
   remove(id: string): Promise<boolean>;
   byName(name: string): Promise<Rule | undefined>;
+  /** Names by id; a rule that is gone is left out. */
+  namesOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** By priority, the highest first, then by name: default rules stand among the others (rules/match.ts has the order in which they are tried). */
   list(): Promise<readonly Rule[]>;
   /** Counts one more machine; false when the rule is full, over, gone, or no longer of this revision. */

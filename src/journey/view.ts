@@ -11,6 +11,8 @@ const LANDMARK_LIMIT = 200;
 
 export interface NodePicture {
   readonly node: Node;
+  /** Name of the rule that registered it, if that is still there. */
+  readonly rule: string | undefined;
   /** The newest run, ended or not. */
   readonly run: Run | undefined;
   /** Oldest first. */
@@ -19,11 +21,17 @@ export interface NodePicture {
 
 export async function viewNode(journey: Journey, node: Node): Promise<NodePicture> {
   const { runs, events } = journey.store;
-  const [run, newest, landmarks] = await Promise.all([
+  const [rule, run, newest, landmarks] = await Promise.all([
+    ruleOfNode(journey, node),
     runs.latestOf(node.id),
     events.newestOf(node.id, TIMELINE_LIMIT),
     events.landmarksOf(node.id, LANDMARK_LIMIT),
   ]);
   const from = newest[0]?.id ?? 0;
-  return { node, run, timeline: [...landmarks.filter(({ id }) => id < from), ...newest] };
+  return { node, rule, run, timeline: [...landmarks.filter(({ id }) => id < from), ...newest] };
+}
+
+/** Name of the rule that registered a node; undefined when a person did, or when the rule is gone. */
+export async function ruleOfNode({ store }: Pick<Journey, 'store'>, { ruleId }: Node): Promise<string | undefined> {
+  return ruleId === undefined ? undefined : (await store.rules.namesOf([ruleId])).get(ruleId);
 }

@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
+import { type Kysely, type Selectable, type SqlBool, sql } from 'kysely';
 import { IronwakeError } from '../errors.ts';
 import type { RuleRepository } from '../journey/ports.ts';
 import type { Rule, RuleGift } from '../rules/rule.ts';
@@ -28,6 +28,11 @@ export function ruleRepository(db: Kysely<Tables>, site: string): RuleRepository
     },
     async byName(name) {
       return fromRow(await db.selectFrom('rule').selectAll().where('name', '=', name).executeTakeFirst());
+    },
+    async namesOf(ids) {
+      const wanted = sql<SqlBool>`id in (select value from json_each(${JSON.stringify(ids)}))`;
+      const rows = await db.selectFrom('rule').select(['id', 'name']).where(wanted).execute();
+      return new Map(rows.map(({ id, name }) => [id, name]));
     },
     async list() {
       const rows = await db.selectFrom('rule').selectAll().orderBy('priority', 'desc').orderBy('name').execute();

@@ -183,6 +183,12 @@ test('each command asks its route and prints its answer', async (t) => {
         /waiting for the machine to boot from the network until \d\d:00:00; do: Power it on\.\n$/,
       ],
     ],
+    [
+      'node show pve1',
+      'GET /api/v1/nodes/pve1',
+      aView({ node: { ...details, rule: 'racks' } }),
+      [/registered +by rule racks\n/],
+    ],
     ['node install pve1', 'POST /api/v1/nodes/pve1/install', aView(), [`armed ${host}`, 'waiting for']],
     ['node cancel pve1', 'POST /api/v1/nodes/pve1/cancel', aView({ waiting: null }), ['cancelled']],
     ['node trust pve1', 'POST /api/v1/nodes/pve1/trust', aView(), ['trusting', 'waiting for']],

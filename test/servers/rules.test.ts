@@ -239,6 +239,43 @@ t.test('rules that cannot be meant are refused, and an import writes all or noth
   t.equal((await ask(parts, '02:00:00:00:00:01' as Mac)).kind, 'silent', 'what is removed acts no more');
 });
 
+t.test('a node says which rule registered it, as long as there is that rule', async (t) => {
+  const parts = await rack(t, RULE);
+  const { journey } = parts;
+  await ask(parts, macOf(1));
+  await addNode(journey, { macs: [NODE_MAC], fqdn: 'pve9.lab.example', profile: 'default' });
+  const token = await parts.token('operator');
+  const call = (path: string, options = {}) =>
+    parts.call(`${parts.segment.httpsUrl}/api/v1/nodes${path}`, { token, ...options });
+  const known = async (tag: unknown) =>
+    (await call('/pve01.lab.example', { headers: { 'if-none-match': String(tag) } })).status;
+  const tagOf = async () => (await call('/pve01.lab.example')).headers.etag;
+  const rulesOf = async () => {
+    const changed = await call('/pve01.lab.example', { method: 'PATCH', json: { notes: `n${journey.clock.now()}` } });
+    const shown = await call('/pve01.lab.example');
+    const list = JSON.parse((await call('')).text).items as ReadonlyArray<{ node: { fqdn: string; rule?: string } }>;
+    return [
+      JSON.parse(changed.text).rule,
+      JSON.parse(shown.text).node.rule,
+      ...list.map(({ node }) => [node.fqdn, node.rule]),
+    ];
+  };
+  const person = ['pve9.lab.example', undefined];
+  t.same(await rulesOf(), ['racks', 'racks', ['pve01.lab.example', 'racks'], person]);
+  const tag = await tagOf();
+  t.equal(await known(tag), 304);
+  await changeRule(journey, 'racks', { ...RULE, name: 'shelves' }, 'admin', undefined, audit);
+  t.equal(await known(tag), 200, 'the name of the rule is part of the answer');
+  t.same(await rulesOf(), ['shelves', 'shelves', ['pve01.lab.example', 'shelves'], person]);
+  await removeRule(journey, 'shelves', undefined, audit);
+  await addRule(journey, { ...RULE, name: 'shelves' }, 'admin', audit);
+  t.same(
+    await rulesOf(),
+    [undefined, undefined, ['pve01.lab.example', undefined], person],
+    'another rule by that name',
+  );
+});
+
 t.test('two rules of one name, and a rule that is changed at the same moment', async (t) => {
   const parts = await rack(t, RULE, { ...RULE, name: 'b' });
   const { journey } = parts;

@@ -36,8 +36,16 @@ test('every view has the shape of the contract', async (t) => {
   const event = { ...anEvent({ data: { media: 'm', by: 'admin', expiresInMs: 60_000 } }), id: 7 };
   const rare = { ...anEvent({ mac: undefined, nodeId: undefined, runId: undefined }), id: 8 };
   const cases: ReadonlyArray<readonly [string, TSchema, unknown]> = [
-    ['a node without a run', schemas.NodeView, nodeView(aNode(), undefined, [], context)],
-    ['a node with everything', schemas.NodeView, nodeView(aNode(), full, [event, rare], context)],
+    [
+      'a node without a run',
+      schemas.NodeView,
+      nodeView({ node: aNode(), rule: undefined, run: undefined, timeline: [] }, context),
+    ],
+    [
+      'a node with everything',
+      schemas.NodeView,
+      nodeView({ node: aNode(), rule: 'racks', run: full, timeline: [event, rare] }, context),
+    ],
     ['a run just armed', schemas.RunView, runView(aRun(), context)],
     ['a run that failed', schemas.RunView, runView(aRun({ state: 'failed', failure: 'x', endedAt: 2 }), context)],
     ['an event', schemas.EventView, eventView(event)],
@@ -56,17 +64,21 @@ test('every view has the shape of the contract', async (t) => {
 });
 
 test('nothing secret leaves with a run', async (t) => {
-  t.notMatch(JSON.stringify(nodeView(aNode(), full, [], context)), SECRET);
+  t.notMatch(JSON.stringify(nodeView({ node: aNode(), rule: undefined, run: full, timeline: [] }, context)), SECRET);
 });
 
 test('a view says what the run waits for, until when, and what to do', async (t) => {
-  const { run, waiting } = nodeView(aNode(), full, [], context);
+  const { run, waiting } = nodeView({ node: aNode(), rule: undefined, run: full, timeline: [] }, context);
   t.strictSame(run?.progress, { sentBytes: 1024, totalBytes: 4096 });
   t.strictSame(run?.fingerprints, ['SHA256:16']);
   t.equal(waiting?.until, '1970-01-01T00:00:05.000Z');
   t.match(waiting?.for, /1\.0 KiB of 4\.0 KiB/);
   t.ok(waiting?.do);
-  t.equal(nodeView(aNode(), aRun({ state: 'ready' }), [], context).waiting, null, 'an ended run waits for nothing');
+  t.equal(
+    nodeView({ node: aNode(), rule: undefined, run: aRun({ state: 'ready' }), timeline: [] }, context).waiting,
+    null,
+    'an ended run waits for nothing',
+  );
 });
 
 test('an event carries its words', async (t) => {

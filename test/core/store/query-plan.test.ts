@@ -128,6 +128,7 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       insert: (r) => r.insert(aRule()),
       update: (r) => r.update(aRule({ revision: 2 }), 1),
       byName: (r) => r.byName('racks'),
+      namesOf: (r) => r.namesOf(['rule-1', 'rule-2']),
       list: (r) => r.list(),
       takePlace: (r) => r.takePlace('rule-1', 1, 1),
       remove: (r) => r.remove('nobody'),
