@@ -96,7 +96,10 @@ async function tryOne(
   }
 }
 
-/** From each address of ours that the node's firewall must turn away. A refusal that is only a missing route proves nothing, but no harm either. */
+/**
+ * From each address of ours that the node's firewall must turn away. Only a refusal shows that it does: silence may be an answer that left by another
+ * way, so the node tries that itself.
+ */
 async function tryClosed(journey: Journey, port: number, address: Ipv4, allowed: readonly Network[]): Promise<Outcome> {
   const strangers = journey
     .segments()
@@ -106,7 +109,7 @@ async function tryClosed(journey: Journey, port: number, address: Ipv4, allowed:
   for (const from of strangers) {
     const answer = await journey.reach.connect({ address, port, from });
     if (answer === 'open') return { result: 'failed', detail: `port ${port} is open to ${from}, which is not allowed` };
-    if (answer !== 'unreachable') turnedAway = from;
+    if (answer === 'refused') turnedAway = from;
   }
   return turnedAway === undefined
     ? { result: 'untried', detail: `this server has no address that port ${port} must be closed to` }

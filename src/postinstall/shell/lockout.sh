@@ -15,7 +15,8 @@
 . "$IRONWAKE_LIB/http.sh"
 
 lockout_keys=/root/.ssh/authorized_keys
-lockout_marker=ironwake-probe
+# Nodes of a cluster share one file: each takes out its own.
+lockout_marker="ironwake-probe-$(uname -n)"
 lockout_end_at=0
 lockout_allowed=''
 

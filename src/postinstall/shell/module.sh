@@ -30,17 +30,19 @@ fail() {
 # keep PATH: remembers a file as it is, once, for `restore`.
 keep() {
   local copy="$IRONWAKE_STATE/backup$1"
-  if [ -e "$copy" ] || [ -e "$copy.absent" ]; then return 0; fi
+  # A link is kept as such, also one that leads nowhere from where the copy lies.
+  if is_there "$copy" || [ -e "$copy.absent" ]; then return 0; fi
   mkdir -p "$(dirname "$copy")"
-  if [ -e "$1" ]; then cp -a "$1" "$copy"; else : > "$copy.absent"; fi
+  if is_there "$1"; then cp -a "$1" "$copy"; else : > "$copy.absent"; fi
 }
+is_there() { [ -e "$1" ] || [ -L "$1" ]; }
 
 # restore PATH: the file as `keep` found it. Nothing happens when it was never kept.
 restore() {
   local copy="$IRONWAKE_STATE/backup$1"
   if [ -e "$copy.absent" ]; then
     rm -f "$1" "$copy.absent"
-  elif [ -e "$copy" ]; then
+  elif is_there "$copy"; then
     cp -a "$copy" "$1.ironwake-new"
     mv -f "$1.ironwake-new" "$1"
     rm -f "$copy"
@@ -58,7 +60,7 @@ install_file() {
 
 # remove_file PATH: a file that must not be there.
 remove_file() {
-  [ -e "$1" ] || return 0
+  is_there "$1" || return 0
   keep "$1"
   rm -f "$1"
   changed "$1 removed"
@@ -84,6 +86,8 @@ install_pve() {
   changed "$2"
 }
 restore_pve() {
+  # At boot, before that file system is mounted, there is nothing to restore into: the runner comes back to it.
+  [ -d /etc/pve/local ] || fail '/etc/pve is not mounted yet'
   local copy="$IRONWAKE_STATE/backup$1"
   if [ -e "$copy.absent" ]; then
     rm -f "$1" "$copy.absent"

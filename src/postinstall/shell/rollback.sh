@@ -16,7 +16,7 @@ roll_back() {
   printf 'rolling %s back: %s\n' "$module" "$2"
   mkdir -p "$state"
   # What lockout_begin let in for the time of the probe.
-  bash "$home/lib/remove-probe-key.sh" /root/.ssh/authorized_keys ironwake-probe
+  bash "$home/lib/remove-probe-key.sh" /root/.ssh/authorized_keys "ironwake-probe-$(uname -n)"
   if (cd "$home/plan/modules/$module" && IRONWAKE_LIB="$home/lib" IRONWAKE_MODULE="$module" IRONWAKE_STATE="$state" \
     IRONWAKE_STEP=rollback IRONWAKE_DIFFERENCES="$state/rollback.differences" \
     IRONWAKE_CHANGES="$state/rollback.changes" IRONWAKE_DETAIL="$state/rollback.detail" bash rollback.sh 9>&- < /dev/null); then

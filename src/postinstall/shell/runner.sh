@@ -187,9 +187,12 @@ unlock_cluster() {
 
 # step MODULE STEP SCRIPT: runs one script of a module under its time limit and reports it. Sets `result`.
 step() {
-  local module=$1 step=$2 script=$3 state="$iw_home/state/$1" folder="$plan/modules/$1" code=0 started from limit
+  local module=$1 step=$2 script=$3 state="$iw_home/state/$1" folder="$plan/modules/$1" code=0 started from limit by_hand=''
+  if alone; then by_hand=yes; fi
   limit=$(cat "$folder/limit")
   : > "$state/detail"
+  # What an apply had changed when the node was switched off is still to be taken back if this one fails.
+  if [ "$step" = apply ] && [ -s "$state/changes" ]; then : > "$state/touched"; fi
   : > "$state/changes"
   rm -f "$state/reboot" "$state/differences"
   if [ "$step" != verify ]; then lock_cluster "$module" || return 0; fi
@@ -199,7 +202,8 @@ step() {
     cd "$folder" || exit 1
     export IRONWAKE_LIB="$iw_home/lib" IRONWAKE_MODULE="$module" IRONWAKE_STATE="$state" IRONWAKE_STEP="$step"
     export IRONWAKE_CHANGES="$state/changes" IRONWAKE_DETAIL="$state/detail" IRONWAKE_DIFFERENCES="$state/differences"
-    exec timeout --kill-after=15 "$limit" bash "./$script"
+    # By hand, a step may ask its question at the terminal: in a group of its own it would be stopped there.
+    exec timeout ${by_hand:+--foreground} --kill-after=15 "$limit" bash "./$script"
   ) > "$state/output" 2>&1 < /dev/null 8>&- || code=$?
   unlock_cluster
   if [ "$code" -eq 124 ] || [ "$code" -eq 137 ]; then printf 'it took longer than %s s\n' "$limit" > "$state/detail"; fi

@@ -66,7 +66,8 @@ fi
 # The timer comes again soon: what is not told now is looked at again then.
 if ! request POST /node/v1/watch "$work/answer" "$work/report"; then
   case $http_status in
-    401 | 404 | 410) give_up ;;
+    # Not 404: a server that was set back to a release without this route is no reason to stop looking for ever.
+    401 | 410) give_up ;;
   esac
   printf 'the Ironwake server did not answer: %s\n' "$http_reason" >&2
   exit 0

@@ -89,6 +89,11 @@ WantedBy=sysinit.target
         found: ['10.9.0.1/24 on vmbr9: expected present, found absent'],
       },
       {
+        name: 'another address, in the file and in the kernel',
+        by: `sed -i 's|address ${container.address}/30|address 10.250.0.2/24|' ${file}; ip addr add 10.250.0.2/24 dev vmbr0`,
+        found: [/line \d+: expected {5}address 10\.213\..*, found {5}address 10\.250\.0\.2\/24/],
+      },
+      {
         name: 'a line of the file',
         by: `sed -i 's/bridge-stp off/bridge-stp on/' ${file}`,
         found: [/line \d+: expected {5}bridge-stp off, found {5}bridge-stp on/],

@@ -121,7 +121,7 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
     server.probe = (request) => (++asked === 1 ? new Promise(() => {}) : real(request));
     await rig.install({ postInstall: { ssh: {} }, release: productRelease });
     await container.until('the probe', () => asked === 1);
-    t.match(container.read('/root/.ssh/authorized_keys'), / ironwake-probe$/m, 'the probe key is in');
+    t.match(container.read('/root/.ssh/authorized_keys'), / ironwake-probe-node1$/m, 'the probe key is in');
     await container.reboot();
     await rig.finished();
     t.strictSame(rig.steps(), ['ssh rollback ok', ...held('ssh')]);

@@ -78,7 +78,7 @@ test('the ruleset of products without a firewall of their own', (t) => {
         management,
         sets: { mail: ['203.0.113.0/24'] },
         rules: [
-          { ports: '25,8000:8010', from: '+mail', comment: 'mail' },
+          { ports: '25,7000:7010', from: '+mail', comment: 'mail' },
           { action: 'drop', ports: '25', log: 'warning' },
         ],
         policyIn: 'REJECT',
@@ -89,7 +89,7 @@ test('the ruleset of products without a firewall of their own', (t) => {
     t.match(nft, `elements = { @server@, 192.0.2.0/24, 198.51.100.7 }`, product);
     t.match(
       nft,
-      `    ip saddr @management tcp dport { ${ports} } accept\n    ip saddr @mail tcp dport { 25, 8000-8010 } accept comment "mail"\n    tcp dport { 25 } log level warn drop\n`,
+      `    ip saddr @management tcp dport { ${ports} } accept\n    ip saddr @mail tcp dport { 25, 7000-7010 } accept comment "mail"\n    tcp dport { 25 } log level warn drop\n`,
     );
     t.match(nft, /level warn\n {4}reject with icmpx admin-prohibited\n {2}\}\n\}\n$/);
     t.match(nft, /type filter hook input priority filter; policy drop;/);
@@ -115,6 +115,8 @@ test('a contradiction or a wrong shape is refused with its key', (t) => {
     { path: 'rules.0.ports', given: { management, rules: [{ ports: '70000' }] } },
     { path: 'rules.0.ports', given: { management, rules: [{ ports: '90:80' }] } },
     { path: 'rules.0.ports', given: { management, rules: [{ ports: '80; drop' }] } },
+    { path: 'rules.0.ports', given: { management, rules: [{ ports: '80,8000:8010' }] } },
+    { path: 'rules.0.ports', given: { management, rules: [{ ports: '22', from: '203.0.113.0/24' }] } },
     { path: 'rules.1.from', given: { management, rules: [{ ports: '80' }, { ports: '80', from: '+nobody' }] } },
     { path: 'rules.0.comment', given: { management, rules: [{ ports: '80', comment: 'a\n[OPTIONS]' }] } },
     { path: 'rules.0.comment', given: { management, rules: [{ ports: '80', comment: 'say "no"' }] } },

@@ -34,12 +34,15 @@ if ! id -nG "$name" | tr ' ' '\n' | grep -qx sudo; then
   usermod --append --groups sudo "$name"
   changed "group sudo for $name"
 fi
+# keep_password USER: as it is before the first change, for the rollback. An account of our own goes as a whole.
+keep_password() {
+  if [ -e "$IRONWAKE_STATE/shadow-$1" ] || { [ "$1" != root ] && [ -e "$IRONWAKE_STATE/created" ]; }; then return 0; fi
+  (umask 077 && getent shadow "$1" | cut -d: -f1,2 > "$IRONWAKE_STATE/shadow-$1")
+}
 # set_password USER FILE: by files and pipes only, for arguments are there for everybody to see.
 set_password() {
   if getent shadow "$1" | perl ./same-password.pl "$2"; then return 0; fi
-  if [ ! -e "$IRONWAKE_STATE/shadow-$1" ] && { [ "$1" = root ] || [ ! -e "$IRONWAKE_STATE/created" ]; }; then
-    (umask 077 && getent shadow "$1" | cut -d: -f1,2 > "$IRONWAKE_STATE/shadow-$1")
-  fi
+  keep_password "$1"
   { printf '%s:' "$1" && cat "$2"; } | chpasswd
   changed "password of $1"
 }
@@ -47,6 +50,7 @@ if [ -e files/root-password ]; then set_password root files/root-password; fi
 if [ -e files/password ]; then
   set_password "$name" files/password
 elif [ "$(passwd --status "$name" | cut -d' ' -f2)" != L ]; then
+  keep_password "$name"
   usermod --lock "$name"
   changed "password of $name locked"
 fi
@@ -62,16 +66,19 @@ install_file files/sudoers /etc/sudoers.d/50-ironwake 0440
 
 if command -v pveum > /dev/null; then
   role=$(parameter pve-role)
-  if ! pveum group list --output-format json | grep -q '"groupid" *: *"ironwake-admins"'; then
+  # As texts: a pipe into grep -q ends pveum before it has said everything, which would count as a failure.
+  acl=$(pveum acl list --output-format json | tr '{' '\n')
+  users=$(pveum user list --output-format json | tr '{' '\n')
+  groups=$(pveum group list --output-format json)
+  if ! grep -q '"groupid" *: *"ironwake-admins"' <<< "$groups"; then
     pveum group add ironwake-admins --comment 'Administrators made by Ironwake'
     changed 'Proxmox VE group ironwake-admins'
   fi
-  if ! pveum acl list --output-format json | tr '{' '\n' | grep '"ugid" *: *"ironwake-admins"' | grep '"path" *: *"/"' |
-    grep -qF "\"$role\""; then
+  if ! grep '"ugid" *: *"ironwake-admins"' <<< "$acl" | grep '"path" *: *"/"' | grep -F "\"$role\"" > /dev/null; then
     pveum acl modify / --groups ironwake-admins --roles "$role"
     changed "Proxmox VE role $role for ironwake-admins"
   fi
-  if ! pveum user list --output-format json | tr '{' '\n' | grep -qF "\"$name@pam\""; then
+  if ! grep -qF "\"$name@pam\"" <<< "$users"; then
     pveum user add "$name@pam" --groups ironwake-admins --comment "$comment"
     changed "Proxmox VE user $name@pam"
   fi

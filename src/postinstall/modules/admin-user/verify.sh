@@ -35,9 +35,11 @@ expect 'rights of authorized_keys' "600 $name" "$(stat -c '%a %U' "$home/.ssh/au
 expect 'sudo without password' yes "$(runuser -u "$name" -- sudo -n -k true > /dev/null 2>&1 && echo yes || echo no)"
 expect 'all sudo rules' fine "$(visudo -q -c > /dev/null 2>&1 && echo fine || echo broken)"
 if command -v pveum > /dev/null; then
+  acl=$(pveum acl list --output-format json | tr '{' '\n')
+  users=$(pveum user list --output-format json | tr '{' '\n')
+  role=$(grep '"ugid" *: *"ironwake-admins"' <<< "$acl" | grep '"path" *: *"/"' | grep -F "\"$(parameter pve-role)\"" || true)
   expect "Proxmox VE user $name@pam" yes \
-    "$(pveum user list --output-format json | tr '{' '\n' | grep -qF "\"$name@pam\"" && echo yes || echo no)"
-  expect "Proxmox VE role of ironwake-admins" yes \
-    "$(pveum acl list --output-format json | tr '{' '\n' | grep '"ugid" *: *"ironwake-admins"' | grep -qF "\"$(parameter pve-role)\"" && echo yes || echo no)"
+    "$(grep -qF "\"$name@pam\"" <<< "$users" && echo yes || echo no)"
+  expect "Proxmox VE role of ironwake-admins" yes "$([ -n "$role" ] && echo yes || echo no)"
 fi
 verified

@@ -9,11 +9,13 @@ fi
 bash ./resolv.sh > "$IRONWAKE_STATE/resolv.conf"
 if cmp -s "$IRONWAKE_STATE/resolv.conf" /etc/resolv.conf && [ ! -L /etc/resolv.conf ]; then exit 0; fi
 answers=''
+refusals=''
 read -r -a domains < <(awk '$1 == "search" { $1 = ""; print }' "$IRONWAKE_STATE/resolv.conf"; echo)
 while read -r server; do
-  if said=$(perl ./ask.pl "$server" 2 "${domains[@]}" 2>&1); then answers=yes; else printf '%s: %s\n' "$server" "$said"; fi
+  if said=$(perl ./ask.pl "$server" 2 "${domains[@]}" 2>&1); then answers=yes; else refusals+="${refusals:+; }$server: $said"; fi
 done < parameters/servers
-[ -n "$answers" ] || fail "none of the servers answers ($server: $said): the resolver stays as it is"
+if [ -n "$refusals" ]; then printf '%s\n' "$refusals"; fi
+[ -n "$answers" ] || fail "none of the servers answers ($refusals): the resolver stays as it is"
 
 if [ -L /etc/resolv.conf ]; then
   # A link that a removed program left.

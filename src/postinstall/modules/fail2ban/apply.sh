@@ -42,10 +42,6 @@ if [ "$(systemctl is-enabled fail2ban.service 2> /dev/null || true)" != enabled 
   changed 'fail2ban.service enabled'
 fi
 # What runs may be older than its files, told otherwise by hand, or without its rules in the kernel: then it starts anew, and its bans with it.
-holds() {
-  IRONWAKE_DETAIL="$IRONWAKE_STATE/look.detail" IRONWAKE_DIFFERENCES="$IRONWAKE_STATE/look.differences" \
-    bash ./verify.sh > "$IRONWAKE_STATE/look.output" 2>&1
-}
 if [ -s "$IRONWAKE_CHANGES" ] || ! holds; then
   systemctl restart fail2ban.service || fail 'fail2ban.service does not start: see journalctl -u fail2ban'
   changed 'fail2ban.service started anew'
@@ -55,4 +51,4 @@ if [ -s "$IRONWAKE_CHANGES" ] || ! holds; then
   done
 fi
 # Banned before it was known who that is.
-grep -v / "$IRONWAKE_STATE/ignored" | while read -r address; do fail2ban-client unban "$address" > /dev/null || true; done
+{ grep -v / "$IRONWAKE_STATE/ignored" || true; } | while read -r address; do fail2ban-client unban "$address" > /dev/null || true; done

@@ -16,14 +16,12 @@ armed() { [ -e "$IRONWAKE_LIB/../rollback.d/$IRONWAKE_MODULE" ]; }
 listens() { ss -H -l -t -n "sport = :$1" | grep -q .; }
 # Who is let in: the rest of the world must be turned away.
 {
-  parameter allowed
-  printf '\n'
   if [ -n "$server" ]; then printf '%s/32\n' "$server"; fi
+  parameter allowed
 } > "$IRONWAKE_STATE/allowed"
 checks=(ssh closed:22)
-for port in 8006 8007 8443; do
-  if listens "$port"; then checks+=("tcp:$port" "closed:$port"); fi
-done
+web=$(parameter web-port)
+if listens "$web"; then checks+=("tcp:$web" "closed:$web"); fi
 if [ "$(parameter product)" = pve ]; then
   cluster=/etc/pve/firewall/cluster.fw
   host=/etc/pve/local/host.fw
@@ -55,13 +53,14 @@ if [ "$(parameter product)" = pve ]; then
     for port in 22 8006; do
       [ "$(simulated "${network%/*}" "$port")" = ACCEPT ] || fail "the rules would shut $network out of port $port"
     done
-  done < <(sed '/^$/d' "$IRONWAKE_STATE/allowed")
+  done < "$IRONWAKE_STATE/allowed"
   systemctl start pve-firewall.service
   changed 'pve-firewall started anew'
 else
   target=/etc/ironwake/firewall.nft
   unit=/etc/systemd/system/ironwake-firewall.service
   if ! command -v nft > /dev/null; then
+    apt_get update || true
     apt_get install --no-install-recommends nftables || fail 'nftables cannot be installed'
     changed nftables
   fi
@@ -77,7 +76,8 @@ else
     changed 'ironwake-firewall.service enabled'
   fi
   changed 'the rules are loaded anew'
-  systemctl restart ironwake-firewall.service || fail 'the rules could not be loaded'
+  # Loaded in one step over what is there: a stop in between would leave a moment without rules.
+  systemctl reload-or-restart ironwake-firewall.service || fail 'the rules could not be loaded'
 fi
 if [ "$(parameter ping)" = yes ]; then checks+=(ping); fi
 lockout_end "${checks[@]}"

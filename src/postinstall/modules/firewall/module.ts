@@ -1,7 +1,7 @@
 /** The node's firewall: closed but for what the profile names, and kept only when the daemon has come in through it. */
 import { defineModule, renderFile } from '../../module.ts';
 import { Parameters } from './parameters.ts';
-import { checkFirewall, clusterFile, nftRuleset } from './ruleset.ts';
+import { checkFirewall, clusterFile, nftRuleset, WEB_PORT } from './ruleset.ts';
 
 const FOLDER = new URL('.', import.meta.url);
 
@@ -24,15 +24,16 @@ export const firewall = defineModule({
   programs: ['fill.sh'],
   folder: FOLDER,
   prepare(params, { product }) {
-    checkFirewall(params);
+    checkFirewall(params, product);
     const parameters = {
       product,
+      'web-port': String(WEB_PORT[product]),
       ping: params.ping ? 'yes' : 'no',
       'rollback-seconds': String(params.rollbackSeconds),
       // From everywhere else the daemon must be turned away (shell/lockout.sh).
       allowed: [...params.management, ...(params.localNetwork === 'node' ? [] : [params.localNetwork])]
-        .map((network) => (network.includes('/') ? network : `${network}/32`))
-        .join('\n'),
+        .map((network) => `${network.includes('/') ? network : `${network}/32`}\n`)
+        .join(''),
     };
     const file = (name: string, values: Readonly<Record<string, unknown>>) => ({
       name,

@@ -8,12 +8,8 @@ const FIELD = 'postInstall.firewall';
 const refuse = (path: string, message: string, remedy: string) =>
   invalid('plan.parameter', `${FIELD}.${path}`, message, remedy);
 
-/** TCP ports of the management, as nft writes them. Proxmox VE's own firewall knows its ports (pve-firewall, Default firewall rules). */
-const MANAGEMENT_PORTS: Readonly<Record<Exclude<Product, 'pve'>, string>> = {
-  pbs: '22, 8007',
-  pmg: '22, 8006',
-  pdm: '22, 8443',
-};
+/** TCP port of the web interface. */
+export const WEB_PORT: Readonly<Record<Product, number>> = { pve: 8006, pbs: 8007, pmg: 8006, pdm: 8443 };
 /** Sets that pve-firewall gives a meaning of its own, or that this module fills. */
 const RESERVED = ['management', 'blacklist', 'ironwake'];
 
@@ -21,7 +17,7 @@ const RESERVED = ['management', 'blacklist', 'ironwake'];
  * Finds what contradicts itself.
  * @throws IronwakeError `plan.parameter`
  */
-export function checkFirewall(params: FirewallParameters): void {
+export function checkFirewall(params: FirewallParameters, product: Product): void {
   if (params.management.length === 0)
     throw refuse(
       'management',
@@ -47,6 +43,7 @@ export function checkFirewall(params: FirewallParameters): void {
           'Ports go from 1 to 65535, the smaller one first.',
         );
     }
+    checkManagementPort(index, rule, product);
     if (rule.from === undefined) continue;
     if (!rule.from.startsWith('+')) checkNetwork(`rules.${index}.from`, rule.from);
     else if (!Object.hasOwn(params.sets, rule.from.slice(1)) && rule.from !== '+management')
@@ -54,6 +51,21 @@ export function checkFirewall(params: FirewallParameters): void {
         `rules.${index}.from`,
         `there is no set ${rule.from.slice(1)}`,
         `Add it below sets. There are: ${['management', ...Object.keys(params.sets)].join(', ')}.`,
+      );
+  }
+}
+
+/** Strangers must be turned away from these ports, and that is tried: whoever shall come in belongs to the management. */
+function checkManagementPort(index: number, rule: FirewallRule, product: Product): void {
+  if (rule.action !== 'accept' || rule.protocol !== 'tcp' || rule.from === '+management') return;
+  for (const range of rule.ports.split(',')) {
+    const [first = 0, last = first] = range.split(':').map(Number);
+    const port = [22, WEB_PORT[product]].find((each) => first <= each && each <= last);
+    if (port !== undefined)
+      throw refuse(
+        `rules.${index}.ports`,
+        `port ${port} is the management's, and open to its networks alone`,
+        'Add those who need it to management, and take the port out of the rule.',
       );
   }
 }
@@ -96,7 +108,7 @@ const NFT_VERDICT = { accept: 'accept', drop: 'drop', reject: 'reject with icmpx
 export function nftRuleset(params: FirewallParameters, product: Exclude<Product, 'pve'>) {
   const elements = (networks: readonly string[]) => networks.join(', ');
   return {
-    managementPorts: MANAGEMENT_PORTS[product],
+    managementPorts: `22, ${WEB_PORT[product]}`,
     management: elements(['@server@', ...params.management]),
     sets: Object.entries(params.sets).map(([name, networks]) => ({ name, elements: elements(networks) })),
     rules: params.rules.map(nftRule),

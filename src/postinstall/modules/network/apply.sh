@@ -12,10 +12,16 @@ command -v ifreload > /dev/null || fail 'ifupdown2 is not installed'
 server=$(server_address)
 # For the hourly verification, which does not ask the server.
 remember server <<< "$server"
-refusal=$(perl ./settle.pl file "$(parameter gateway)" "$server" < files/interfaces 2>&1 > "$wanted") ||
+refusal=$(perl ./settle.pl file "$(parameter gateway)" "$server" "$(remembered management)" < files/interfaces 2>&1 > "$wanted") ||
   fail "${refusal:-the network could not be worked out}"
 
-if [ ! -e "$IRONWAKE_LIB/../rollback.d/$IRONWAKE_MODULE" ] && holds; then exit 0; fi
+of_management() { awk -v key="$1" -v name="$(parameter management)" '$1 == "iface" { in_it = $2 == name } in_it && $1 == key { print $2; exit }' "$wanted"; }
+remember_management() { printf '%s %s\n' "$(of_management address)" "$(of_management gateway)" | remember management; }
+
+if [ ! -e "$IRONWAKE_LIB/../rollback.d/$IRONWAKE_MODULE" ] && holds; then
+  remember_management
+  exit 0
+fi
 
 # A port that is not there is a typing error or a dead card; ifreload would leave it out without a word.
 while IFS=$'\t' read -r bond _ ports; do
@@ -25,7 +31,6 @@ while IFS=$'\t' read -r bond _ ports; do
 done < <(parameter bonds | perl ./settle.pl names)
 made=" $({
   parameter bonds
-  printf '\n'
   parameter vlans
 } | cut -f 1 | tr '\n' ' ')"
 while IFS=$'\t' read -r bridge _ ports; do
@@ -60,8 +65,9 @@ reload() {
 }
 reload
 # The web interface is asked for where there is one.
-checks=(ssh ping)
+checks=(ssh)
 for port in 8006 8007 8443; do
   if ss -H -l -t -n "sport = :$port" | grep -q .; then checks+=("tcp:$port"); fi
 done
 lockout_end "${checks[@]}"
+remember_management

@@ -17,8 +17,6 @@ export interface Stanza {
 export interface Layout {
   /** Ports first, then what stands on them: a file that reads from below to above. */
   readonly stanzas: readonly Stanza[];
-  /** Ports that are named by MAC, lower case: the node finds their names. */
-  readonly macs: readonly string[];
   /** Everything of which the verification asks the kernel. */
   readonly bonds: readonly { readonly name: string; readonly mode: string; readonly ports: readonly string[] }[];
   readonly bridges: readonly {
@@ -260,7 +258,7 @@ function checkMtu(params: NetworkParameters, vlans: readonly Vlan[]): void {
   }
 }
 
-function stanzasOf(params: NetworkParameters, vlans: readonly Vlan[]): Pick<Layout, 'stanzas' | 'macs'> {
+function stanzasOf(params: NetworkParameters, vlans: readonly Vlan[]): Pick<Layout, 'stanzas'> {
   const defined = new Set([
     ...Object.keys(params.bonds),
     ...Object.keys(params.bridges),
@@ -310,7 +308,7 @@ function stanzasOf(params: NetworkParameters, vlans: readonly Vlan[]): Pick<Layo
       })),
     ]),
   ];
-  return { stanzas, macs: [...ports.keys()].filter(isMac) };
+  return { stanzas };
 }
 
 /** The upper after the lower, so that the file reads well; ifupdown2 itself finds the order. A ring is refused. */

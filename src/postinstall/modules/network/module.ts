@@ -3,8 +3,8 @@ import { defineModule, renderFile } from '../../module.ts';
 import { layoutOf } from './layout.ts';
 import { Parameters } from './parameters.ts';
 
-/** A row of a table that a script reads: fields between tabs. */
-const rows = (table: readonly (readonly (string | number)[])[]) => table.map((row) => row.join('\t')).join('\n');
+/** A table that a script reads line by line: fields between tabs, an end to every row, also the last. */
+const rows = (table: readonly (readonly (string | number)[])[]) => table.map((row) => `${row.join('\t')}\n`).join('');
 
 export const network = defineModule({
   name: 'network',
@@ -31,7 +31,6 @@ export const network = defineModule({
       parameters: {
         management: params.management,
         gateway: params.gateway,
-        macs: rows(layout.macs.map((mac) => [mac])),
         bonds: rows(layout.bonds.map(({ name, mode, ports }) => [name, mode, ports.join(' ')])),
         bridges: rows(
           layout.bridges.map(({ name, ports, vlanAware }) => [name, vlanAware ? 'yes' : 'no', ports.join(' ')]),

@@ -7,8 +7,8 @@ target=/etc/network/interfaces
 ours=$(awk '$1 == "iface" { print $2 }' "$target" | sort -u)
 restore "$target"
 theirs=$(awk '$1 == "iface" { print $2 }' "$target" | sort -u)
-# At boot this runs before networking.service, which reads the file anyway.
-if systemctl --quiet is-active networking.service || [ ! -e /run/systemd/system ]; then
+# Before networking.service has been started it reads the file anyway. One that is starting, or that our file made fail, does not again.
+if [ "$(systemctl is-active networking.service || true)" != inactive ]; then
   ifreload --all || systemctl restart networking.service
   while read -r name; do
     if [ -e "/sys/class/net/$name/bridge" ] || [ -e "/sys/class/net/$name/bonding" ] || grep -qs '^DEVTYPE=vlan$' "/sys/class/net/$name/uevent"; then

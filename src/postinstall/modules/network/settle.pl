@@ -1,13 +1,14 @@
 #!/usr/bin/perl
 # settle.pl names: stdin with every @MAC@ replaced by the name of the port that has it, on stdout.
-# settle.pl file GATEWAY SERVER: the same, and the line @management@ by the node's own address and its gateway. GATEWAY is keep, none or an
+# settle.pl file GATEWAY SERVER [KNOWN]: the same, and the line @management@ by the node's own address and its gateway. GATEWAY is keep, none or an
 # address; SERVER is the address of the Ironwake server, for a node without a default
-# route; empty where there is no server.
+# route; empty where there is no server. KNOWN is what the node had when this was applied, "ADDRESS/LENGTH VIA" (VIA may be missing): it holds, whatever
+# somebody has made of it since.
 # Ends with 1 and one line on stderr when the node has no such port or no such address.
 use strict;
 use warnings;
 
-my ($mode, $gateway, $server) = @ARGV;
+my ($mode, $gateway, $server, $known) = @ARGV;
 
 sub refuse { print STDERR "$_[0]\n"; exit 1 }
 
@@ -66,7 +67,7 @@ $text =~ s{\@([0-9a-f:]{17})\@}{
 }ge;
 
 if ($mode eq 'file') {
-    my ($address, $via) = management();
+    my ($address, $via) = ($known // '') =~ /\S/ ? split ' ', $known : management();
     $via = $gateway eq 'keep' ? $via : $gateway eq 'none' ? undef : $gateway;
     if (defined $via) {
         my ($host, $length) = split m{/}, $address;
@@ -76,6 +77,4 @@ if ($mode eq 'file') {
     my $lines = "    address $address" . (defined $via ? "\n    gateway $via" : '');
     $text =~ s/^\@management\@$/$lines/m or refuse('no interface carries the management address');
 }
-# A shell that reads line by line would lose a last one without its end.
-$text .= "\n" if $text ne '' && $text !~ /\n\z/;
 print $text;

@@ -4,7 +4,7 @@
 
 target=/etc/network/interfaces
 wanted="$IRONWAKE_STATE/interfaces.verify"
-refusal=$(perl ./settle.pl file "$(parameter gateway)" "$(remembered server)" < files/interfaces 2>&1 > "$wanted") ||
+refusal=$(perl ./settle.pl file "$(parameter gateway)" "$(remembered server)" "$(remembered management)" < files/interfaces 2>&1 > "$wanted") ||
   fail "${refusal:-the network could not be worked out}"
 
 expect_file "$wanted" "$target"

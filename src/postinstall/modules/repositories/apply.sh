@@ -23,9 +23,7 @@ install_file "files/$codename.sources" /etc/apt/sources.list.d/proxmox.sources 0
 proxy=/etc/apt/apt.conf.d/75ironwake-proxy
 if [ -e files/75ironwake-proxy ]; then
   install_file files/75ironwake-proxy "$proxy" 0644
-elif [ -e "$proxy" ]; then
+else
   # Of a former profile.
-  keep "$proxy"
-  rm -f "$proxy"
-  changed "$proxy"
+  remove_file "$proxy"
 fi

@@ -23,7 +23,7 @@ in_plan || exit 0
 # Without the option apt-get update ends with 0 although a server was away.
 if ! apt_get update -o APT::Update::Error-Mode=any; then
   # What went wrong stands behind the first archive that could not be read; the lines at the end only say that one was not.
-  reason=$(grep -m 1 -A 1 '^Err:' "$IRONWAKE_STATE/apt.log" | tail -n 1)
+  reason=$(grep -m 1 -A 1 '^Err:' "$IRONWAKE_STATE/apt.log" | tail -n 1 || true)
   [ -n "$reason" ] || reason=$(grep -m 1 '^[EW]:' "$IRONWAKE_STATE/apt.log" || echo 'see the output')
   if [ "$(parameter channel)" = enterprise ] && grep -q ' 401 ' "$IRONWAKE_STATE/apt.log"; then
     fail "the channel enterprise needs an active subscription, and this node has none: $reason"

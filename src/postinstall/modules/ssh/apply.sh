@@ -18,7 +18,7 @@ systemctl --quiet is-active ssh.service || fail 'ssh.service does not run: nobod
 has_key() {
   [ -r "$1" ] || return 1
   cat /root/.ssh/id_*.pub 2> /dev/null | cut -d' ' -f2 > "$IRONWAKE_STATE/own-keys" || true
-  grep -vF -f "$IRONWAKE_STATE/own-keys" "$1" | grep -v " $marker\$" > "$IRONWAKE_STATE/keys" || true
+  grep -vF -f "$IRONWAKE_STATE/own-keys" "$1" | grep -v " $marker" > "$IRONWAKE_STATE/keys" || true
   ssh-keygen -l -f "$IRONWAKE_STATE/keys" > /dev/null 2>&1
 }
 if [ "$(parameter password-authentication)" = no ]; then

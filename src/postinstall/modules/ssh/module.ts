@@ -47,7 +47,7 @@ export const ssh = defineModule({
   requires: ['admin-user'],
   after: [],
   scope: 'node',
-  timeLimitSeconds: 1800,
+  timeLimitSeconds: 4500,
   proof: [{ test: 'container/modules/ssh', on: 'Debian 12 and 13 in containers, real OpenSSH' }],
   folder: new URL('.', import.meta.url),
   prepare: (params) => ({

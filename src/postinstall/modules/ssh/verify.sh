@@ -8,6 +8,8 @@ mkdir -p /run/sshd
 effective=$(sshd -T -C user=root,host=localhost,addr=192.0.2.1) || fail 'sshd refuses its own configuration'
 setting_of() { awk -v key="$1" '$1 == key { print $2 }' <<< "$effective"; }
 password=$(parameter password-authentication)
+# Without it there is no way in at all.
+expect PubkeyAuthentication yes "$(setting_of pubkeyauthentication)"
 expect PasswordAuthentication "$password" "$(setting_of passwordauthentication)"
 expect KbdInteractiveAuthentication "$password" "$(setting_of kbdinteractiveauthentication)"
 expect PermitRootLogin "$(parameter effective-root-login)" "$(setting_of permitrootlogin)"
@@ -15,7 +17,7 @@ expect PermitEmptyPasswords no "$(setting_of permitemptypasswords)"
 
 # And what the running daemon offers, which may be another thing than its files.
 if [ "$password" = no ] && command -v ssh > /dev/null; then
-  address=$(setting_of listenaddress | grep -v '^\[' | head -n 1)
+  address=$(setting_of listenaddress | grep -v '^\[' | head -n 1 || true)
   address=${address%:*}
   if [ -z "$address" ] || [ "$address" = 0.0.0.0 ]; then address=127.0.0.1; fi
   offered=$(ssh -F /dev/null -o BatchMode=yes -o PreferredAuthentications=none -o StrictHostKeyChecking=no \
@@ -23,5 +25,5 @@ if [ "$password" = no ] && command -v ssh > /dev/null; then
     -p "$(setting_of port | head -n 1)" "root@$address" true 2>&1 < /dev/null || true)
   expect 'what sshd offers' publickey "$(sed -n 's/.*Permission denied (\(.*\))\..*/\1/p' <<< "$offered")"
 fi
-expect 'probe key in authorized_keys' 0 "$(grep -c ' ironwake-probe$' /root/.ssh/authorized_keys 2> /dev/null || true)"
+expect 'probe key in authorized_keys' 0 "$(grep -c " ironwake-probe-$(uname -n)\$" /root/.ssh/authorized_keys 2> /dev/null || true)"
 verified

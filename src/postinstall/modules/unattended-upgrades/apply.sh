@@ -15,6 +15,7 @@ for file in /etc/apt/apt.conf.d/*; do
   name=${file##*/}
   if [[ "$name" > 99ironwake-unattended-upgrades ]] && [[ "$name" != *.* || "$name" == *.conf ]] && grep -qE '^[^/]*(Unattended-Upgrade|APT::Periodic)' "$file"; then
     keep "$file"
+    keep "/etc/apt/apt.conf.d/98-$name"
     mv -f "$file" "/etc/apt/apt.conf.d/98-$name"
     changed "$file renamed to 98-$name"
   fi

@@ -44,7 +44,10 @@ if [ -n "$pending" ]; then
     printf 'kept as it was, with the new version beside it: %s\n' {} +
 fi
 
-if [ "$(parameter autoremove)" = yes ] && apt-get -s -q autoremove 2> /dev/null | grep -q '^Remv'; then
+# As a text: a pipe into grep -q ends apt-get before it has said everything, which would count as a failure.
+unneeded=''
+if [ "$(parameter autoremove)" = yes ]; then unneeded=$(apt-get -s -q autoremove 2> /dev/null || true); fi
+if grep -q '^Remv' <<< "$unneeded"; then
   apt_get autoremove --purge || fail 'apt-get autoremove failed'
   changed 'packages that nothing needs removed'
 fi
