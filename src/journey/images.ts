@@ -1,11 +1,11 @@
 /** Installer images: which one a name means, and taking one away. */
-import { IronwakeError, invalid } from '../errors.ts';
+import { IronwakeError } from '../errors.ts';
 import type { Journey } from './journey.ts';
 import type { AuditOf, MediaRecord } from './ports.ts';
 
 /**
  * The image that an id, its beginning (8 digits or more) or a short name stands for.
- * @throws IronwakeError `media.unknown`, `media.ambiguous`
+ * @throws IronwakeError `media.unknown` (404), `media.ambiguous` (409)
  */
 export function imageCalled(all: readonly MediaRecord[], wanted: string): MediaRecord {
   const text = wanted.toLowerCase();
@@ -14,19 +14,21 @@ export function imageCalled(all: readonly MediaRecord[], wanted: string): MediaR
   );
   const [only] = found;
   if (only === undefined)
-    throw invalid(
-      'media.unknown',
-      'media',
-      `there is no image '${wanted.slice(0, 80)}'`,
-      'List them: npx ironwake media list.',
-    );
+    throw new IronwakeError({
+      kind: 'not-found',
+      code: 'media.unknown',
+      field: 'media',
+      message: `there is no image '${wanted.slice(0, 80)}'`,
+      remedy: 'List them: npx ironwake media list.',
+    });
   if (found.length > 1)
-    throw invalid(
-      'media.ambiguous',
-      'media',
-      `${found.length} images are called '${wanted.slice(0, 80)}': ${found.map(({ id }) => id.slice(0, 12)).join(', ')}`,
-      'Give the id of one of them.',
-    );
+    throw new IronwakeError({
+      kind: 'conflict',
+      code: 'media.ambiguous',
+      field: 'media',
+      message: `${found.length} images are called '${wanted.slice(0, 80)}': ${found.map(({ id }) => id.slice(0, 12)).join(', ')}`,
+      remedy: 'Give the id of one of them.',
+    });
   return only;
 }
 
@@ -48,7 +50,7 @@ export async function addImage(
 /**
  * Forgets an image and removes its file; the space is free at once, or when the daemon starts again if it was being streamed.
  * @param removeFile the catalogue's
- * @throws IronwakeError `media.unknown`, `media.ambiguous`; `media.in-use` (409) while an installation under way needs it
+ * @throws IronwakeError `media.unknown` (404), `media.ambiguous` (409); `media.in-use` (409) while an installation under way needs it
  */
 export async function removeImage(
   journey: Journey,

@@ -16,13 +16,16 @@ test('an image goes when no installation under way needs it', async (t) => {
 
   await parts.journey.store.media.insert({ ...MEDIA, id: 'cd'.repeat(32) });
   const two = await remove(MEDIA.name);
+  t.equal(two.status, 409);
   t.match(JSON.parse(two.text), {
     code: 'media.ambiguous',
     detail: /abababababab.*cdcdcdcdcdcd|cdcdcdcdcdcd.*abababababab/,
   });
   t.equal((await remove('abababab')).status, 204, 'by its id');
   t.equal((await remove(MEDIA.name)).status, 204, 'and the other one by its name');
-  t.match(JSON.parse((await remove(MEDIA.name)).text), { code: 'media.unknown' });
+  const gone = await remove(MEDIA.name);
+  t.equal(gone.status, 404);
+  t.match(JSON.parse(gone.text), { code: 'media.unknown', field: 'media' });
 });
 
 test('a profile without a key: file, line and what to write there, instead of schema wording', async (t) => {

@@ -399,7 +399,7 @@ t.test('the API: roles, tokens, bad input', async (t) => {
       path: '/nodes/pve1/install',
       token: operator,
       json: { media: 'none' },
-      status: 400,
+      status: 404,
       code: 'media.unknown',
     },
     { name: 'no JSON', path: '/nodes', token: operator, json: '{', status: 400 },
