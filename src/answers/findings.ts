@@ -160,8 +160,3 @@ export class AnswerInvalid extends IronwakeError {
     this.findings = findings;
   }
 }
-
-/** One line for a terminal or a log. */
-export function findingLine(found: Finding): string {
-  return `${found.code} ${found.path === '' ? '(answer)' : found.path}: ${found.message}. ${found.remedy}`;
-}

@@ -159,6 +159,15 @@ async function textOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   return text + decoder.decode();
 }
 
+type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** `?name=value&...`; what is undefined is left out, and of nothing nothing is made. */
+function queryOf(parameters: Query): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) if (value !== undefined) query.set(name, String(value));
+  return query.size === 0 ? '' : `?${query}`;
+}
+
 export function createClient(server: ServerAddress): Client {
   const call = async <T>(request: ApiRequest, timeoutMs = server.timeoutMs): Promise<T> =>
     // The daemon checks what it sends against the contract's schemas; a wrong server is noticed by its status or by not being JSON.
@@ -166,16 +175,16 @@ export function createClient(server: ServerAddress): Client {
   const get = <T>(path: string) => call<T>({ method: 'GET', path });
   const post = <T>(path: string, json: unknown = {}) => call<T>({ method: 'POST', path, json });
   const list = async <T>(path: string) => (await get<{ readonly items: readonly T[] }>(path)).items;
+  const text = async (path: string) => textOf(await openStream(server, { method: 'GET', path }));
   /** Every page of a list, one after the other. */
   const all = async <T>(path: string, filter: NodeFilter = {}): Promise<readonly T[]> => {
     const items: T[] = [];
-    const query = new URLSearchParams({ limit: '1000' });
-    for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value));
-    for (;;) {
-      const page = await get<{ readonly items: readonly T[]; readonly next?: string | null }>(`${path}?${query}`);
+    for (let cursor: string | undefined; ; ) {
+      const query = queryOf({ ...filter, limit: 1000, cursor });
+      const page = await get<{ readonly items: readonly T[]; readonly next?: string | null }>(`${path}${query}`);
       items.push(...page.items);
       if (page.next === undefined || page.next === null) return items;
-      query.set('cursor', page.next);
+      cursor = page.next;
     }
   };
   const nodePath = (node: string, rest = '') => `/api/v1/nodes/${encodeURIComponent(node)}${rest}`;
@@ -205,39 +214,30 @@ export function createClient(server: ServerAddress): Client {
     retry: (node) => post(nodePath(node, '/retry')),
     runs: (node) => list(nodePath(node, '/runs')),
     async *live({ node, after }) {
-      const query = new URLSearchParams({ ...(node !== undefined && { node }) });
-      const path = `/api/v1/events/stream${query.size === 0 ? '' : `?${query}`}`;
+      const path = `/api/v1/events/stream${queryOf({ node })}`;
       const headers = { accept: 'text/event-stream', ...(after !== undefined && { 'last-event-id': String(after) }) };
       yield* readEvents(await openStream({ ...server, timeoutMs: LIVE_TIMEOUT_MS }, { method: 'GET', path, headers }));
     },
     backup: (withKeys) =>
       openStream(
         { ...server, timeoutMs: IMPORT_TIMEOUT_MS },
-        { method: 'POST', path: `/api/v1/backup?keys=${withKeys ? 'yes' : 'no'}` },
+        { method: 'POST', path: `/api/v1/backup${queryOf({ keys: withKeys ? 'yes' : 'no' })}` },
       ),
     servedAnswer: (run) => get(`/api/v1/runs/${encodeURIComponent(run)}/answer`),
     reports: (node) => list(nodePath(node, '/reports')),
     rootPassword: (node) => post(nodePath(node, '/root-password')),
-    events: (after, limit = 200) => get(`/api/v1/events?after=${after}&limit=${limit}`),
+    events: (after, limit = 200) => get(`/api/v1/events${queryOf({ after, limit })}`),
     importNodes: (file, format, dryRun) =>
       call(
         {
           method: 'POST',
-          path: `/api/v1/nodes/import?format=${format}${dryRun ? '&dry_run=true' : ''}`,
+          path: `/api/v1/nodes/import${queryOf({ format, dry_run: dryRun || undefined })}`,
           text: { body: file, contentType: format === 'csv' ? 'text/csv' : `application/${format}` },
         },
         IMPORT_TIMEOUT_MS,
       ),
-    exportNodes: async (format, filter = {}) => {
-      const query = new URLSearchParams({ ...filter, format });
-      return textOf(await openStream(server, { method: 'GET', path: `/api/v1/exports/nodes?${query}` }));
-    },
-    exportAs: async (format, filter = {}) => {
-      const query = new URLSearchParams();
-      for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value));
-      const path = `/api/v1/exports/${encodeURIComponent(format)}${query.size === 0 ? '' : `?${query}`}`;
-      return textOf(await openStream(server, { method: 'GET', path }));
-    },
+    exportNodes: (format, filter = {}) => text(`/api/v1/exports/nodes${queryOf({ ...filter, format })}`),
+    exportAs: (format, filter = {}) => text(`/api/v1/exports/${encodeURIComponent(format)}${queryOf(filter)}`),
     media: () => list('/api/v1/media'),
     uploadMedia: ({ source, sizeBytes, sha256, onSent }) =>
       call(
@@ -261,7 +261,7 @@ export function createClient(server: ServerAddress): Client {
     addToken: (input) => post('/api/v1/tokens', input),
     rotateToken: (token, overlapMinutes) => post(tokenPath(token, '/rotate'), { overlapMinutes }),
     removeToken: (token) => call({ method: 'DELETE', path: tokenPath(token) }),
-    audit: (limit, before) => list(`/api/v1/audit?limit=${limit}${before === undefined ? '' : `&before=${before}`}`),
+    audit: (limit, before) => list(`/api/v1/audit${queryOf({ limit, before })}`),
     certificate: () => get('/api/v1/certificate'),
     rotateCertificate: (input) => post('/api/v1/certificate/rotate', input),
     explain: (mac) => get(`/api/v1/explain/${encodeURIComponent(mac)}`),

@@ -1,11 +1,8 @@
 /** The contract of the registry: what is changed of a node, how its hardware comes and goes, and what is known of it. */
 import { type Static, Type } from '@sinclair/typebox';
 import { nodeFields } from './schemas.ts';
+import { closed, maybe, time } from './words.ts';
 
-const closed = { additionalProperties: false } as const;
-const time = (description: string) =>
-  Type.String({ format: 'date-time', description, examples: ['2027-01-15T08:00:00.000Z'] });
-const maybe = <T extends Parameters<typeof Type.Optional>[0]>(schema: T) => Type.Union([schema, Type.Null()]);
 const Mac = Type.String({
   minLength: 1,
   maxLength: 40,
@@ -50,6 +47,7 @@ export const AdoptInput = Type.Object(
     values: Type.Optional(nodeFields.values),
     notes: Type.Optional(nodeFields.notes),
     installPolicy: Type.Optional(nodeFields.installPolicy),
+    protected: Type.Optional(nodeFields.protected),
   },
   closed,
 );

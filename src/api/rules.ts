@@ -1,11 +1,8 @@
 /** The contract of rules: what registers machines that nobody registered one by one. */
 import { type Static, Type } from '@sinclair/typebox';
 import { nodeFields } from './schemas.ts';
+import { closed, listOf, maybe, time } from './words.ts';
 
-const closed = { additionalProperties: false } as const;
-const time = (description: string) =>
-  Type.String({ format: 'date-time', description, examples: ['2027-01-15T08:00:00.000Z'] });
-const maybe = <T extends Parameters<typeof Type.Optional>[0]>(schema: T) => Type.Union([schema, Type.Null()]);
 const Name = Type.String({ minLength: 1, maxLength: 63, examples: ['rack-a'] });
 
 const gives = {
@@ -83,7 +80,7 @@ export const RuleView = Type.Object(
   closed,
 );
 export type RuleView = Static<typeof RuleView>;
-export const RuleList = Type.Object({ items: Type.Array(RuleView) }, closed);
+export const RuleList = listOf(RuleView);
 
 export const RuleImport = Type.Object({ items: Type.Array(RuleInput, { minItems: 1, maxItems: 1000 }) }, closed);
 export type RuleImport = Static<typeof RuleImport>;

@@ -4,14 +4,9 @@
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { EXCHANGE_FORMATS } from '../exchange/rows.ts';
-import { EXPORT_NAMES } from '../exports/formats.ts';
+import { EXPORT_NAMES } from '../exports/format-names.ts';
+import { closed, listOf, maybe, time } from './words.ts';
 
-const closed = { additionalProperties: false } as const;
-/** RFC 3339 in UTC, to the millisecond. */
-const time = (description: string) =>
-  Type.String({ format: 'date-time', description, examples: ['2027-01-15T08:00:00.000Z'] });
-const maybe = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-const listOf = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item) }, closed);
 const pagedListOf = <T extends TSchema>(item: T) =>
   Type.Object(
     {

@@ -56,8 +56,7 @@ export async function importFile(
 
 export async function exportFile(session: Session, options: Options): Promise<ExitStatus> {
   const format = EXCHANGE_FORMATS.find((known) => known === options.format) ?? 'csv';
-  const { archived: _, ...filter } = filterOf(options);
-  const text = await session.client.exportNodes(format, filter);
+  const text = await session.client.exportNodes(format, filterOf(options));
   print(session, { format, text }, () => text);
   return 0;
 }

@@ -5,6 +5,8 @@
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { IronwakeError, invalid, messageOf } from '../errors.ts';
+import { EXCHANGE_FORMATS } from '../exchange/rows.ts';
+import { EXPORT_NAMES } from '../exports/format-names.ts';
 import type { Session } from './session.ts';
 import { type ExitStatus, type Io, printable } from './terminal.ts';
 
@@ -61,6 +63,7 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   /** A command that talks to the daemon. */
   const remote = (parent: Command, usage: string, description: string, run: Run): Command => {
     const command = withServer(parent.command(usage).description(description));
+    if (command.name() === 'rm') command.alias('remove');
     return command.action(async () => {
       const options = command.opts();
       const { openSession } = await import('./session.ts');
@@ -125,13 +128,14 @@ function addNode(program: Command, remote: Remote): void {
     'register the machines of a CSV, YAML or JSON file, all or none',
     async (session, args, options) => (await import('./exchange.ts')).importFile(session, args, options),
   )
-    .addOption(new Option('--format <FORMAT>', 'default: by the name of the file').choices(['csv', 'yaml', 'json']))
+    .addOption(new Option('--format <FORMAT>', 'default: by the name of the file').choices(EXCHANGE_FORMATS))
     .option('--dry-run', 'say what would be done, and write nothing');
   remote(node, 'export', 'the registered machines as a file that an import takes', async (session, _, options) =>
     (await import('./exchange.ts')).exportFile(session, options),
   )
-    .addOption(new Option('--format <FORMAT>', 'the form of the file').choices(['csv', 'yaml', 'json']).default('csv'))
+    .addOption(new Option('--format <FORMAT>', 'the form of the file').choices(EXCHANGE_FORMATS).default('csv'))
     .option('--tag <NAME>', 'only machines with this tag')
+    .option('--state <STATE>', 'only machines whose newest installation is in this state; none: never armed')
     .option('--profile <NAME>', 'only machines of this profile')
     .option('--search <TEXT>', 'only machines with this in their name or a MAC');
   remote(node, 'install <NODE>', 'arm one installation: its next netboot installs it', async (session, args, options) =>
@@ -209,13 +213,14 @@ function addRegistry(node: Command, remote: Remote): void {
     'register a machine that was seen (npx ironwake discovered)',
     async (session, args, options) => (await commands()).adopt(session, args, options),
   )
-    .requiredOption('--name <NAME>', 'full host name, for example pve1.lab.example')
+    .requiredOption('--name, --fqdn <NAME>', 'full host name, for example pve1.lab.example')
     .option('--profile <NAME>', 'the profile that it is installed by', 'default')
     .option('--mac <MAC>', 'a further port of the same machine; may be repeated', collect)
     .option('--tag <NAME>', 'a tag; may be repeated', collect)
     .option('--values <FILE>', 'YAML file with what goes over the profile for this node')
     .option('--notes <TEXT>', 'free text')
-    .addOption(installPolicy());
+    .addOption(installPolicy())
+    .option('--protect', 'arming is refused until it is unprotected');
   remote(node, 'replace <NODE>', "another machine takes the node's place", async (session, args, options) =>
     (await commands()).replace(session, args, options),
   )
@@ -235,7 +240,7 @@ function addRegistry(node: Command, remote: Remote): void {
   remote(mac, 'rm <NODE> <MAC>', 'one port less', async (session, args) => (await commands()).removeMac(session, args));
 }
 
-/** Decisions about an installation under way; two of them are `node`'s as well. */
+/** Decisions about an installation, and the password that it left; all but `confirm` are `node`'s as well. */
 function addRun(program: Command, remote: Remote): void {
   const run = program.command('run').description('installations under way: confirm, trust, cancel');
   remote(
@@ -332,7 +337,7 @@ function addRule(program: Command, remote: Remote): void {
   );
   remote(rule, 'rm <NAME>', 'remove one; what it registered stays', async (session, args) =>
     (await commands()).remove(session, args),
-  ).alias('remove');
+  );
 }
 
 function addMedia(program: Command, remote: Remote): void {
@@ -373,13 +378,15 @@ function addCompletion(program: Command, io: Io, done: (status: ExitStatus) => v
 }
 
 function addExport(program: Command, remote: Remote): void {
+  // What `ansible --list` asks for has no name of its own here; the script is made on this side.
+  const formats = EXPORT_NAMES.flatMap((name) => (name === 'ansible-list' ? ['ansible-script'] : [name]));
   remote(program, 'export <FORMAT>', 'the registry for another program', async (session, args, options) =>
     (await import('./export.ts')).exportRegistry(session, args, options),
   )
     .addHelpText(
       'after',
       `
-Formats: ansible, ansible-script, known-hosts, ssh-config, prometheus, hosts, dnsmasq, kea, opnsense-kea, opnsense-dnsmasq.
+Formats: ${formats.join(', ')}.
 ansible-script prints a dynamic inventory: write it to a file, make that executable, and name it to ansible -i.`,
     )
     .option('--tag <NAME>', 'only machines with this tag')

@@ -46,13 +46,14 @@ export async function protect(session: Session, args: Args, on: boolean): Promis
 export async function adopt(session: Session, args: Args, options: Options): Promise<ExitStatus> {
   const values = typeof options.values === 'string' ? await readValues(session, options.values) : undefined;
   const node = await session.client.adopt(args[0] ?? '', {
-    fqdn: String(options.name),
+    fqdn: String(options.fqdn),
     profile: String(options.profile),
     ...(Array.isArray(options.mac) && { macs: options.mac.map(String) }),
     ...(Array.isArray(options.tag) && { tags: options.tag.map(String) }),
     ...(values !== undefined && { values }),
     ...(typeof options.notes === 'string' && { notes: options.notes }),
     ...policyOf(options),
+    ...(options.protect === true && { protected: true }),
   });
   return said(
     session,

@@ -1,5 +1,6 @@
 /** Every format by its name. */
 import { ansibleList, ansibleYaml } from './ansible.ts';
+import type { ExportFormat } from './format-names.ts';
 import type { ExportedMachine } from './machine.ts';
 import { dnsmasqConf, hostsFile } from './names.ts';
 import { httpSd } from './prometheus.ts';
@@ -26,9 +27,4 @@ export const EXPORT_FORMATS = {
   kea: json(keaReservations),
   'opnsense-kea': csv(opnsenseKea),
   'opnsense-dnsmasq': csv(opnsenseDnsmasq),
-} as const satisfies Readonly<Record<string, Format>>;
-
-export type ExportFormat = keyof typeof EXPORT_FORMATS;
-
-/** In the contract's order. */
-export const EXPORT_NAMES = Object.keys(EXPORT_FORMATS) as readonly ExportFormat[];
+} as const satisfies Readonly<Record<ExportFormat, Format>>;

@@ -1,18 +1,16 @@
 /** Registered machines for other programs: with their addresses and host keys, as one text of the format that is asked for. */
-import { EXPORT_FORMATS, type ExportFormat } from '../exports/formats.ts';
+import type { ExportFormat } from '../exports/format-names.ts';
+import { EXPORT_FORMATS } from '../exports/formats.ts';
 import type { ExportedMachine } from '../exports/machine.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { fixedAddressOf, type Node } from '../nodes/node.ts';
 import { ADDRESS_SCOPE, numberToAddress } from '../profiles/pools.ts';
 import type { Run } from '../runs/run.ts';
+import { allNodes, type ExportFilter } from './all-nodes.ts';
 import type { Journey } from './journey.ts';
-import type { NodeQuery } from './ports.ts';
 
-const PAGE = 1000;
 /** A node's older installations that are looked through for host keys, when it is being installed anew. */
 const OLDER_RUNS = 20;
-
-export type ExportFilter = Omit<NodeQuery, 'after' | 'limit'>;
 
 export interface Exported {
   readonly contentType: string;
@@ -30,15 +28,13 @@ export async function exportMachines(
 }
 
 async function machinesOf(journey: Journey, filter: ExportFilter): Promise<readonly ExportedMachine[]> {
-  const { nodes, runs } = journey.store;
+  const { store } = journey;
   const machines: ExportedMachine[] = [];
-  for (let after: string | undefined; ; ) {
-    const page = await nodes.page({ ...filter, after, limit: PAGE });
-    const newest = new Map((await runs.latestOfEach(page.map(({ id }) => id))).map((run) => [run.nodeId, run]));
+  for await (const page of allNodes(store, filter)) {
+    const newest = new Map((await store.runs.latestOfEach(page.map(({ id }) => id))).map((run) => [run.nodeId, run]));
     for (const node of page) machines.push(await machineOf(journey, node, newest.get(node.id)));
-    after = page.at(-1)?.fqdn;
-    if (page.length < PAGE) return machines;
   }
+  return machines;
 }
 
 async function machineOf(journey: Journey, node: Node, newest: Run | undefined): Promise<ExportedMachine> {

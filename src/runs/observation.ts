@@ -104,5 +104,3 @@ export type Observation =
   | { readonly kind: 'clock-jumped'; readonly byMs: number }
   /** The deadline of the present state has passed. */
   | { readonly kind: 'deadline' };
-
-export type ObservationKind = Observation['kind'];

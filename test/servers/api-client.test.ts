@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { type Client, createClient } from '../../src/api/client.ts';
+import type { FileQuery } from '../../src/api/schemas.ts';
 import { runCli } from '../../src/cli/program.ts';
 import type { Io } from '../../src/cli/terminal.ts';
 import { IronwakeError } from '../../src/errors.ts';
@@ -111,7 +112,11 @@ const CHECKS: Checks = {
     await client.importNodes('fqdn,macs\npve8.lab.example,020000000088\n', 'csv', true),
     { dryRun: true, created: 1, rows: [{ line: 2 }] },
   ],
-  exportNodes: async (client) => [{ text: await client.exportNodes('csv') }, { text: /^fqdn,macs,.*\npve1/ }],
+  exportNodes: async (client) => [
+    // What is undefined is not asked for.
+    { text: await client.exportNodes('csv', { tag: undefined, q: 'PVE1' } as object as FileQuery) },
+    { text: /^fqdn,macs,.*\npve1/ },
+  ],
   exportAs: async (client) => [
     { text: await client.exportAs('hosts', { tag: 'none-such' }) },
     { text: /^# Made by Ironwake/ },

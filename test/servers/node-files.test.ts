@@ -148,6 +148,11 @@ t.test('the same by the command line', async (t) => {
   const exported = await cli('node export --format json');
   t.equal(exported.status, 0);
   t.equal(JSON.parse(exported.out).length, 12);
+  for (const [state, count] of [
+    ['none', 12],
+    ['ready', 0],
+  ] as const)
+    t.equal(JSON.parse((await cli(`node export --format json --state ${state}`)).out).length, count, state);
   t.equal((await cli('node import notes.txt')).status, 1);
   t.equal(readFileSync(join(directory, 'machines.csv'), 'utf8'), TWELVE);
 });
