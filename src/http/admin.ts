@@ -28,25 +28,15 @@ import {
   SecretParams,
   StatusView,
 } from '../api/schemas.ts';
-import {
-  discoveredView,
-  eventView,
-  mediaView,
-  nodeDetails,
-  nodeView,
-  type RunContext,
-  reportView,
-  runView,
-} from '../api/views.ts';
+import { discoveredView, eventView, mediaView, nodeDetails, nodeView, reportView, runView } from '../api/views.ts';
 import type { Artefacts } from '../artefacts/artefacts.ts';
 import { invalid } from '../errors.ts';
-import { hostKeyFingerprint } from '../journey/access.ts';
 import { armNode, cancelRun, trustRun } from '../journey/arm.ts';
 import { explain } from '../journey/explain.ts';
 import { addImage, removeImage } from '../journey/images.ts';
 import type { Journey } from '../journey/journey.ts';
 import type { MediaRecord } from '../journey/ports.ts';
-import { addNode, discoveredMachines, findNode } from '../journey/registry.ts';
+import { addNode, discoveredMachines, findNode, toldOfNode } from '../journey/registry.ts';
 import { removeNode } from '../journey/retire.ts';
 import { readRootPassword } from '../journey/root-password.ts';
 import { putSecret, removeSecret, type SecretAges } from '../journey/secrets.ts';
@@ -57,6 +47,8 @@ import { parseMac } from '../net/mac.ts';
 import type { Run } from '../runs/run.ts';
 import { guardOf } from './identity.ts';
 import type { PacketCounts } from './metrics.ts';
+import { filterOf } from './node-filter.ts';
+import { CONTEXT, nodeViewOf } from './node-view.ts';
 import { keyOf, pageOf } from './paging.ts';
 import { etagOf, isKnown, revisionAsked } from './preconditions.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
@@ -93,8 +85,6 @@ const IMAGE_BODY = {
   },
 };
 
-const CONTEXT: RunContext = { fingerprintOf: hostKeyFingerprint };
-
 export function registerAdmin(
   plugin: FastifyInstance,
   { journey, artefacts, catalogue, packets, version, startedAt }: AdminRoutes,
@@ -103,9 +93,6 @@ export function registerAdmin(
   const { store } = journey;
 
   const { needs, nameOf, roleOf, entry } = guardOf(journey);
-  const shown = async (reference: string) => {
-    return nodeView(await viewNode(journey, await findNode(journey, reference)), CONTEXT);
-  };
 
   app.get(
     '/api/v1/status',
@@ -149,15 +136,13 @@ export function registerAdmin(
       },
     },
     async (request, reply) => {
-      const { cursor, limit = 100, q, ...filter } = request.query;
+      const { cursor, limit = 100, ...query } = request.query;
       const after = keyOf(cursor, { fqdn: 'string', id: 'string' });
-      const search = q?.trim().toLowerCase();
       const found = await store.nodes.page({
-        ...filter,
+        ...filterOf(query),
         after: after?.fqdn,
         afterId: after?.id,
         limit: limit + 1,
-        search,
       });
       const { rows, next } = pageOf(request, reply, found, limit, ({ fqdn, id }) => ({ fqdn, id }));
       const runs = await store.runs.latestOfEach(rows.map(({ id }) => id));
@@ -185,7 +170,7 @@ export function registerAdmin(
       const node = await addNode(journey, { ...rest, macs: allMacs }, (added) =>
         entry(request, 'node.added', added.fqdn, {
           before: null,
-          after: { macs: added.macs, profile: added.profile, tags: added.tags },
+          after: toldOfNode(added),
         }),
       );
       return reply.code(201).header('Location', `/api/v1/nodes/${node.id}`).send(nodeDetails(node, undefined));
@@ -231,11 +216,10 @@ export function registerAdmin(
     },
     async (request, reply) => {
       const node = await findNode(journey, request.params.id);
-      const before = { macs: node.macs, profile: node.profile, tags: node.tags };
       await removeNode(
         journey,
         node,
-        entry(request, 'node.removed', node.fqdn, { before, after: null }),
+        entry(request, 'node.removed', node.fqdn, { before: toldOfNode(node), after: null }),
         revisionAsked(request),
       );
       return reply.code(204).send();
@@ -265,7 +249,7 @@ export function registerAdmin(
     '/api/v1/nodes/:id/root-password',
     {
       // No Idempotency-Key: the answer of a password that is erased is not kept for a day.
-      ...needs('admin', { repeatable: true }),
+      ...needs('admin', { keyless: true }),
       schema: {
         tags: ['access'],
         summary: 'The random root password of what is installed, the one time that it can be read; audited',
@@ -310,7 +294,7 @@ export function registerAdmin(
         audit: ({ id, mediaId }) =>
           entry(request, 'run.armed', node.fqdn, { before: null, after: { run: id, media: mediaId } }),
       });
-      return reply.code(201).send(await shown(node.id));
+      return reply.code(201).send(await nodeViewOf(journey, node));
     },
   );
 
@@ -330,7 +314,7 @@ export function registerAdmin(
             after: stateOf(after),
           }),
         );
-        return shown(node.id);
+        return nodeViewOf(journey, node);
       },
     );
   }
@@ -371,7 +355,7 @@ export function registerAdmin(
   app.post(
     '/api/v1/media',
     {
-      ...needs('admin', { documentedBody: IMAGE_BODY, repeatable: true }),
+      ...needs('admin', { documentedBody: IMAGE_BODY, keyless: true }),
       bodyLimit: IMAGE_BYTES,
       schema: {
         tags: ['media'],

@@ -17,7 +17,7 @@ export function registerBackup(plugin: FastifyInstance, journey: Journey, backup
   app.post(
     '/api/v1/backup',
     {
-      ...needs('admin', { repeatable: true }),
+      ...needs('admin', { keyless: true }),
       schema: {
         tags: ['daemon'],
         summary: 'The database as one SQLite file',

@@ -4,6 +4,7 @@ import { ExportParams, ExportQuery, Text } from '../api/schemas.ts';
 import { exportMachines } from '../journey/exports.ts';
 import type { Journey } from '../journey/journey.ts';
 import { guardOf } from './identity.ts';
+import { filterOf } from './node-filter.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 
 export function registerExports(plugin: FastifyInstance, journey: Journey): void {
@@ -23,14 +24,8 @@ export function registerExports(plugin: FastifyInstance, journey: Journey): void
       },
     },
     async (request, reply) => {
-      const { port = 9100, q, ...filter } = request.query;
-      const search = q?.trim().toLowerCase();
-      const { contentType, text } = await exportMachines(
-        journey,
-        request.params.format,
-        { ...filter, search },
-        { port },
-      );
+      const { port = 9100, ...query } = request.query;
+      const { contentType, text } = await exportMachines(journey, request.params.format, filterOf(query), { port });
       return reply.type(contentType).send(text);
     },
   );

@@ -6,8 +6,10 @@ import { type ExchangeFormat, MAX_ROWS } from '../exchange/rows.ts';
 import { exportNodes } from '../journey/export-nodes.ts';
 import { importNodes } from '../journey/import-nodes.ts';
 import type { Journey } from '../journey/journey.ts';
+import { toldOfNode } from '../journey/registry.ts';
 import { refuseValuesOfAdmin } from '../journey/values-rights.ts';
 import { guardOf } from './identity.ts';
+import { filterOf } from './node-filter.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 
 const FILE_BYTES = 16 * 1024 * 1024;
@@ -74,7 +76,7 @@ export function registerImport(plugin: FastifyInstance, journey: Journey): void 
         audit: (node) =>
           entry(request, 'node.added', node.fqdn, {
             before: null,
-            after: { macs: node.macs, profile: node.profile, tags: node.tags, imported: true },
+            after: { ...toldOfNode(node), imported: true },
           }),
       });
       const created = rows.filter(({ result }) => result === 'created').length;
@@ -95,8 +97,8 @@ export function registerImport(plugin: FastifyInstance, journey: Journey): void 
       },
     },
     async (request, reply) => {
-      const { format = 'csv', q, ...filter } = request.query;
-      const text = await exportNodes(journey, format, { ...filter, search: q?.trim().toLowerCase() });
+      const { format = 'csv', ...query } = request.query;
+      const text = await exportNodes(journey, format, filterOf(query));
       return reply.type(TYPES[format]).send(text);
     },
   );

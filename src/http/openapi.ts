@@ -168,11 +168,12 @@ function finish(document: Document): never {
 
 function finishedOperation(operation: Operation): Operation {
   const problem = { $ref: '#/components/responses/Problem' };
-  const { parameters } = operation;
+  const shown = withExamples(operation);
+  const { parameters } = shown;
   return {
-    ...withExamples(operation),
+    ...shown,
     ...(parameters !== undefined && { parameters: parameters.map(described) }),
-    responses: { ...answersOf(withExamples(operation)), '4XX': problem, '5XX': problem },
+    responses: { ...answersOf(shown), '4XX': problem, '5XX': problem },
   };
 }
 

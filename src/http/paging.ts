@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalid } from '../errors.ts';
 
 /** Where a page ended: the key of its last row. Opaque for the client; whoever forges one reads from another place, no more. */
-export function cursorOf(key: Readonly<Record<string, string | number>>): string {
+function cursorOf(key: Readonly<Record<string, string | number>>): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 

@@ -32,7 +32,7 @@ const changeView = ({ module, change, path, before, after, origin }: PlanChange)
 
 export function registerPlans(plugin: FastifyInstance, journey: Journey): void {
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
-  const { needs, nameOf, entry } = guardOf(journey);
+  const { needs, nameOf, audit, entry } = guardOf(journey);
 
   app.get(
     '/api/v1/nodes/:id/plan',
@@ -110,7 +110,7 @@ export function registerPlans(plugin: FastifyInstance, journey: Journey): void {
     '/api/v1/nodes/:id/plan/export',
     {
       // No Idempotency-Key: it changes nothing, and a script with secrets is not kept for a day.
-      ...needs('admin', { repeatable: true }),
+      ...needs('admin', { keyless: true }),
       schema: {
         tags: ['plans'],
         summary: 'The plan as a script that runs by hand and without this daemon',
@@ -123,10 +123,7 @@ export function registerPlans(plugin: FastifyInstance, journey: Journey): void {
       const node = await findNode(journey, request.params.id);
       const { secrets = false } = request.body;
       const { script, left } = await exportPlan(journey, node, secrets);
-      if (secrets)
-        await journey.store.audit.append(
-          entry(request, 'plan.exported', node.fqdn, { before: null, after: null, secrets }),
-        );
+      if (secrets) await audit(request, 'plan.exported', node.fqdn, { before: null, after: null, secrets });
       return reply.header('Cache-Control', 'no-store').send({ node: node.fqdn, script, left: [...left] });
     },
   );

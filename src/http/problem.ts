@@ -118,10 +118,10 @@ export async function sendError(error: Error, request: FastifyRequest, reply: Fa
   const known = toIronwakeError(error, log);
   // Whoever reads this header waits; what is in the way (a full disk, a lock) is seldom gone at once.
   if (known.kind === 'unavailable') reply.header('Retry-After', String(RETRY_AFTER_SECONDS));
-  await (isApi(request) ? sendProblem(known, request, reply) : sendLine(reply, known.status, known.line));
+  await (isApi(request) ? sendProblem(known, reply) : sendLine(reply, known.status, known.line));
 }
 
-export async function sendProblem(error: IronwakeError, _request: FastifyRequest, reply: FastifyReply): Promise<void> {
+async function sendProblem(error: IronwakeError, reply: FastifyReply): Promise<void> {
   await reply
     .code(error.status)
     .type('application/problem+json')

@@ -2,7 +2,7 @@
  * Whoever is refused all the time on the routes of machines is shut out for a moment, before any work is done for him: all but what a run under
  * way is waiting for, for behind a gateway a machine shares its address with strangers.
  */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isExpected, type Knock } from '../journey/expected.ts';
 import type { Journey } from '../journey/journey.ts';
 import { fromPeerAddress } from '../net/ipv4.ts';
@@ -26,8 +26,7 @@ export function limitRefusals(app: FastifyInstance, journey: Journey): void {
     if (waitMs === 0 || TOLD_IN_BODY.test(routeOf(request))) return;
     const knock = knockOf(request);
     if (knock !== undefined && (await isExpected(journey, knock))) return;
-    reply.header('Retry-After', String(Math.ceil(waitMs / 1000)));
-    await sendLine(reply, 429, 'Refused too often. Try again in a minute.');
+    await refuse(reply, waitMs);
   });
   app.addHook('preValidation', async (request, reply) => {
     const waitMs = waitOf(request);
@@ -35,9 +34,13 @@ export function limitRefusals(app: FastifyInstance, journey: Journey): void {
     const { body } = request;
     const run = typeof body === 'object' && body !== null && 'run' in body ? body.run : undefined;
     if (typeof run === 'string' && (await isExpected(journey, { kind: 'first-boot', runId: run }))) return;
-    reply.header('Retry-After', String(Math.ceil(waitMs / 1000)));
-    await sendLine(reply, 429, 'Refused too often. Try again in a minute.');
+    await refuse(reply, waitMs);
   });
+}
+
+async function refuse(reply: FastifyReply, waitMs: number): Promise<void> {
+  reply.header('Retry-After', String(Math.ceil(waitMs / 1000)));
+  await sendLine(reply, 429, 'Refused too often. Try again in a minute.');
 }
 
 function knockOf(request: FastifyRequest): Knock | undefined {

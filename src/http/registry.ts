@@ -8,7 +8,7 @@ import { addMac, type ChangeOptions, changeNode, differences, removeMac } from '
 import { type Hardware, hardwareOf } from '../journey/hardware.ts';
 import type { Journey } from '../journey/journey.ts';
 import type { AuditEntry } from '../journey/ports.ts';
-import { findNode } from '../journey/registry.ts';
+import { findNode, toldOfNode } from '../journey/registry.ts';
 import { archiveNode, replaceHardware, unarchiveNode } from '../journey/retire.ts';
 import { refuseValuesOfAdmin } from '../journey/values-rights.ts';
 import { ruleOfNode } from '../journey/view.ts';
@@ -161,7 +161,7 @@ export function registerRegistry(plugin: FastifyInstance, journey: Journey): voi
       const node = await adoptMachine(journey, request.params.mac, request.body, (added) =>
         entry(request, 'node.adopted', added.fqdn, {
           before: null,
-          after: { macs: added.macs, profile: added.profile, tags: added.tags },
+          after: toldOfNode(added),
         }),
       );
       return reply.code(201).header('Location', `/api/v1/nodes/${node.id}`).send(nodeDetails(node, undefined));

@@ -9,16 +9,17 @@ declare module 'fastify' {
     documentedBody?: unknown;
     /** Its answer has an ETag, or its change heeds If-Match. */
     conditional?: boolean;
-    /** A POST that may be sent as often as one likes: it takes no Idempotency-Key. */
-    repeatable?: boolean;
+    /** A POST whose answer is not kept: it takes no Idempotency-Key. */
+    keyless?: boolean;
   }
 }
 
 export const API_PREFIX = '/api/v1';
 
-/** Whether a route heeds Idempotency-Key. Bytes are known by their checksum; a backup, a trial of a rule and the export of a plan change nothing: these are `repeatable`. */
+/**
+ * Whether a route heeds Idempotency-Key. These are `keyless`: an image, which is known by its checksum; a backup, a trial of a rule and the export
+ * of a plan, which change nothing; and the root password, which is read once and must not be kept.
+ */
 export function takesKey({ method, url, config }: Pick<RouteOptions, 'method' | 'url' | 'config'>): boolean {
-  return (
-    method === 'POST' && url.startsWith(`${API_PREFIX}/`) && config?.role !== undefined && config.repeatable !== true
-  );
+  return method === 'POST' && url.startsWith(`${API_PREFIX}/`) && config?.role !== undefined && config.keyless !== true;
 }

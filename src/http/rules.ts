@@ -92,7 +92,7 @@ export function registerRules(plugin: FastifyInstance, journey: Journey): void {
   app.post(
     '/api/v1/rules/test',
     {
-      ...needs('viewer', { repeatable: true }),
+      ...needs('viewer', { keyless: true }),
       schema: {
         tags: ['rules'],
         summary: 'Which known machines a rule matches, and why not the others; nothing is written',

@@ -1,16 +1,14 @@
 /** TLS: the installations of a node beside the present one: all of them, and one more like the last. */
 import type { FastifyInstance } from 'fastify';
 import { NodeParams, NodeView, RunList } from '../api/schemas.ts';
-import { nodeView, type RunContext, runView } from '../api/views.ts';
-import { hostKeyFingerprint } from '../journey/access.ts';
+import { runView } from '../api/views.ts';
 import { retryNode } from '../journey/arm.ts';
 import type { Journey } from '../journey/journey.ts';
 import { findNode } from '../journey/registry.ts';
-import { viewNode } from '../journey/view.ts';
 import { guardOf } from './identity.ts';
+import { CONTEXT, nodeViewOf } from './node-view.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 
-const CONTEXT: RunContext = { fingerprintOf: hostKeyFingerprint };
 /** Newest first; nobody installs a machine more often and reads it all. */
 const RUNS = 200;
 
@@ -54,7 +52,7 @@ export function registerRuns(plugin: FastifyInstance, journey: Journey): void {
         audit: ({ id, mediaId }) =>
           entry(request, 'run.armed', node.fqdn, { before: null, after: { run: id, media: mediaId }, retry: true }),
       });
-      return reply.code(201).send(nodeView(await viewNode(journey, node), CONTEXT));
+      return reply.code(201).send(await nodeViewOf(journey, node));
     },
   );
 }

@@ -16,17 +16,15 @@ import {
   TokenList,
   TokenParams,
 } from '../api/schemas.ts';
-import { nodeView } from '../api/views.ts';
 import { IronwakeError } from '../errors.ts';
-import { hostKeyFingerprint } from '../journey/access.ts';
 import { addToken, type IssuedToken, removeToken, rotateToken } from '../journey/api-tokens.ts';
 import { type CredentialPicture, confirmNode, credentialOf, revokeCredential } from '../journey/confirm.ts';
 import type { Journey } from '../journey/journey.ts';
 import type { ApiToken } from '../journey/ports.ts';
 import { findNode } from '../journey/registry.ts';
 import { dependentsOf, rotateCertificate } from '../journey/rotation.ts';
-import { viewNode } from '../journey/view.ts';
 import { guardOf } from './identity.ts';
+import { nodeViewOf } from './node-view.ts';
 import { keyOf, pageOf } from './paging.ts';
 import type { TypeBoxProvider, TypedApp } from './type-provider.ts';
 
@@ -158,7 +156,7 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
           await audit(request, 'run.confirm-refused', node.fqdn, { reason: error.code });
         throw error;
       }
-      return nodeView(await viewNode(journey, node), { fingerprintOf: hostKeyFingerprint });
+      return nodeViewOf(journey, node);
     },
   );
 

@@ -129,7 +129,7 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
  * A node that must not be installed, whoever asks.
  * @throws IronwakeError `node.archived`, `node.protected`, `node.never-installed` (409)
  */
-export function refuseInstallation(node: Node): void {
+function refuseInstallation(node: Node): void {
   refuseArchived(node);
   const { fqdn } = node;
   if (node.protected) {

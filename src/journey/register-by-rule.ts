@@ -14,7 +14,7 @@ import { bootFactsOf, portsIn, type Sighting, serialIn, sightingOf, sightingOfFa
 import type { Journey } from './journey.ts';
 import { appendEvent } from './observe.ts';
 import type { AuditEntry, Repositories } from './ports.ts';
-import { draftOf, insertNode } from './registry.ts';
+import { draftOf, insertNode, toldOfNode } from './registry.ts';
 import { rulesChanged } from './rule-book.ts';
 
 /** Strangers that are being registered at one moment: more of them ask again. */
@@ -151,7 +151,7 @@ function auditOf(node: Node, rule: Rule, seen: Sighting): AuditEntry {
     from: seen.interfaceName,
     action: 'node.added',
     target: node.fqdn,
-    data: { before: null, after: { macs: node.macs, profile: node.profile, tags: node.tags } },
+    data: { before: null, after: toldOfNode(node) },
   };
 }
 

@@ -7,6 +7,7 @@ import type { Ipv4 } from '../../src/net/ipv4.ts';
 import type { Mac } from '../../src/net/mac.ts';
 import { addressToNumber } from '../../src/profiles/pools.ts';
 import { aMachine } from '../core/store/fixtures.ts';
+import { commandLine } from '../support/command-line.ts';
 import { armed, FACTS } from '../support/machine.ts';
 import { NODE_MAC, type Parts, PROFILE, startParts } from '../support/parts.ts';
 
@@ -105,6 +106,32 @@ t.test("secrets, root and scripts in the values of a node are an admin's", async
   t.equal((await parts.call(`${url}/nodes/pve1`, { token: admin, method: 'PATCH', json: { values } })).status, 200);
   const notes = await parts.call(`${url}/nodes/pve1`, { token: operator, method: 'PATCH', json: { notes: 'x' } });
   t.equal(notes.status, 200, 'and an operator goes on to work with that node');
+});
+
+t.test('adopted by the command line, under both names of the option; what comes and goes is told whole', async (t) => {
+  const parts = await rack(t);
+  const cli = commandLine(parts, t.testdir(), await parts.token('operator'));
+  const told = async (): Promise<unknown> => (await parts.journey.store.audit.list(1))[0];
+  for (const [mac, flag, fqdn] of [
+    [OTHER, '--fqdn', 'pve2.lab.example'],
+    [NEW, '--name', 'pve3.lab.example'],
+  ] as const) {
+    await parts.journey.store.discovered.record(aMachine({ mac }), 10);
+    const adopted = await cli(`node adopt ${mac} ${flag} ${fqdn} --notes shelf --install-policy never --protect`);
+    t.match(adopted, { status: 0, out: new RegExp(`registered ${fqdn}`) }, adopted.err);
+    const whole = {
+      macs: [mac],
+      profile: 'default',
+      tags: [],
+      notes: 'shelf',
+      installPolicy: 'never',
+      protected: true,
+    };
+    t.match(await told(), { action: 'node.adopted', target: fqdn, data: { before: null, after: whole } });
+    t.equal((await cli(`node ${flag === '--name' ? 'remove' : 'rm'} ${fqdn}`)).status, 0);
+    t.match(await told(), { action: 'node.removed', target: fqdn, data: { before: whole, after: null } });
+  }
+  t.match(await cli(`node adopt ${OTHER}`), { status: 2, err: /--fqdn/ });
 });
 
 t.test('of many who change the same revision one wins', async (t) => {
