@@ -41,8 +41,8 @@ export async function addNode(journey: Journey, input: NewNode, audit?: (node: N
 }
 
 /** What the audit log says of a whole node, when it comes and when it goes: the protection and the policy decide whether its disks may be erased. */
-export function toldOfNode({ macs, profile, tags, notes, installPolicy, protected: kept }: Node) {
-  return { macs, profile, tags, notes, installPolicy, protected: kept };
+export function toldOfNode({ macs, profile, tags, installPolicy, protected: kept }: Node) {
+  return { macs, profile, tags, installPolicy, protected: kept };
 }
 
 /** A node as it is registered; nothing is written yet. @throws as `addNode` */

@@ -123,13 +123,17 @@ t.test('adopted by the command line, under both names of the option; what comes 
       macs: [mac],
       profile: 'default',
       tags: [],
-      notes: 'shelf',
       installPolicy: 'never',
       protected: true,
     };
     t.match(await told(), { action: 'node.adopted', target: fqdn, data: { before: null, after: whole } });
     t.equal((await cli(`node ${flag === '--name' ? 'remove' : 'rm'} ${fqdn}`)).status, 0);
     t.match(await told(), { action: 'node.removed', target: fqdn, data: { before: whole, after: null } });
+    t.notMatch(
+      JSON.stringify(await parts.journey.store.audit.list(10)),
+      'shelf',
+      'notes are left out, as where they are changed',
+    );
   }
   t.match(await cli(`node adopt ${OTHER}`), { status: 2, err: /--fqdn/ });
 });
