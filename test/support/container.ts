@@ -215,13 +215,11 @@ done
 exit "$code"`;
     const log = openSync(join(directory, 'console.log'), 'w');
     const child = spawn(
-      // A test that is killed takes its containers along.
+      // A test that is killed takes its containers along: unshare goes with it, with unshare the init of the process namespace, and with that
+      // the kernel ends everything inside. The container's own systemd alone would outlive nspawn.
       'setpriv',
       [
-        '--pdeathsig',
-        'KILL',
-        'unshare',
-        '-m',
+        ...['--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'],
         'bash',
         '-c',
         script,
@@ -318,11 +316,17 @@ exit "$code"`;
   }
 
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
-    // nspawn's own child is the container's systemd: without it nspawn ends and takes the mount namespace along.
-    if (this.#process.exitCode === null) {
-      if (this.#leader > 0) process.kill(this.#leader, 'SIGKILL');
-      else this.#process.kill('SIGTERM');
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      const ended = new Promise((resolve) => this.#process.once('exit', resolve));
+      // The init of the process namespace: it ends when nothing is left in there, and unshare after it. Before it is there, unshare is alone.
+      const init = firstChild(this.#process.pid ?? 0);
+      try {
+        if (init > 0) process.kill(init, 'SIGKILL');
+        else this.#process.kill('SIGKILL');
+      } catch (error) {
+        // It has just ended by itself.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
       await ended;
     }
     await run('ip', ['link', 'del', `${this.#id}h`]);
@@ -338,8 +342,10 @@ exit "$code"`;
 
   async #up(formerLeader: number): Promise<void> {
     await this.until('the container to boot', async () => {
-      if (this.#process.exitCode !== null) throw new Error(`the container ended while booting\n${this.console()}`);
-      const leader = firstChild(firstChild(this.#process.pid ?? 0));
+      if (this.#process.exitCode !== null || this.#process.signalCode !== null)
+        throw new Error(`the container ended while booting\n${this.console()}`);
+      // unshare, the script, nspawn, and the container's systemd.
+      const leader = firstChild(firstChild(firstChild(this.#process.pid ?? 0)));
       if (!(leader > 0) || leader === formerLeader) return false;
       this.#leader = leader;
       const state = await this.exec(['systemctl', 'is-system-running']);
