@@ -122,8 +122,10 @@ test('validate --json', async (t) => {
   const { status, out, err } = await run('validate good.toml wrong.toml nowhere.toml --json');
   t.equal(status, 2);
   t.equal(err, '');
-  t.match(JSON.parse(out), [
-    { file: 'good.toml', accepted: true, findings: [] },
+  const files = JSON.parse(out);
+  t.same(files[0].findings, []);
+  t.match(files, [
+    { file: 'good.toml', accepted: true },
     {
       file: 'wrong.toml',
       accepted: false,

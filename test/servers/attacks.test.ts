@@ -80,7 +80,7 @@ t.test('an expired run', async (t) => {
     parts.clock.advance(60_000);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  for (let i = 0; i < 200 && (await state()) !== 'expired'; i += 1) await new Promise((r) => setTimeout(r, 10));
+  for (let i = 0; i < 3000 && (await state()) !== 'expired'; i += 1) await new Promise((r) => setTimeout(r, 10));
   t.equal(await state(), 'expired');
   t.equal((await parts.call(url, { body: SYSTEM })).status, 403);
   const image = url.replace(/^https.*installer/, `${parts.segment.httpUrl}/boot`).replace(/answer$/, 'initrd.img');

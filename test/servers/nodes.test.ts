@@ -200,7 +200,8 @@ t.test('an archived node keeps its history, and gives back what is not', async (
   const address = addressToNumber('127.0.0.20' as Ipv4);
   t.equal(await journey.store.claims.holderOf('address', address), node.id);
   const archived = await archiveNode(journey, node, BY);
-  t.match(archived, { macs: [], formerMacs: [NODE_MAC], archivedAt: Number });
+  t.match(archived, { formerMacs: [NODE_MAC], archivedAt: Number });
+  t.same(archived.macs, []);
   t.same(await journey.store.nodes.list(), []);
   t.equal(await journey.store.claims.holderOf('address', address), undefined);
   t.equal(await journey.store.nodes.byMac(NODE_MAC), undefined);

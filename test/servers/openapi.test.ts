@@ -99,10 +99,14 @@ t.test('every route of the API is in it, with all that a reader needs', async (t
   }
 });
 
+/** Routes that must fail here: a database in memory has no file to copy. */
+const ASK_TOO_MUCH: Readonly<Record<string, number>> = { 'POST /api/v1/backup': 503 };
+
 /** An answer is as it is described: status, type, and shape. */
 function checkAnswer(t: Test, operation: Operation, name: string, answer: Awaited<ReturnType<Parts['call']>>): void {
   const status = String(answer.status);
   if (answer.status >= 400) {
+    t.ok(answer.status < 500 || ASK_TOO_MUCH[name] === answer.status, `${name}: ${status} ${answer.text}`);
     t.match(answer.headers['content-type'], 'application/problem+json', `${name}: ${status}`);
     t.match(JSON.parse(answer.text), {
       status: answer.status,

@@ -10,8 +10,6 @@ import type { Ipv4 } from '../../../src/net/ipv4.ts';
 import type { Observation } from '../../../src/runs/observation.ts';
 import { NODE_MAC, type Parts, startParts } from '../../support/parts.ts';
 
-// Many whole sets of parts, one after another.
-t.setTimeout(240_000);
 const MINUTE = 60_000;
 const NODE = { address: '127.0.0.2' as Ipv4, interfaceName: 'lo', mac: NODE_MAC };
 

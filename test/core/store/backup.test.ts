@@ -41,7 +41,8 @@ test('a copy made while events pour in is one moment, sound, and private', async
   t.equal(statSync(copy).mode & 0o777, 0o600);
   t.notOk(existsSync(`${copy}-wal`), 'one file');
   const contents = await readBackup(copy);
-  t.match(contents, { madeAt: NOW, version: '1.2.3', nodes: 1, keyId: undefined, files: [] });
+  t.match(contents, { madeAt: NOW, version: '1.2.3', nodes: 1, keyId: undefined });
+  t.same(contents.files, []);
   t.ok(contents.events >= before);
   t.equal(contents.events % 2, 0);
 });

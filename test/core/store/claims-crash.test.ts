@@ -31,9 +31,13 @@ test('property: whoever is killed when, every number that was told of is held by
             left -= 1;
             if (left === 0) child.kill('SIGKILL');
           });
-          await once(child, 'exit');
+          const [code, signal] = await once(child, 'exit');
+          // One that ends by itself, because it could not even begin, has shown nothing.
+          if (signal !== 'SIGKILL') throw new Error(`process ${i} ended with ${code ?? signal}, and was not killed`);
         }),
       );
+      if (told.length < lives.reduce((sum, messages) => sum + messages, 0))
+        throw new Error('less was told than asked for');
       const store = await openStore({ path, log: silentLog });
       const nodes = await store.nodes.list();
       const claims = (await Promise.all(nodes.map(({ id }) => store.claims.ofNode(id)))).flat();
