@@ -30,6 +30,8 @@ export interface NodeServerOptions {
   readonly nodeAddress: string;
   /** The ed25519 host key as the webhook would have brought it. */
   readonly hostKey: string;
+  /** A free one unless told. */
+  readonly port?: number;
 }
 
 export class NodeServer {
@@ -62,6 +64,7 @@ export class NodeServer {
   private constructor(options: NodeServerOptions, directory: string) {
     this.#options = options;
     this.runId = options.runId;
+    this.#port = options.port ?? 0;
     this.#directory = directory;
     const certificate = new X509Certificate(readFileSync(join(directory, 'cert.pem')));
     this.pin = createHash('sha256')
@@ -87,6 +90,10 @@ export class NodeServer {
 
   get url(): string {
     return `https://${this.#options.host}:${this.#port}`;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get credential(): string {

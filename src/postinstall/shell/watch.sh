@@ -25,7 +25,8 @@ give_up() {
 
 # Package managers at work leave things in between; what they did is looked at when they have ended.
 for _ in {1..120}; do
-  pgrep -x 'apt|apt-get|aptitude|dpkg|unattended-upgr' > /dev/null || break
+  # Its advice about patterns of more than 15 characters is about names, of which none here is longer.
+  pgrep -x 'apt|apt-get|aptitude|dpkg|unattended-upgr' > /dev/null 2>&1 || break
   sleep 5
 done
 
