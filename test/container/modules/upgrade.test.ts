@@ -97,7 +97,7 @@ held = [open(path, 'w') for path in ('/var/lib/dpkg/lock-frontend', '/var/lib/ap
 for file in held:
     fcntl.lockf(file, fcntl.LOCK_EX)
 open('/root/locked', 'w').close()
-time.sleep(8)
+time.sleep(25)
 `,
     );
     await container.sh('systemd-run -q python3 /root/lock.py; until [ -e /root/locked ]; do sleep 0.1; done');
