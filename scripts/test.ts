@@ -3,6 +3,7 @@
  * nothing ran, is a failure: nothing is skipped silently. Started by test.js, which has set up what the layers need.
  */
 import { accessSync, closeSync, constants, existsSync, globSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { constants as constantsOfTheSystem } from 'node:os';
 import { giveBack } from './setup/owner.js';
 import { LAYERS, type Layer, obstacleOf } from './test/layers.ts';
 import { runShared } from './test/shared.ts';
@@ -10,6 +11,9 @@ import { TapCounter } from './test/tap-counter.ts';
 import { runThroughTap } from './test/through-tap.ts';
 
 const USAGE = `usage: npm test [-- ${LAYERS.map((layer) => layer.name).join('|')}|FILE ...]`;
+
+/** Somebody wants no more of it: what runs is ended, and nothing else is begun. */
+const STOPS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 interface Work {
   readonly layer: Layer;
@@ -35,7 +39,7 @@ function testEnv(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('IRONWAKE_')));
 }
 
-async function runLayer({ layer, files }: Work, print: (line: string) => void): Promise<TapCounter> {
+async function runLayer({ layer, files }: Work, print: (line: string) => void, stop: AbortSignal): Promise<TapCounter> {
   const counter = new TapCounter(print);
   const obstacle = files.length === 0 ? `there is no test/${layer.name}/**/*.test.ts` : obstacleOf(layer);
   if (obstacle !== undefined) {
@@ -47,12 +51,12 @@ async function runLayer({ layer, files }: Work, print: (line: string) => void): 
     writeSync(raw, chunk);
   };
   const { jobs, timeoutSeconds } = layer;
-  const how = { jobs, timeoutSeconds, env: testEnv(), raw: write };
+  const how = { jobs, timeoutSeconds, env: testEnv(), raw: write, stop };
   await (layer.shared ? runShared(files, counter, how) : runThroughTap(files, counter, how));
   closeSync(raw);
-  if (counter.files !== files.length)
+  if (counter.files !== files.length && !stop.aborted)
     counter.fail(`layer ${layer.name}`, `${counter.files} of ${files.length} files reported a result`);
-  if (counter.passed + counter.failed === 0) counter.fail(`layer ${layer.name}`, 'no test ran');
+  if (counter.passed + counter.failed === 0 && !stop.aborted) counter.fail(`layer ${layer.name}`, 'no test ran');
   return counter;
 }
 
@@ -88,13 +92,21 @@ async function main(words: readonly string[]): Promise<void> {
   const print = (line: string): void => {
     process.stdout.write(`${line}\n`);
   };
+  const stop = new AbortController();
+  let stoppedBy: (typeof STOPS)[number] | undefined;
+  for (const signal of STOPS)
+    process.on(signal, () => {
+      stoppedBy ??= signal;
+      stop.abort();
+    });
   let passed = 0;
   let failed = 0;
   const failures: string[] = [];
   for (const work of works) {
+    if (stop.signal.aborted) break;
     const startedAt = Date.now();
     print(`--- ${work.layer.name}: ${work.layer.what}`);
-    const counter = await runLayer(work, print);
+    const counter = await runLayer(work, print, stop.signal);
     const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
     print(`--- ${work.layer.name}: ${counter.passed} passed, ${counter.failed} failed, ${seconds} s`);
     passed += counter.passed;
@@ -104,7 +116,10 @@ async function main(words: readonly string[]): Promise<void> {
   for (const folder of ['.cache', '.tap']) giveBack(folder);
   if (failures.length > 0) print(`\nFailed (raw output in .cache/test/):\n${failures.join('\n')}\n`);
   print(`${passed} passed, ${failed} failed`);
-  process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+  if (stoppedBy !== undefined) {
+    print(`stopped by ${stoppedBy}: what had not begun was not run`);
+    process.exitCode = 128 + constantsOfTheSystem.signals[stoppedBy];
+  } else process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 }
 
 await main(process.argv.slice(2));

@@ -26,14 +26,14 @@ export async function runShared(
   const queue = [...files];
   const lane = async (): Promise<void> => {
     // A process that cannot even start would not be started better again; the files that are left over are missed in the end.
-    while (queue.length > 0 && (await host(queue, counter, how, graceMs)));
+    while (queue.length > 0 && !how.stop.aborted && (await host(queue, counter, how, graceMs)));
   };
   await Promise.all(Array.from({ length: Math.min(how.jobs, files.length) }, lane));
 }
 
 /** One process, for as many files as it is fit for; says whether it came to take any. */
 async function host(queue: string[], counter: TapCounter, how: Run, graceMs: number): Promise<boolean> {
-  const { timeoutSeconds, env, raw } = how;
+  const { timeoutSeconds, env, raw, stop } = how;
   const timeoutMs = timeoutSeconds * 1000;
   const child = spawn(process.execPath, [HOST], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -73,16 +73,16 @@ async function host(queue: string[], counter: TapCounter, how: Run, graceMs: num
   });
   allow(START_MS);
 
-  const forward = (signal: NodeJS.Signals): void => {
+  const end = (): void => {
     queue.length = 0;
-    child.kill(signal);
+    child.kill('SIGTERM');
   };
-  process.on('SIGTERM', forward);
+  stop.addEventListener('abort', end);
   const ended = await new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(error.message));
     child.on('close', (code, signal) => resolve(signal ?? `exit status ${code}`));
   });
-  process.off('SIGTERM', forward);
+  stop.removeEventListener('abort', end);
   clearTimeout(watch);
   for (const chunk of chunks) raw(chunk);
   const why = overdue ? 'did not end, and was stopped from outside' : `ended its process (${ended})`;

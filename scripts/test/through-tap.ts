@@ -11,6 +11,8 @@ export interface Run {
   readonly env: NodeJS.ProcessEnv;
   /** Gets the raw TAP, for whoever looks for more than was printed. */
   readonly raw: (chunk: Uint8Array) => void;
+  /** Aborted when nothing more is to be run: what runs is ended. */
+  readonly stop: AbortSignal;
 }
 
 /** Counts what tap reports. */
@@ -20,15 +22,15 @@ export async function runThroughTap(files: readonly string[], counter: TapCounte
     stdio: ['inherit', 'pipe', 'inherit'],
     env: how.env,
   });
-  const forward = (signal: NodeJS.Signals) => tap.kill(signal);
-  process.on('SIGTERM', forward);
+  const end = () => tap.kill('SIGTERM');
+  how.stop.addEventListener('abort', end);
   const stream = counter.stream();
   tap.stdout.on('data', (chunk: Buffer) => {
     how.raw(chunk);
     stream.write(chunk);
   });
   const status = await new Promise<string>((done) => tap.on('close', (code, signal) => done(signal ?? String(code))));
-  process.off('SIGTERM', forward);
+  how.stop.removeEventListener('abort', end);
   stream.end(`tap ended with ${status}`);
   if (status !== '0' && counter.failed === 0) counter.fail('tap', `ended with ${status}`);
 }

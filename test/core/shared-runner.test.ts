@@ -1,4 +1,5 @@
 /** Many test files in few processes: each is judged alone, and one that breaks its process takes no other with it. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { runShared } from '../../scripts/test/shared.ts';
@@ -75,7 +76,7 @@ test('each file is reported by name and counted once, whatever the others do to 
   await runShared(
     FILES.map(({ name }) => join(directory, `${name}.test.ts`)),
     counter,
-    { jobs: 2, timeoutSeconds: 3, env, raw: (chunk) => raw.push(chunk) },
+    { jobs: 2, timeoutSeconds: 8, env, raw: (chunk) => raw.push(chunk), stop: new AbortController().signal },
     1000,
   );
   for (const { name, says } of FILES) {
@@ -91,6 +92,28 @@ test('each file is reported by name and counted once, whatever the others do to 
     FILES.map(({ passed }) => passed).reduce((sum, passed) => sum + passed),
   );
   t.match(Buffer.concat(raw).toString(), /ok 1 - one/, 'the raw output is kept');
+});
+
+test('told to stop, it ends what runs, names it, and begins nothing else', async (t) => {
+  const waits =
+    "writeFileSync(new URL('begun', import.meta.url), ''); setInterval(() => {}, 1000); await new Promise(() => {});";
+  const directory = t.testdir({
+    'a.test.ts': `import { writeFileSync } from 'node:fs';\n${body(`test('waits', async (t) => { t.pass(); ${waits} });`)}`,
+    'b.test.ts': GREEN,
+  });
+  const counter = new TapCounter(() => {});
+  const stop = new AbortController();
+  const files = ['a', 'b'].map((name) => join(directory, `${name}.test.ts`));
+  const how = { jobs: 1, timeoutSeconds: 60, env: { ...process.env }, raw: () => {}, stop: stop.signal };
+  const running = runShared(files, counter, how);
+  while (!existsSync(join(directory, 'begun'))) await new Promise((resolve) => setTimeout(resolve, 20));
+  stop.abort();
+  await running;
+  t.match(counter.failures.join('\n'), /a\.test\.ts > waits\n +.*ended its process \(SIGTERM\)/s);
+  t.equal(counter.files, 1, 'the other one was not begun');
+  t.equal(counter.passed, 0);
+  await runShared(files, counter, how);
+  t.equal(counter.files, 1, 'nor is anything afterwards');
 });
 
 const place = (name: string, value: unknown): Traces => ({ places: new Map([[name, value]]), resources: [] });
