@@ -153,8 +153,9 @@ async function confirmByConsole(t: Test, site: Site, machine: Machine, id: strin
   t.same(view.run?.withheld, ['admin-user', 'ssh'], 'what carries a secret is withheld, and what comes after it');
   t.match(view.waiting, { for: /confirmation code/, do: /run confirm/ }, 'and the view says what to do');
   const [, code = ''] = await machine.waitFor(/Its code: (\S+)/);
+  // With the command's own status: nothing on the output would also be what a node says that was not reached.
   const asRoot = async (command: string): Promise<string> =>
-    (await site.ssh(site.lab.leaseOf(machine.options.mac) ?? '', 'root', command)).stdout.trim();
+    (await site.ssh(site.lab.leaseOf(machine.options.mac) ?? '', 'root', `${command}; echo "status $?"`)).stdout.trim();
   t.match(
     await asRoot('fold -w 80 /dev/vcs1'),
     `Its code: ${code}`,
@@ -162,10 +163,10 @@ async function confirmByConsole(t: Test, site: Site, machine: Machine, id: strin
   );
   t.equal(
     await asRoot(`grep -rlF '${ADMIN_PASSWORD}' /etc /var/lib/ironwake`),
-    '',
+    'status 1',
     'the secret is not on the node yet',
   );
-  t.equal(await asRoot(`getent passwd ${ADMIN_USER}`), '', 'nor the account that it belongs to');
+  t.equal(await asRoot(`getent passwd ${ADMIN_USER}`), 'status 2', 'nor the account that it belongs to');
   t.match(await site.command(['run', 'confirm', FQDN, code]), `confirmed ${FQDN}`, 'the code is taken');
 }
 

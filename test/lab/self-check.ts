@@ -141,8 +141,10 @@ async function check(release: '9.2' | '8.4', firmware: 'bios' | 'uefi', root: Ro
     await machine.waitFor(/login:/);
     mark('login prompt');
     const deadline = Date.now() + 300_000;
-    while (!lab.log('server.log').includes('/first-boot"') && Date.now() < deadline)
+    while (!lab.log('server.log').includes('/first-boot"')) {
+      if (Date.now() > deadline) throw new Error(`no first-boot hook in time\n${machine.tail()}`);
       await new Promise((resolve) => setTimeout(resolve, 200));
+    }
     mark('first-boot hook has run');
     for (const line of lab.log('server.log').split('\n')) console.log(line.slice(0, 1500));
     const address = lab.leaseOf(MAC) ?? '';
@@ -155,7 +157,9 @@ async function check(release: '9.2' | '8.4', firmware: 'bios' | 'uefi', root: Ro
     console.log(ssh.stdout, ssh.stderr);
     for (const { what, command, shows } of ROOTS[root].onNode) {
       const shown = (await onNode(command)).stdout.trim();
-      console.log(`${shows.test(shown) ? 'ok' : 'NOT OK'}  ${what}: ${shown}`);
+      const holds = shows.test(shown);
+      if (!holds) process.exitCode = 1;
+      console.log(`${holds ? 'ok' : 'NOT OK'}  ${what}: ${shown}`);
     }
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
