@@ -81,14 +81,18 @@ async function page(store: Store, query: Partial<NodeQuery>): Promise<void> {
   await store.runs.latestOfEach(nodes.map(({ id }) => id));
 }
 
-/** The worst kind: nothing fits but the last one. */
+/** The worst kind: nothing fits but the last one, which is the one with the lowest priority. */
 const COMPILED = compileRules(
   Array.from({ length: RULES }, (_, i) =>
     aRule({
       id: `rule-${i}`,
       name: `rule-${i}`,
       priority: i,
-      conditions: ['mac:02:*', `/network_interfaces/*/link=enp${i}s*`, `/dmi/system/name=*Edge R${i}*x*`],
+      conditions: [
+        'mac:02:*',
+        `/network_interfaces/*/link=enp${i}s*`,
+        `/dmi/system/name=*Edge R${i === 0 ? 650 : `${i}*x`}*`,
+      ],
     }),
   ),
 );
@@ -101,7 +105,8 @@ const MACHINE: Omit<Machine, 'macs'> = {
 };
 
 function match(n: number): void {
-  firstMatch(COMPILED, { ...MACHINE, macs: [macOf(n % NODES), macOf(1), macOf(2), macOf(3)] }, START);
+  const found = firstMatch(COMPILED, { ...MACHINE, macs: [macOf(n % NODES), macOf(1), macOf(2), macOf(3)] }, START);
+  if (found?.id !== 'rule-0') throw new Error(`${found?.id} fits, and not the last one`);
 }
 
 /** Undisturbed are the calls in which no other program got the processor. */
