@@ -17,6 +17,8 @@ export const DEBIAN_PACKAGES = [
   { name: 'dnsmasq-base', layer: 'test', purpose: 'the plain DHCP server that already is on the network' },
   { name: 'iproute2', layer: 'test', purpose: 'network namespaces' },
   { name: 'nftables', layer: 'test', purpose: 'packet filters of the network tests' },
+  { name: 'procps', layer: 'test', purpose: 'sysctl, for hosts with several addresses' },
+  { name: 'e2fsprogs', layer: 'test', purpose: 'a file system that fails while the daemon writes to it' },
   { name: 'tcpdump', layer: 'test', purpose: 'captures of what went over the wire' },
   { name: 'openssl', layer: 'test', purpose: 'independent reader of certificates and password hashes' },
   {

@@ -288,7 +288,11 @@ async function killAtSite(t: Test, number: number): Promise<Ledger> {
     failure = `${failure}${text}`.slice(-4000);
   });
   let enough = { count: 0, reached: Promise.withResolvers<void>() };
-  load.once('close', () => enough.reached.reject(new Error(`the load ended: ${failure}`)));
+  // Whenever it ends, also between two waits: the next one must not be in vain.
+  const loadEnded = new Promise<never>((_, reject) => {
+    load.once('close', () => reject(new Error(`the load ended: ${failure}`)));
+  });
+  loadEnded.catch(() => {});
   createInterface({ input: load.stdout as NodeJS.ReadableStream }).on('line', (line) => {
     ledger.take(JSON.parse(line) as Acknowledged);
     if (ledger.steps >= enough.count) enough.reached.resolve();
@@ -298,7 +302,7 @@ async function killAtSite(t: Test, number: number): Promise<Ledger> {
     const next = site.daemon();
     // After so many steps of installations, and then at no particular moment of the next: every step of an installation is met.
     enough = { count: ledger.steps + 1 + ((kill * 37) % 13), reached: Promise.withResolvers<void>() };
-    await enough.reached.promise;
+    await Promise.race([enough.reached.promise, loadEnded]);
     if (kill % 2 === 0) await sleep((kill % 14) / 2);
     await daemon.kill();
     // What it had answered is on its way through the load's pipe: nothing else comes until the next one serves.
