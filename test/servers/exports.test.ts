@@ -1,7 +1,9 @@
 /** Every export is read back by the program that it is made for. */
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -118,26 +120,38 @@ t.test('the C library reads the hosts file', async (t) => {
   t.match(look('pve1.other.example'), /^10\.0\.0\.99 /);
 });
 
+/** A TCP port of loopback that nobody listened on a moment ago. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
 t.test('dnsmasq takes it, and answers names both ways', async (t) => {
   const directory = t.testdir({ conf: { 'ironwake.conf': render('dnsmasq') } });
   const file = join(directory, 'conf', 'ironwake.conf');
   run(t, 'dnsmasq', ['--test', `--conf-file=${file}`]);
+  const port = await freePort();
   const server = spawn(
     'dnsmasq',
     [
-      '-k',
-      '--conf-file=/dev/null',
+      ...['--keep-in-foreground', '--log-facility=-', '--conf-file=/dev/null', '--pid-file=', '--user='],
       `--conf-dir=${join(directory, 'conf')}`,
-      ...['--port=15353', '--listen-address=127.0.0.1', '--bind-interfaces', '--no-resolv', '--no-hosts', '--user='],
-      '--pid-file=',
+      ...[`--port=${port}`, '--listen-address=127.0.0.1', '--bind-interfaces', '--no-resolv', '--no-hosts'],
     ],
-    { stdio: 'ignore' },
+    { stdio: ['ignore', 'ignore', 'pipe'] },
   );
   t.teardown(() => server.kill());
+  for await (const line of createInterface(server.stderr)) if (/ started,/.test(line)) break;
+  server.stderr.resume();
   const ask = async (name: string, type: 'A' | 'PTR') => {
     const { Resolver } = await import('node:dns/promises');
     const resolver = new Resolver({ timeout: 1000, tries: 8 });
-    resolver.setServers(['127.0.0.1:15353']);
+    resolver.setServers([`127.0.0.1:${port}`]);
     return type === 'A' ? resolver.resolve4(name) : resolver.reverse(name);
   };
   t.same(await ask('pve4.lab.example', 'A'), ['10.0.0.4']);

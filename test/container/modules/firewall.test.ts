@@ -31,16 +31,15 @@ function reaches(rig: Rig, from: string, port: number): Promise<string> {
 }
 
 /** What the outside sees: port by port from the server, from the monitoring and from a stranger. */
-async function seen(rig: Rig) {
+async function seen(rig: Rig): Promise<Record<string, string>> {
   const { hostAddress } = rig.container;
-  const view: Record<string, string> = {};
-  for (const [who, from] of [
+  const lines = [
     ['server', hostAddress],
     ['monitoring', MONITORING],
     ['stranger', STRANGER],
-  ] as const)
-    for (const port of [22, 8007, 9100, 9999]) view[`${who} ${port}`] = await reaches(rig, from, port);
-  return view;
+  ].flatMap(([who = '', from = '']) => [22, 8007, 9100, 9999].map((port) => ({ who, from, port })));
+  const view = lines.map(async ({ who, from, port }) => [`${who} ${port}`, await reaches(rig, from, port)]);
+  return Object.fromEntries(await Promise.all(view));
 }
 const CLOSED = {
   ...{ 'server 22': 'in', 'server 8007': 'in', 'server 9100': 'dropped', 'server 9999': 'dropped' },
@@ -61,6 +60,13 @@ async function surroundings(rig: Rig): Promise<void> {
     await container.sh(
       `systemd-run --quiet --unit=listen-${port} perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 5, LocalPort => ${port}, ReuseAddr => 1) or die; 1 while $s->accept'`,
     );
+  await container.until(
+    'the programs that listen',
+    async () =>
+      (
+        await container.exec(['sh', '-c', 'ss -Hltn "( sport = 8007 or sport = 9100 or sport = 9999 )" | wc -l'])
+      ).stdout.trim() === '3',
+  );
   const [, device = ''] = /dev (\S+)/.exec(await must('ip', ['-o', 'route', 'get', container.address])) ?? [];
   for (const address of [STRANGER, MONITORING]) await must('ip', ['addr', 'add', `${address}/32`, 'dev', device]);
   await container.sh(`ip route add 198.51.100.0/24 via ${container.hostAddress}`);
