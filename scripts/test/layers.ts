@@ -8,6 +8,8 @@ export interface Layer {
   readonly what: string;
   /** Test files at once. */
   readonly jobs: number;
+  /** These files are begun first, so that none of them runs alone at the end. */
+  readonly longest?: readonly string[];
   /** Several files run in one process, one after another: where starting one takes longer than its tests. */
   readonly shared: boolean;
   /** For one file. */
@@ -50,7 +52,9 @@ export const LAYERS: readonly Layer[] = [
   {
     name: 'container',
     what: 'post-install modules in containers',
-    jobs: 1,
+    // Most of their time is waiting: for services to start, for ports that stay silent, for the clock.
+    jobs: 3,
+    longest: ['test/container/modules/base.test.ts', 'test/container/first-boot.test.ts'],
     shared: false,
     timeoutSeconds: 900,
     needsRoot: true,
@@ -69,6 +73,7 @@ export const LAYERS: readonly Layer[] = [
     name: 'lab',
     what: 'virtual machines with real firmware',
     jobs: 2,
+    longest: ['test/lab/journey-uefi.test.ts', 'test/lab/journey-bios.test.ts', 'test/lab/journey-uefi-btrfs.test.ts'],
     shared: false,
     timeoutSeconds: 1800,
     needsRoot: true,
