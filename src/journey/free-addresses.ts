@@ -4,6 +4,7 @@
  */
 import { type Ipv4, inNetwork } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
+import type { Segment } from '../net/segment.ts';
 import type { Node } from '../nodes/node.ts';
 import { numberToAddress } from '../profiles/pools.ts';
 import type { Journey } from './journey.ts';
@@ -74,8 +75,13 @@ function addressesOf(holdings: readonly Holding[]): readonly Holding[] {
 
 /** Whose address it is, as far as our own networks tell; undefined elsewhere. */
 async function holderOf(journey: Journey, address: Ipv4): Promise<Mac | undefined> {
-  const home = journey.segments().find((segment) => inNetwork(address, segment.address, segment.prefixLength));
+  const home = homeOf(journey, address);
   return home === undefined ? undefined : journey.neighbours.ask(address, home.interfaceName);
+}
+
+/** The network of ours in which it can be asked for. */
+function homeOf(journey: Journey, address: Ipv4): Segment | undefined {
+  return journey.segments().find((segment) => inNetwork(address, segment.address, segment.prefixLength));
 }
 
 function checkOf(journey: Journey, tried: ReadonlySet<number>, answering: ReadonlyMap<number, Mac>): AddressCheck {
@@ -123,7 +129,7 @@ export async function addressesOfAll<T>(
       ...checkOf(journey, tried, answering),
       accept(holdings) {
         for (const { number, value } of addressesOf(holdings))
-          if (!tried.has(number)) wanted.set(number, value as Ipv4);
+          if (!tried.has(number) && homeOf(journey, value as Ipv4) !== undefined) wanted.set(number, value as Ipv4);
       },
     };
     try {

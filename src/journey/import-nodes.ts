@@ -4,6 +4,7 @@ import { IronwakeError } from '../errors.ts';
 import { readRows } from '../exchange/read.ts';
 import type { ExchangeFormat, NodeRow, RowFault } from '../exchange/rows.ts';
 import { INSTALL_POLICIES, type InstallPolicy, type Node } from '../nodes/node.ts';
+import { claimsInARow } from './claims-in-a-row.ts';
 import { addressesOfAll, NOTHING_TO_TRY } from './free-addresses.ts';
 import type { Journey } from './journey.ts';
 import type { AuditEntry, Repositories } from './ports.ts';
@@ -61,7 +62,8 @@ export async function importNodes(
   wrong.push(...repeated(drafts));
   let done: ImportedRow[] = [];
   const write = (check: Parameters<typeof insertNode>[3], settled: () => void) =>
-    journey.store.transaction(async (repositories) => {
+    journey.store.transaction(async (transaction) => {
+      const repositories = { ...transaction, claims: claimsInARow(transaction.claims) };
       done = [];
       const found = [...wrong];
       for (const { row, node } of drafts) {

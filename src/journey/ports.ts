@@ -262,6 +262,8 @@ export interface ClaimRequest extends Omit<Claim, 'number'> {
   readonly to: number;
   /** Numbers that nobody may get: addresses that are in use otherwise. Static addresses of other nodes are known to the store itself. */
   readonly except: readonly number[];
+  /** The caller knows that nothing below is free, and the search begins here; `from` when absent. */
+  readonly searchFrom?: number;
 }
 
 export interface ClaimRepository {

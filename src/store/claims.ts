@@ -77,7 +77,11 @@ export function claimRepository(db: Kysely<Tables>, site: string): ClaimReposito
  * The lowest free number is the first of the range, or follows one that is not free. In the scope of addresses the static ones of other nodes
  * are not free either.
  */
-function lowestFree(site: string, { nodeId, scope, from, to, except }: ClaimRequest): RawBuilder<unknown> {
+function lowestFree(
+  site: string,
+  { nodeId, scope, searchFrom, from: first, to, except }: ClaimRequest,
+): RawBuilder<unknown> {
+  const from = searchFrom ?? first;
   const closed = JSON.stringify(except);
   const addresses = scope === ADDRESS_SCOPE;
   const fixed = sql`from node where archived_at is null and fixed_address is not null`;

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { test } from 'tap';
+import { claimsInARow } from '../../../src/journey/claims-in-a-row.ts';
 import type { Store } from '../../../src/journey/ports.ts';
 import { silentLog } from '../../../src/log.ts';
 import type { Fqdn } from '../../../src/net/fqdn.ts';
@@ -105,6 +106,59 @@ test('many at once: each its own, and the pool ends exactly', async (t) => {
     Array.from({ length: 20 }, () => store.claims.take(aClaim({ nodeId: 'node-1', from: 1, to: 250 }))),
   );
   t.equal(new Set(same).size, 1, 'one node that asks twenty times has one number');
+});
+
+test('property: many new nodes in a row get what they would get one by one', async (t) => {
+  const numbers = fc.array(fc.integer({ min: 1, max: 14 }), { maxLength: 5 });
+  const wants = fc.array(
+    fc.record({
+      pool: fc.constantFrom({ pool: 'a', from: 1, to: 9 }, { pool: 'b', from: 4, to: 14 }),
+      // Two kinds of nodes, as those of two profiles are.
+      except: fc.constantFrom([], [2, 5]),
+      answering: fc.constantFrom([], [3]),
+    }),
+    { minLength: 1, maxLength: 14 },
+  );
+  await fc.assert(
+    fc.asyncProperty(numbers, numbers, wants, async (held, fixed, nodes) => {
+      const store = await open();
+      const before = await addNodes(store, 10);
+      for (const [i, number] of held.entries())
+        await store.claims.take(aClaim({ nodeId: before[i] ?? '', from: number, to: number }));
+      for (const [i, number] of fixed.entries()) {
+        const node = await store.nodes.byId(before[5 + i] ?? '');
+        if (node === undefined) throw new Error('gone');
+        const values = { network: { source: 'from-answer', cidr: `0.0.0.${number}/24` } };
+        await store.nodes.update({ ...node, values: { answer: values } }, node.revision);
+      }
+      const drafts = nodes.map((_, i) => {
+        const mac = `02:00:00:01:00:${i.toString(16).padStart(2, '0')}` as Mac;
+        return aNode({ id: `new-${i}`, fqdn: `new-${i}.lab.example` as Fqdn, macs: [mac] });
+      });
+      const outcome = async (inARow: boolean): Promise<Array<number | undefined>> => {
+        const got: Array<number | undefined> = [];
+        await store
+          .transaction(async (tx) => {
+            const claims = inARow ? claimsInARow(tx.claims) : tx.claims;
+            for (const [i, { pool, except, answering }] of nodes.entries()) {
+              const draft = drafts[i];
+              if (draft === undefined) continue;
+              await tx.nodes.insert(draft);
+              got.push(await claims.take(aClaim({ nodeId: draft.id, ...pool, except: [...except, ...answering] })));
+            }
+            throw new Error('undone');
+          })
+          .catch(() => {});
+        return got;
+      };
+      const oneByOne = await outcome(false);
+      const inARow = await outcome(true);
+      await store.close();
+      if (JSON.stringify(oneByOne) !== JSON.stringify(inARow)) throw new Error(`${oneByOne} became ${inARow}`);
+    }),
+    { numRuns: 25 },
+  );
+  t.pass('the same');
 });
 
 test('two daemons on one file', async (t) => {
