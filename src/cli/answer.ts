@@ -136,7 +136,7 @@ export async function convert(io: Io, [file = '-']: readonly string[], options: 
   const product = isProduct(options.product) ? options.product : 'pve';
   const folded = foldSpelling(document.value);
   const converted = convertAnswer(folded.answer, dialect);
-  const json = options.format === 'json';
+  const json = options.format === 'json' || options.json === true;
   io.out(json ? `${JSON.stringify(converted.answer, null, 2)}\n` : converted.toml);
   for (const change of converted.changes) io.err(`ironwake: ${printable(change)}\n`);
   const review = reviewAnswer(converted.toml, { dialect, product, format: 'toml' });

@@ -60,11 +60,23 @@ export async function readValues({ io }: Pick<Session, 'io'>, file: string): Pro
   );
 }
 
+/** A machine that is installed may be at work: arming it has its disks erased. */
+async function confirmReinstall({ io, client }: Session, reference: string, options: Options): Promise<void> {
+  if (options.yes === true) return;
+  const { node, run } = await client.node(reference);
+  if (run?.state !== 'ready') return;
+  const { confirmDestruction } = await import('./confirm.ts');
+  const effect = `${node.fqdn} is installed, and its next netboot would erase its disks.`;
+  await confirmDestruction(io, { name: node.fqdn, effect, yes: false });
+}
+
 export async function install(session: Session, args: Args, options: Options): Promise<ExitStatus> {
   const [node = ''] = args;
+  const expires = typeof options.expires === 'string' ? minutes(options.expires) : undefined;
+  await confirmReinstall(session, node, options);
   const view = await session.client.install(node, {
     ...(typeof options.media === 'string' && { media: options.media }),
-    ...(typeof options.expires === 'string' && { expiresMinutes: minutes(options.expires) }),
+    ...(expires !== undefined && { expiresMinutes: expires }),
   });
   if (options.watch === true) {
     const { follow } = await import('./watch.ts');
@@ -75,6 +87,7 @@ export async function install(session: Session, args: Args, options: Options): P
 }
 
 export async function retry(session: Session, args: Args, options: Options): Promise<ExitStatus> {
+  await confirmReinstall(session, args[0] ?? '', options);
   const view = await session.client.retry(args[0] ?? '');
   if (options.watch === true) {
     const { follow } = await import('./watch.ts');

@@ -1,9 +1,10 @@
-/** Commands that only look: explain, status, profiles, discovered. */
+/** Commands that only look: explain, status, profiles, discovered, events. */
 
+import { whole } from './option-values.ts';
 import { print, type Session } from './session.ts';
 import { facts, table } from './table.ts';
 import { type ExitStatus, printable } from './terminal.ts';
-import { dayAndTime, runWords } from './timeline.ts';
+import { dayAndTime, runWords, timelineLines } from './timeline.ts';
 
 export async function explain(session: Session, args: readonly string[]): Promise<ExitStatus> {
   const view = await session.client.explain(args[0] ?? '');
@@ -100,4 +101,15 @@ export async function discovered(session: Session): Promise<ExitStatus> {
 /** Findings with a line number name their file themselves. */
 function problemLine({ file, message }: { readonly file: string; readonly message: string }): string {
   return message.startsWith(file) ? message : `${file}: ${message}`;
+}
+
+export async function events(session: Session, options: Readonly<Record<string, unknown>>): Promise<ExitStatus> {
+  const after = options.after === undefined ? 0 : whole(String(options.after), '--after', 0, Number.MAX_SAFE_INTEGER);
+  const page = await session.client.events(after, whole(String(options.limit ?? '200'), '--limit', 1, 1000));
+  print(session, page, () =>
+    page.items.length === 0
+      ? 'Nothing has happened since.\n'
+      : `${timelineLines(page.items)}more: npx ironwake events --after ${page.next}\n`,
+  );
+  return 0;
 }

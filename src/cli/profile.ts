@@ -91,10 +91,17 @@ async function shownOf(io: Io, args: readonly string[], options: Options): Promi
     ]);
     return { head: head.replaceAll(/^ {2}/gm, '# '), profile: profileOf(view), json: view };
   }
+  if (typeof options.server === 'string' && options.answers === undefined) {
+    const view = await (await openSession(io, options)).client.profile(nameIn(args));
+    return { head: headOf(view), profile: profileOf({ profile: view }), json: view };
+  }
   const profile = usableProfile(await new ProfileFiles(io, options).target(nameIn(args)));
   const masked = { ...profile, answer: maskAnswer(profile.answer) };
-  const head = profile.description === undefined ? '' : `# ${printable(profile.description)}\n`;
-  return { head, profile: masked, json: masked };
+  return { head: headOf(profile), profile: masked, json: masked };
+}
+
+function headOf({ description }: { readonly description?: string | null | undefined }): string {
+  return typeof description === 'string' ? `# ${printable(description)}\n` : '';
 }
 
 function nameIn(args: readonly string[]): string {
@@ -104,7 +111,7 @@ function nameIn(args: readonly string[]): string {
 }
 
 /** The API's view has what a profile has; null stands for what is not there. */
-function profileOf({ profile }: NodeProfileView): ResolvedProfile {
+function profileOf({ profile }: Pick<NodeProfileView, 'profile'>): ResolvedProfile {
   const { description, product, release, ...rest } = profile;
   return {
     ...rest,

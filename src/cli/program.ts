@@ -37,7 +37,8 @@ export async function runCli(argv: readonly string[], io: Io): Promise<ExitStatu
   }
 }
 
-function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
+/** The whole tree of commands. @param done takes the exit status of the one that ran */
+export function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   const program = new Command('ironwake')
     .description('From power-on to a hardened Proxmox host.')
     .version(manifest.version)
@@ -72,12 +73,12 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   };
 
   addServe(program, io, done);
-  addNode(program, remote);
-  addRule(program, remote);
-  addMedia(program, remote);
+  addNode(program, io, remote);
+  addRule(program, io, remote);
+  addMedia(program, io, remote);
   addRun(program, remote);
-  addSecret(program, remote);
-  addTrust(program, remote);
+  addSecret(program, io, remote);
+  addTrust(program, io, remote);
   addProfile(program, io, done, withServer);
   addAnswer(program, io, done, remote);
   addPlan(program, remote);
@@ -93,6 +94,11 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
   remote(program, 'status', 'the daemon at a glance', async (session) =>
     (await import('./overview.ts')).status(session),
   );
+  remote(program, 'events', 'all timelines as one feed, oldest first', async (session, _, options) =>
+    (await import('./overview.ts')).events(session, options),
+  )
+    .option('--after <ID>', 'only what came after this event; default: from the beginning')
+    .option('--limit <NUMBER>', 'how many at most', '200');
   remote(program, 'watch [NODE]', 'follow all installations, or one, as they happen', async (session, args) =>
     (await import('./live.ts')).live(session, args),
   );
@@ -108,9 +114,31 @@ function createProgram(io: Io, done: (status: ExitStatus) => void): Command {
 
 type Remote = (parent: Command, usage: string, description: string, run: Run) => Command;
 
+interface Destructive {
+  /** A sentence with the name of what it happens to. */
+  readonly effect: (name: string) => string;
+  /** What must be typed: the first argument unless it says otherwise. */
+  readonly name?: string;
+  /** When it destroys: always unless it says otherwise. */
+  readonly when?: (options: Options) => boolean;
+}
+
+const YES = ['--yes', 'do not ask: it is meant'] as const;
+
+/** A command that takes something away for good: the name is typed once more, or `--yes` given. */
+function destructive(io: Io, command: Command, { effect, name, when = () => true }: Destructive): Command {
+  return command.option(...YES).hook('preAction', async () => {
+    const options = command.opts();
+    if (!when(options)) return;
+    const { confirmDestruction } = await import('./confirm.ts');
+    const what = name ?? command.args[0] ?? '';
+    await confirmDestruction(io, { name: what, effect: effect(what), yes: options.yes === true });
+  });
+}
+
 const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
 
-function addNode(program: Command, remote: Remote): void {
+function addNode(program: Command, io: Io, remote: Remote): void {
   const node = program.command('node').description('machines: register, install, follow');
   const commands = () => import('./node.ts');
   remote(node, 'add', 'register a machine', async (session, _, options) => (await commands()).add(session, options))
@@ -143,7 +171,8 @@ function addNode(program: Command, remote: Remote): void {
   )
     .option('--media <IMAGE>', 'name or id of the image; default: the newest that fits the profile')
     .option('--expires <MINUTES>', 'how long it stays armed')
-    .option('--watch', 'follow the timeline until the installation ends');
+    .option('--watch', 'follow the timeline until the installation ends')
+    .option(...YES);
   remote(node, 'cancel <NODE>', 'stop the installation under way', async (session, args) =>
     (await commands()).cancel(session, args),
   );
@@ -152,7 +181,9 @@ function addNode(program: Command, remote: Remote): void {
   );
   remote(node, 'retry <NODE>', 'arm one more installation like the last', async (session, args, options) =>
     (await commands()).retry(session, args, options),
-  ).option('--watch', 'follow the timeline until the installation ends');
+  )
+    .option('--watch', 'follow the timeline until the installation ends')
+    .option(...YES);
   remote(node, 'runs <NODE>', 'all installations of a machine, newest first', async (session, args) =>
     (await commands()).runs(session, args),
   );
@@ -174,11 +205,19 @@ function addNode(program: Command, remote: Remote): void {
     'the random password of the installation: shown once, then erased',
     async (session, args) => (await commands()).rootPassword(session, args),
   );
-  remote(node, 'credential <NODE>', 'the credential of an installed node', async (session, args, options) =>
-    (await import('./trust.ts')).credential(session, args, options),
-  ).option('--revoke', 'it is refused from now on; the node proves its host key again');
-  addRegistry(node, remote);
-  remote(node, 'rm <NODE>', 'forget a machine', async (session, args) => (await commands()).remove(session, args));
+  destructive(
+    io,
+    remote(node, 'credential <NODE>', 'the credential of an installed node', async (session, args, options) =>
+      (await import('./trust.ts')).credential(session, args, options),
+    ).option('--revoke', 'it is refused from now on; the node proves its host key again'),
+    { effect: (name) => `The credential of ${name} is refused from now on.`, when: ({ revoke }) => revoke === true },
+  );
+  addRegistry(node, io, remote);
+  destructive(
+    io,
+    remote(node, 'rm <NODE>', 'forget a machine', async (session, args) => (await commands()).remove(session, args)),
+    { effect: (name) => `${name} goes, with its history and its addresses.` },
+  );
 }
 
 const installPolicy = () =>
@@ -189,7 +228,7 @@ const installPolicy = () =>
   ]);
 
 /** What is changed of nodes, and how hardware comes and goes. */
-function addRegistry(node: Command, remote: Remote): void {
+function addRegistry(node: Command, io: Io, remote: Remote): void {
   const commands = () => import('./registry.ts');
   remote(node, 'set <NODE>', 'change name, profile, tags, values, notes, policy', async (session, args, options) =>
     (await commands()).set(session, args, options),
@@ -221,11 +260,27 @@ function addRegistry(node: Command, remote: Remote): void {
     .option('--notes <TEXT>', 'free text')
     .addOption(installPolicy())
     .option('--protect', 'arming is refused until it is unprotected');
-  remote(node, 'replace <NODE>', "another machine takes the node's place", async (session, args, options) =>
-    (await commands()).replace(session, args, options),
-  )
-    .option('--mac <MAC>', 'a port of the new machine; may be repeated', collect)
-    .option('--with <MAC>', 'the new machine is one that was seen (npx ironwake discovered)');
+  destructive(
+    io,
+    remote(node, 'replace <NODE>', "another machine takes the node's place", async (session, args, options) =>
+      (await commands()).replace(session, args, options),
+    )
+      .option('--mac <MAC>', 'a port of the new machine; may be repeated', collect)
+      .option('--with <MAC>', 'the new machine is one that was seen (npx ironwake discovered)'),
+    {
+      effect: (name) => `The machine that is ${name} now is ${name} no more, and what it said of itself is forgotten.`,
+    },
+  );
+  destructive(
+    io,
+    remote(
+      node,
+      'forget <MAC>',
+      'take a machine that was seen out of the list, until its next packet',
+      async (session, args) => (await commands()).forget(session, args),
+    ),
+    { effect: (name) => `What was seen of ${name} is forgotten.` },
+  );
   remote(node, 'archive <NODE>', 'take it out of the lists; its history stays', async (session, args) =>
     (await commands()).archive(session, args),
   );
@@ -237,7 +292,13 @@ function addRegistry(node: Command, remote: Remote): void {
   );
   const mac = node.command('mac').description('the ports by which a node may boot');
   remote(mac, 'add <NODE> <MAC>', 'one more port', async (session, args) => (await commands()).addMac(session, args));
-  remote(mac, 'rm <NODE> <MAC>', 'one port less', async (session, args) => (await commands()).removeMac(session, args));
+  destructive(
+    io,
+    remote(mac, 'rm <NODE> <MAC>', 'one port less', async (session, args) =>
+      (await commands()).removeMac(session, args),
+    ),
+    { effect: (name) => `A machine that boots from this port is ${name} no more.` },
+  );
 }
 
 /** Decisions about an installation, and the password that it left; all but `confirm` are `node`'s as well. */
@@ -260,7 +321,7 @@ function addRun(program: Command, remote: Remote): void {
   );
 }
 
-function addTrust(program: Command, remote: Remote): void {
+function addTrust(program: Command, io: Io, remote: Remote): void {
   const commands = () => import('./trust.ts');
   const token = program.command('token').description('tokens of the API: who may do what');
   remote(token, 'add <NAME>', 'make one; it is shown once', async (session, args, options) =>
@@ -277,7 +338,11 @@ function addTrust(program: Command, remote: Remote): void {
   )
     .option('--overlap <MINUTES>', 'how long the old one still works', '0')
     .option('--out <FILE>', 'write it to this file (0600) instead of the terminal');
-  remote(token, 'rm <NAME>', 'revoke it', async (session, args) => (await commands()).removeToken(session, args));
+  destructive(
+    io,
+    remote(token, 'rm <NAME>', 'revoke it', async (session, args) => (await commands()).removeToken(session, args)),
+    { effect: (name) => `Whoever uses the token ${name} is refused from now on.` },
+  );
 
   remote(program, 'audit', 'who changed what, from where; newest last', async (session, _, options) =>
     (await commands()).audit(session, options),
@@ -289,16 +354,24 @@ function addTrust(program: Command, remote: Remote): void {
   remote(certificate, 'show', 'fingerprint, pin, end, and the one that follows', async (session) =>
     (await commands()).showCertificate(session),
   );
-  remote(
-    certificate,
-    'rotate',
-    'a new one, as soon as no installation depends on the old',
-    async (session, _, options) => (await commands()).rotateCertificate(session, options),
-  ).option('--now', 'at once: installations that depend on the old one break, and are named');
+  destructive(
+    io,
+    remote(
+      certificate,
+      'rotate',
+      'a new one, as soon as no installation depends on the old',
+      async (session, _, options) => (await commands()).rotateCertificate(session, options),
+    ).option('--now', 'at once: installations that depend on the old one break, and are named'),
+    {
+      name: 'now',
+      effect: () => 'Installations that depend on the present certificate break.',
+      when: ({ now }) => now === true,
+    },
+  );
 }
 
 /** What registers machines that nobody registered one by one. */
-function addRule(program: Command, remote: Remote): void {
+function addRule(program: Command, io: Io, remote: Remote): void {
   const rule = program.command('rule').description('register machines by what they are, instead of one by one');
   const commands = () => import('./rule.ts');
   const described = (command: Command): Command =>
@@ -318,7 +391,7 @@ function addRule(program: Command, remote: Remote): void {
   described(
     remote(rule, 'add [NAME]', 'add one; with --file all that are in it, by name', async (session, args, options) =>
       (await commands()).add(session, args, options),
-    ),
+    ).option(...YES),
   );
   described(
     remote(
@@ -335,12 +408,16 @@ function addRule(program: Command, remote: Remote): void {
   remote(rule, 'explain <MAC>', 'what every rule says of one machine', async (session, args) =>
     (await commands()).explain(session, args),
   );
-  remote(rule, 'rm <NAME>', 'remove one; what it registered stays', async (session, args) =>
-    (await commands()).remove(session, args),
+  destructive(
+    io,
+    remote(rule, 'rm <NAME>', 'remove one; what it registered stays', async (session, args) =>
+      (await commands()).remove(session, args),
+    ),
+    { effect: (name) => `The rule ${name} goes, with what it has counted.` },
   );
 }
 
-function addMedia(program: Command, remote: Remote): void {
+function addMedia(program: Command, io: Io, remote: Remote): void {
   const media = program.command('media').description('installer images');
   const commands = () => import('./media.ts');
   remote(media, 'add <FILE>', 'import an installer image', async (session, args, options) =>
@@ -349,8 +426,12 @@ function addMedia(program: Command, remote: Remote): void {
     .option('--sha256 <SUM>', 'the checksum that the image must have')
     .option('--sums <FILE>', 'a SHA256SUMS file that names the image')
     .option('--on-server', 'FILE is a path on the server: nothing is uploaded');
-  remote(media, 'rm <IMAGE>', 'remove an image: its name, or its id where two have one name', async (session, args) =>
-    (await commands()).remove(session, args),
+  destructive(
+    io,
+    remote(media, 'rm <IMAGE>', 'remove an image: its name, or its id where two have one name', async (session, args) =>
+      (await commands()).remove(session, args),
+    ),
+    { effect: (name) => `The file of ${name} is removed.` },
   );
   remote(media, 'list', 'the images', async (session) => (await commands()).list(session));
 }
@@ -399,14 +480,18 @@ ansible-script prints a dynamic inventory: write it to a file, make that executa
     .option('--host <NAME>', 'as a dynamic inventory of Ansible: the variables of one host');
 }
 
-function addSecret(program: Command, remote: Remote): void {
+function addSecret(program: Command, io: Io, remote: Remote): void {
   const secret = program.command('secret').description('values that profiles name and nobody reads back');
   const commands = () => import('./secret.ts');
   remote(secret, 'set <NAME>', 'set it from standard input, or from a file', async (session, args, options) =>
     (await commands()).set(session, args, options),
   ).option('--file <FILE>', 'read the value from this file');
   remote(secret, 'list', 'names and ages', async (session) => (await commands()).list(session));
-  remote(secret, 'rm <NAME>', 'remove it', async (session, args) => (await commands()).remove(session, args));
+  destructive(
+    io,
+    remote(secret, 'rm <NAME>', 'remove it', async (session, args) => (await commands()).remove(session, args)),
+    { effect: (name) => `Nobody can read ${name} back: its value is lost.` },
+  );
 }
 
 /** Without a daemon; with --node by the daemon, which knows the node. */
@@ -430,7 +515,7 @@ function addProfile(
     .option('--config <FILE>', "the daemon's configuration file");
   check.action(async () => done(await (await commands()).check(io, check.args, check.opts())));
   const show = withServer(answers(profile.command('show [NAME]')))
-    .description('a profile with everything that it inherits')
+    .description('a profile with everything that it inherits: of the files here, or of the daemon that --server names')
     .option('--node <NODE>', 'the profile of this node: tags, values and templates worked in')
     .option('--origins', 'every value with the file and line that set it');
   show.action(async () => done(await (await commands()).show(io, show.args, show.opts())));
@@ -476,7 +561,8 @@ function addAnswer(program: Command, io: Io, done: (status: ExitStatus) => void,
     .description('rewrite an answer for another release')
     .addOption(release('--to', 'the release to write for').makeOptionMandatory())
     .addOption(product())
-    .addOption(new Option('--format <FORMAT>', 'what to print').choices(['toml', 'json']).default('toml'));
+    .addOption(new Option('--format <FORMAT>', 'what to print').choices(['toml', 'json']).default('toml'))
+    .option('--json', 'the same as --format json');
   convert.action(async () => done(await (await commands()).convert(io, convert.args, convert.opts())));
   const explain = answer
     .command('explain <KEY>')
@@ -487,7 +573,8 @@ function addAnswer(program: Command, io: Io, done: (status: ExitStatus) => void,
     .command('schema')
     .description('JSON Schema for editors')
     .addOption(release('--release', 'the release').default('9.2'))
-    .addOption(product());
+    .addOption(product())
+    .option('--json', 'as without it: a schema is JSON');
   schema.action(async () => done((await commands()).schema(io, schema.opts())));
   remote(answer, 'show', 'the exact answer that was served, secrets masked', async (session, _, options) =>
     (await import('./answer-show.ts')).show(session, options),

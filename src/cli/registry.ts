@@ -98,6 +98,13 @@ async function seenMachine({ client }: Session, mac: string): Promise<string> {
   );
 }
 
+export async function forget(session: Session, args: Args): Promise<ExitStatus> {
+  const [mac = ''] = args;
+  await session.client.forgetDiscovered(mac);
+  print(session, { forgotten: mac }, () => `forgot ${printable(mac)}; its next packet lists it again\n`);
+  return 0;
+}
+
 export async function archive(session: Session, args: Args): Promise<ExitStatus> {
   const node = await session.client.archive(args[0] ?? '');
   return said(

@@ -14,13 +14,28 @@ type Options = Readonly<Record<string, unknown>>;
 
 export async function add(session: Session, args: Args, options: Options): Promise<ExitStatus> {
   if (typeof options.file === 'string') {
-    const rules = await session.client.importRules(await readRules(session, options.file));
+    const read = await readRules(session, options.file);
+    await confirmArming(session, read, options);
+    const rules = await session.client.importRules(read);
     print(session, rules, () => rules.map((rule) => `${described(rule)}\n`).join(''));
     return 0;
   }
-  const rule = await session.client.addRule(await inputOf(session, args, options));
+  const input = await inputOf(session, args, options);
+  await confirmArming(session, [input], options);
+  const rule = await session.client.addRule(input);
   print(session, rule, () => `${described(rule)}\nTry it: npx ironwake rule test ${printable(rule.name)}\n`);
   return 0;
+}
+
+/** Rules that may arm erase the disks of machines that nobody has named. */
+async function confirmArming({ io }: Session, rules: readonly RuleInput[], options: Options): Promise<void> {
+  // What a file holds is checked by the server.
+  const arming = rules.find((rule) => rule?.mayArm === true);
+  if (arming === undefined) return;
+  const { confirmDestruction } = await import('./confirm.ts');
+  const name = String(arming.name);
+  const effect = `The rule ${name} has the disks of every machine erased that it matches.`;
+  await confirmDestruction(io, { name, effect, yes: options.yes === true });
 }
 
 function described(rule: RuleView): string {

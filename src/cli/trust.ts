@@ -1,8 +1,8 @@
 /** Commands about who is trusted: `run confirm`, `node credential`, `token ...`, `audit`, `certificate ...`. */
 import { resolve } from 'node:path';
 import type { CertificateView, CredentialView, IssuedTokenView, RoleName } from '../api/schemas.ts';
-import { invalid } from '../errors.ts';
 import { writePrivateFile } from '../trust/private-file.ts';
+import { whole } from './option-values.ts';
 import { print, type Session } from './session.ts';
 import { facts, table } from './table.ts';
 import { type ExitStatus, printable } from './terminal.ts';
@@ -157,15 +157,4 @@ function certificateFacts({ fingerprint, publicKeyPin, expiresAt, next, waitsFor
     ['next pin', next === null ? undefined : `sha256//${next.publicKeyPin}`],
     ['waits for', waitsFor.length === 0 ? undefined : waitsFor.join(', ')],
   ]);
-}
-
-function whole(text: string, field: string, least: number, most: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw invalid(
-    'option.number',
-    field,
-    `'${text.slice(0, 20)}' is not a whole number from ${least} to ${most}`,
-    'Give digits.',
-  );
 }

@@ -192,7 +192,7 @@ test('each command asks its route and prints its answer', async (t) => {
     ['node install pve1', 'POST /api/v1/nodes/pve1/install', aView(), [`armed ${host}`, 'waiting for']],
     ['node cancel pve1', 'POST /api/v1/nodes/pve1/cancel', aView({ waiting: null }), ['cancelled']],
     ['node trust pve1', 'POST /api/v1/nodes/pve1/trust', aView(), ['trusting', 'waiting for']],
-    ['node rm pve1', 'DELETE /api/v1/nodes/pve1', undefined, ['forgot pve1']],
+    ['node rm pve1 --yes', 'DELETE /api/v1/nodes/pve1', undefined, ['forgot pve1']],
     ['media list', 'GET /api/v1/media', { items: [image] }, ['proxmox-ve_9.2-1', '9.2-1', 'cccccccccccc']],
     [
       'media list',
@@ -201,7 +201,7 @@ test('each command asks its route and prints its answer', async (t) => {
       [/gone .*dddddddddddd\n/, /! the file of proxmox-ve_9\.2-1 \(dddddddddddd\) is gone .*media add FILE\.iso\n$/],
     ],
     ['secret list', 'GET /api/v1/secrets', { items: [{ name: 'psk', updatedAt: AT }] }, ['psk']],
-    ['secret rm psk', 'DELETE /api/v1/secrets/psk', undefined, ['removed psk']],
+    ['secret rm psk --yes', 'DELETE /api/v1/secrets/psk', undefined, ['removed psk']],
     [
       'explain bc:24:11:00:00:01',
       'GET /api/v1/explain/bc%3A24%3A11%3A00%3A00%3A01',
@@ -392,7 +392,7 @@ test('watch tells what is new until the installation ends', async (t) => {
     [2, 3, 4],
   );
   const ready = await bench(t, () => ({ json: aView({ run: aRun({ state: 'ready', ended: true }), waiting: null }) }));
-  t.equal((await ready.run(['node', 'install', 'pve1', '--watch'])).status, 0);
+  t.equal((await ready.run(['node', 'install', 'pve1', '--watch', '--yes'])).status, 0);
   const never = await bench(t, () => ({ json: aView({ run: null, waiting: null }) }));
   t.match((await never.run(['node', 'watch', 'pve1'])).err, 'has never been armed. Arm it: npx ironwake node install');
 });

@@ -127,7 +127,7 @@ t.test('adopted by the command line, under both names of the option; what comes 
       protected: true,
     };
     t.match(await told(), { action: 'node.adopted', target: fqdn, data: { before: null, after: whole } });
-    t.equal((await cli(`node ${flag === '--name' ? 'remove' : 'rm'} ${fqdn}`)).status, 0);
+    t.equal((await cli(`node ${flag === '--name' ? 'remove' : 'rm'} ${fqdn} --yes`)).status, 0);
     t.match(await told(), { action: 'node.removed', target: fqdn, data: { before: whole, after: null } });
     t.notMatch(
       JSON.stringify(await parts.journey.store.audit.list(10)),

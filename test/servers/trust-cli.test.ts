@@ -42,11 +42,11 @@ t.test('run confirm, password, trust, cancel; node credential', async (t) => {
 
   const shown = await type('node credential pve1');
   t.match(shown, { status: 0, out: /credential +valid[\s\S]*host key +SHA256:[\s\S]*address +127\.0\.0\.2/ });
-  t.match(await type('node credential pve1 --revoke'), {
+  t.match(await type('node credential pve1 --revoke --yes'), {
     status: 0,
     out: /credential +none[\s\S]*revoked: the node proves/,
   });
-  t.match(await type('node credential pve1 --revoke'), { status: 1, err: /has no valid credential/ });
+  t.match(await type('node credential pve1 --revoke --yes'), { status: 1, err: /has no valid credential/ });
 
   const password = await type('run password pve1');
   t.match(password, { status: 0, out: /^[a-zA-Z2-9]{24}\n$/, err: /armed .*it is not shown again/ });
@@ -105,9 +105,9 @@ t.test('token add, list, rotate, rm; audit', async (t) => {
   const json = await type('token rotate ci --json');
   t.match(JSON.parse(json.out), { name: 'ci', role: 'operator', token: /^iw_/ });
   t.equal(json.err, '');
-  t.match(await type('token rm ci'), { status: 0, out: 'revoked ci\n' });
-  t.match(await type('token rm ci'), { status: 1, err: /no valid token 'ci'/ });
-  t.match(await type('token rm admin'), { status: 1, err: /last admin token/ });
+  t.match(await type('token rm ci --yes'), { status: 0, out: 'revoked ci\n' });
+  t.match(await type('token rm ci --yes'), { status: 1, err: /no valid token 'ci'/ });
+  t.match(await type('token rm admin --yes'), { status: 1, err: /last admin token/ });
 
   const audit = await type('audit --limit 3');
   t.equal(audit.out.trim().split('\n').length, 4, 'a head and three lines');
@@ -139,8 +139,8 @@ t.test('secret set from standard input and from a file, list, rm', async (t) => 
   t.match(out, /from-file[\s\S]*from-stdin/);
   for (const value of ['one-value', 'another-value']) t.notMatch(out, value);
   t.match(await type('secret set empty', ''), { status: 1 });
-  t.match(await type('secret rm from-file'), { status: 0 });
-  t.match(await type('secret rm from-file'), { status: 1, err: /no secret named 'from-file'/ });
+  t.match(await type('secret rm from-file --yes'), { status: 0 });
+  t.match(await type('secret rm from-file --yes'), { status: 1, err: /no secret named 'from-file'/ });
 });
 
 t.test('certificate show, rotate', async (t) => {
@@ -160,7 +160,7 @@ t.test('certificate show, rotate', async (t) => {
     out: /the next certificate is prepared[\s\S]*next +[0-9A-F]{2}:[\s\S]*waits for +pve1\.lab\.example/,
   });
   t.equal(parts.journey.identity.fingerprint, before);
-  const forced = await type('certificate rotate --now');
+  const forced = await type('certificate rotate --now --yes');
   t.match(forced, {
     status: 0,
     out: /the certificate has changed\n! these installations break[^\n]*pve1\.lab\.example/,

@@ -1,0 +1,42 @@
+/** Nothing is destroyed by a slip: whoever sits at a terminal types the name once more, a script says `--yes`. */
+import { createInterface } from 'node:readline';
+import { IronwakeError } from '../errors.ts';
+import { type Io, printable } from './terminal.ts';
+
+export interface Destruction {
+  /** What must be typed. */
+  readonly name: string;
+  /** What happens, as a sentence. */
+  readonly effect: string;
+  /** `--yes` was given. */
+  readonly yes: boolean;
+}
+
+/** @throws IronwakeError `cli.not-confirmed`; then nothing was done */
+export async function confirmDestruction(io: Io, { name, effect, yes }: Destruction): Promise<void> {
+  if (yes) return;
+  if (!io.inputIsTerminal)
+    throw notConfirmed(
+      `${effect} Nothing was done, as nobody at a terminal can be asked`,
+      'Add --yes when it is meant.',
+    );
+  io.err(printable(`${effect}\nType ${name} to go on: `));
+  if ((await lineOf(io)).trim() !== name)
+    throw notConfirmed(`that is not ${name}; nothing was done`, 'Type the name as it is shown, or add --yes.');
+}
+
+async function lineOf(io: Io): Promise<string> {
+  const lines = createInterface({ input: io.input });
+  try {
+    return await new Promise<string>((resolve) => {
+      lines.once('line', resolve);
+      lines.once('close', () => resolve(''));
+    });
+  } finally {
+    lines.close();
+  }
+}
+
+function notConfirmed(message: string, remedy: string): IronwakeError {
+  return new IronwakeError({ kind: 'refused', code: 'cli.not-confirmed', message, remedy });
+}
