@@ -1,141 +1,131 @@
 /**
- * npm run mutation [-- --force]: runs Stryker over the files of stryker.config.mjs and writes docs/mutation.md from what it found. Results that still hold
- * are taken from the run before (`--force` asks for all anew). `--report` writes the page from the last run alone. Exit status 1 when less is
- * noticed than the goal, or when a survivor has no reason in scripts/mutation-survivors.ts.
+ * npm run mutation [-- FILE...] [--force | --survivors]: runs Stryker over the files of stryker.config.mjs, one after another, and writes
+ * docs/mutation.md from what it found. That is kept by file in .cache/mutation, so that nothing is lost when a run is stopped. Without names, files that have not
+ * changed since, nor the tests that are asked, are not run again; `--force` asks for all anew, `--survivors` (after tests were added) only for what
+ * survived. `--report` writes the page alone. `--check` says whether the committed page is complete, and names the files that have changed since they were
+ * measured; that is not an error.
+ *
+ * Exit status 1 when less is noticed than the goal, when a survivor has no reason in scripts/mutation-survivors.ts, or when the page is not complete.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { reasonOf } from './mutation-survivors.ts';
+import stryker from '../stryker.config.mjs';
+import {
+  type FileResult,
+  mutationPage,
+  pageState,
+  percentOf,
+  type Results,
+  renewed,
+  scoresOf,
+  survivingPlaces,
+  survivorsOf,
+  totalOf,
+} from './mutation-page.ts';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const RESULT = join(ROOT, '.cache/mutation.json');
-const PAGE = join(ROOT, 'docs/mutation.md');
-const GOAL_PERCENT = 85;
+const PAGE = 'docs/mutation.md';
+const KEPT = '.cache/mutation';
+const FILES: readonly string[] = stryker.mutate;
+const TESTS: readonly string[] = stryker.tap.testFiles;
 
-interface Place {
-  readonly line: number;
-  readonly column: number;
+/** What was found in one file, and of which state of it and of the tests. */
+interface Kept {
+  readonly digest: string;
+  readonly result: FileResult;
 }
 
-interface Mutant {
-  readonly id: string;
-  readonly mutatorName: string;
-  readonly replacement?: string;
-  readonly status: string;
-  readonly location: { readonly start: Place; readonly end: Place };
+const keptAs = (file: string): string => `${KEPT}/${file.replaceAll('/', '-')}.json`;
+
+function kept(file: string): Kept | undefined {
+  return existsSync(keptAs(file)) ? (JSON.parse(readFileSync(keptAs(file), 'utf8')) as Kept) : undefined;
 }
 
-/** The part of the mutation testing report schema (version 1) that the page needs. */
-interface Result {
-  readonly files: Readonly<Record<string, { readonly source: string; readonly mutants: readonly Mutant[] }>>;
+/** Other files that the mutated one uses are not in it: after a large change ask with --force. */
+function digestOf(file: string): string {
+  const digest = createHash('sha256');
+  for (const each of [file, ...TESTS]) digest.update(each).update(readFileSync(each));
+  return digest.digest('hex');
 }
 
-/** Noticed: a test failed, or never came to its end. Mutants that cannot even be loaded count for nothing. */
-const NOTICED = new Set(['Killed', 'Timeout']);
-const SURVIVED = new Set(['Survived', 'NoCoverage']);
-
-interface Survivor {
-  readonly file: string;
-  readonly line: number;
-  readonly was: string;
-  readonly became: string;
-  readonly reason: string | undefined;
-}
-
-function sourceAt(source: string, { start, end }: Mutant['location']): string {
-  const lines = source.split('\n').slice(start.line - 1, end.line);
-  const last = lines.length - 1;
-  return lines
-    .map((line, i) => line.slice(i === 0 ? start.column - 1 : 0, i === last ? end.column - 1 : undefined))
-    .join(' ');
-}
-
-function short(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
-  return line.length > 70 ? `${line.slice(0, 67)}...` : line;
-}
-
-function survivorsOf(result: Result): Survivor[] {
-  return Object.entries(result.files).flatMap(([file, { source, mutants }]) =>
-    mutants
-      .filter(({ status }) => SURVIVED.has(status))
-      .sort((a, b) => a.location.start.line - b.location.start.line)
-      .map((mutant) => {
-        const was = sourceAt(source, mutant.location);
-        const became = mutant.replacement ?? '';
-        const line = mutant.location.start.line;
-        const context = source.split('\n')[line - 1] ?? '';
-        const reason = reasonOf({ file, mutator: mutant.mutatorName, was, became, context });
-        return { file, line, was: short(was), became: short(became), reason };
-      }),
-  );
-}
-
-const percent = (noticed: number, all: number): string => ((100 * noticed) / Math.max(1, all)).toFixed(1);
-const code = (text: string): string => `\`\` ${text.replaceAll('|', '\\|').replaceAll('``', "''")} \`\``;
-
-function page(result: Result, survivors: readonly Survivor[]): string {
-  const files = Object.entries(result.files).map(([file, { mutants }]) => {
-    const noticed = mutants.filter(({ status }) => NOTICED.has(status)).length;
-    const survived = mutants.filter(({ status }) => SURVIVED.has(status)).length;
-    return { file, noticed, survived, all: noticed + survived, untried: mutants.length - noticed - survived };
+/** @param before try only what survived then, and take the rest from it @returns whether Stryker came to its end */
+function run(file: string, before?: FileResult): boolean {
+  mkdirSync(KEPT, { recursive: true });
+  const digest = digestOf(file);
+  const what = before === undefined ? [file] : survivingPlaces(before).map((place) => `${file}:${place}`);
+  if (before !== undefined && what.length === 0) return keep(file, { digest, result: before });
+  // The runner of the tests starts `node` by its name, and often: let it be this one, and let it not read every file anew.
+  const path = [dirname(process.execPath), process.env.PATH].join(delimiter);
+  const compiled = resolve('.cache/mutation/compiled');
+  const program = ['node_modules/.bin/stryker', 'run', '--mutate', what.join(',')];
+  const { status } = spawnSync('nice', ['-n', '10', process.execPath, ...program], {
+    stdio: 'inherit',
+    env: { ...process.env, PATH: path, NODE_COMPILE_CACHE: compiled, MUTATED_FILE: file },
   });
-  const sum = (key: 'noticed' | 'survived' | 'all' | 'untried'): number =>
-    files.reduce((total, each) => total + each[key], 0);
-  const row = (file: string, all: number, noticed: number, survived: number, untried: number): string =>
-    `| ${file} | ${all} | ${noticed} | ${survived} | ${all === 0 ? '' : `${percent(noticed, all)} %`} | ${untried} |`;
-  const reasons = [...new Set(survivors.map(({ reason }) => reason ?? 'NO REASON YET'))];
-  const lists = reasons.map((reason) => {
-    const rows = survivors
-      .filter((each) => (each.reason ?? 'NO REASON YET') === reason)
-      .map(({ file, line, was, became }) => `| ${file.split('/').at(-1)}:${line} | ${code(was)} | ${code(became)} |`);
-    return `### ${reason} (${rows.length})\n\n| where | was | became |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
-  });
-  return `# Mutation tests
+  if (status !== 0) return false;
+  const report = JSON.parse(readFileSync(stryker.jsonReporter.fileName, 'utf8')) as { readonly files: Results };
+  const found = report.files[file];
+  if (found === undefined) return false;
+  rmSync(compiled, { recursive: true, force: true });
+  return keep(file, { digest, result: before === undefined ? found : renewed(before, found) });
+}
 
-<!-- Made by scripts/mutation.ts from the last run; the reasons stand in scripts/mutation-survivors.ts. -->
+function keep(file: string, what: Kept): true {
+  writeFileSync(`${keptAs(file)}.new`, JSON.stringify(what));
+  renameSync(`${keptAs(file)}.new`, keptAs(file));
+  return true;
+}
 
-    npm run mutation
+function report(): number {
+  const missing = FILES.filter((file) => kept(file) === undefined);
+  if (missing.length > 0) {
+    process.stdout.write(`${PAGE} is not written: no result yet of ${missing.join(', ')}\n`);
+    return 1;
+  }
+  const results: Results = Object.fromEntries(FILES.map((file) => [file, (kept(file) as Kept).result]));
+  writeFileSync(PAGE, mutationPage(results));
+  const total = totalOf(scoresOf(results));
+  const unexplained = survivorsOf(results).filter(({ reason }) => reason === undefined);
+  for (const { file, line, mutator, was, became } of unexplained) {
+    process.stdout.write(`${file}:${line} ${mutator}\n  - ${was}\n  + ${became}\n`);
+  }
+  process.stdout.write(`${percentOf(total).toFixed(1)} % of ${total.tried} noticed; ${total.survived} survivors, `);
+  process.stdout.write(`${unexplained.length} without a reason: ${PAGE}\n`);
+  return check();
+}
 
-changes the code in one place at a time (a condition, a text, a bound) and looks whether a test fails. What nobody notices could be wrong without anybody
-noticing. It is done for what decides whether an answer is right: the validator, the key table and the merge of profiles; not part of \`.ci/run\`. Results that
-still hold are kept in \`.cache/\`, so that a second run is short; \`-- --force\` asks for all anew. The goal is more than ${GOAL_PERCENT} % noticed.
-
-| file | tried | noticed | survived | score | could not run |
-| --- | --- | --- | --- | --- | --- |
-${files.map(({ file, all, noticed, survived, untried }) => row(`\`${file}\``, all, noticed, survived, untried)).join('\n')}
-${row('**all**', sum('all'), sum('noticed'), sum('survived'), sum('untried'))}
-
-## Survivors
-
-Every one, by the reason why no test notices it. Lines are those of the run.
-
-${lists.join('\n')}`;
+function check(): number {
+  const sources = new Map(FILES.map((file) => [file, readFileSync(file, 'utf8')]));
+  const { problems, stale } = pageState(readFileSync(PAGE, 'utf8'), sources);
+  for (const problem of problems) process.stdout.write(`${PAGE}: ${problem}\n`);
+  if (stale.length > 0)
+    process.stdout.write(`${PAGE} is about an older state of ${stale.join(', ')} (npm run mutation)\n`);
+  return problems.length === 0 ? 0 : 1;
 }
 
 function main(args: readonly string[]): number {
-  process.chdir(ROOT);
-  if (!args.includes('--report')) {
-    mkdirSync('.cache', { recursive: true });
-    const run = spawnSync('nice', [process.execPath, 'node_modules/.bin/stryker', 'run', '--incremental', ...args], {
-      stdio: 'inherit',
-    });
-    if (run.status !== 0) return run.status ?? 1;
+  process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+  if (args.includes('--check')) return check();
+  if (args.includes('--report')) return report();
+  const named = args.filter((arg) => !arg.startsWith('-'));
+  const unknown = named.filter((file) => !FILES.includes(file));
+  if (unknown.length > 0) {
+    process.stderr.write(`mutation: not in stryker.config.mjs: ${unknown.join(', ')}\n`);
+    return 2;
   }
-  const result = JSON.parse(readFileSync(RESULT, 'utf8')) as Result;
-  const survivors = survivorsOf(result);
-  writeFileSync(PAGE, page(result, survivors));
-  const mutants = Object.values(result.files).flatMap((file) => file.mutants);
-  const noticed = mutants.filter(({ status }) => NOTICED.has(status)).length;
-  const score = (100 * noticed) / (noticed + survivors.length);
-  const unexplained = survivors.filter(({ reason }) => reason === undefined);
-  process.stdout.write(
-    `${score.toFixed(1)} % of ${noticed + survivors.length} noticed; ${survivors.length} survivors, `,
-  );
-  process.stdout.write(`${unexplained.length} without a reason: docs/mutation.md\n`);
-  return score > GOAL_PERCENT && unexplained.length === 0 ? 0 : 1;
+  const anew = named.length > 0 || args.includes('--force');
+  const files = named.length > 0 ? named : FILES;
+  const survivorsOnly = args.includes('--survivors');
+  for (const file of files.filter((each) => anew || kept(each)?.digest !== digestOf(each))) {
+    const before = survivorsOnly ? kept(file)?.result : undefined;
+    if (!run(file, before?.source === readFileSync(file, 'utf8') ? before : undefined)) {
+      process.stderr.write(`mutation: ${file}: Stryker did not come to its end; what was found before is kept\n`);
+      return 1;
+    }
+  }
+  return report();
 }
 
 process.exitCode = main(process.argv.slice(2));

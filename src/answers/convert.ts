@@ -1,6 +1,6 @@
 /** An answer rewritten for another release: its spelling, its values, and without what that release does not know. */
 import type { Dialect } from './dialect.ts';
-import { answerKey, isInRelease, nameIn, SECTIONS, type Section, sectionSince } from './keys.ts';
+import { isInRelease, keyIn, nameIn, SECTIONS, type Section, sectionSince } from './keys.ts';
 import { compareReleases } from './release.ts';
 import { Float } from './scalars.ts';
 import { inOrder, tomlOf } from './serialise.ts';
@@ -17,27 +17,29 @@ export interface Converted {
 /** @param answer spelled with hyphens, as `foldSpelling` makes it; unknown keys stay, so that the check finds them */
 export function convertAnswer(answer: Table, to: Dialect): Converted {
   const changes: string[] = [];
-  const converted: Record<string, unknown> = {};
+  // Not an object: a section called __proto__ would be lost.
+  const sections = new Map<string, unknown>();
   for (const [name, value] of Object.entries(inOrderWithUnknown(answer))) {
     const section = SECTIONS.find((known) => known === name);
-    if (section === undefined || !isTable(value)) converted[name] = value;
+    if (section === undefined || !isTable(value)) sections.set(name, value);
     else if (compareReleases(to.release, sectionSince(section)) < 0) {
       changes.push(`[${section}] left out: ${to.release} does not know it`);
-    } else converted[name] = convertTable(section, '', value, to, changes);
+    } else sections.set(name, convertTable(section, '', value, to, changes));
   }
-  const { network } = converted;
+  const network = sections.get('network');
   if (isTable(network) && network.source === undefined) {
     const source = network.cidr === undefined ? 'from-dhcp' : 'from-answer';
-    converted.network = { source, ...network };
+    sections.set('network', { source, ...network });
     changes.push(`network.source = "${source}" written out`);
   }
+  const converted: Table = Object.fromEntries(sections);
   return { answer: converted, toml: tomlOf(converted), changes };
 }
 
 function convertTable(section: Section, prefix: string, table: Table, to: Dialect, changes: string[]): Table {
   const converted: [string, unknown][] = [];
   for (const [name, value] of Object.entries(table)) {
-    const entry = answerKey(`${section}.${prefix}${name}`);
+    const entry = keyIn(section, prefix, name);
     const path = `${section}.${prefix}${name}`;
     if (entry === undefined) converted.push([name, plain(value)]);
     else if (!isInRelease(entry, to.release)) changes.push(`${path} left out: ${to.release} does not know it`);

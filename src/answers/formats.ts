@@ -60,9 +60,9 @@ export { isFingerprint };
 
 /** An absolute http or https URL without anything that a client could read differently. Shared with the mode file. */
 export function isServerUrl(value: string): boolean {
-  if (/[\s\\"'<>]/.test(value) || !/^https?:\/\//.test(value)) return false;
+  if (/[\s\\"'<>]/.test(value) || !/^https?:\/\/[^/]/.test(value)) return false;
   const url = URL.parse(value);
-  return url !== null && url.hostname !== '' && url.username === '' && url.password === '' && url.hash === '';
+  return url !== null && url.username === '' && url.password === '' && url.hash === '';
 }
 
 export const FORMATS = {

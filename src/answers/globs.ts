@@ -28,24 +28,24 @@ function bracketsClose(glob: string): boolean {
   return true;
 }
 
-type Token = { readonly kind: 'any' | 'one' } | { readonly kind: 'literal'; readonly char: string } | ClassToken;
+/** What stands for one character. */
+type One =
+  | { readonly kind: 'one' }
+  | { readonly kind: 'literal'; readonly char: string }
+  | { readonly kind: 'class'; readonly negated: boolean; readonly ranges: ReadonlyArray<readonly [string, string]> };
+type Token = { readonly kind: 'any' } | One;
 
-interface ClassToken {
-  readonly kind: 'class';
-  readonly negated: boolean;
-  readonly ranges: ReadonlyArray<readonly [string, string]>;
-}
-
-/** Whether a text matches a glob that compiles. A `**` counts as `*`, which crosses slashes as well. */
+/** Whether a text matches a glob; one that does not compile matches nothing. A `**` counts as `*`, which crosses slashes as well. */
 export function matchesGlob(glob: string, text: string): boolean {
-  return matchesTokens(tokensOf(glob), text);
+  return compileGlob(glob)(text);
 }
 
 /** The same for a glob that many texts are held against. */
 export function compileGlob(glob: string): (text: string) => boolean {
   const tokens = tokensOf(glob);
+  if (tokens === undefined) return () => false;
   // Most texts differ before the first wildcard.
-  const beginning = glob.slice(0, Math.max(0, glob.search(/[*?[]|$/)));
+  const beginning = glob.slice(0, glob.search(/[*?[]|$/));
   return (text) => text.startsWith(beginning) && matchesTokens(tokens, text);
 }
 
@@ -75,9 +75,8 @@ function matchesTokens(tokens: readonly Token[], text: string): boolean {
   return token === tokens.length;
 }
 
-function takes(token: Token, char: string): boolean {
+function takes(token: One, char: string): boolean {
   switch (token.kind) {
-    case 'any':
     case 'one':
       return true;
     case 'literal':
@@ -87,19 +86,19 @@ function takes(token: Token, char: string): boolean {
   }
 }
 
-function tokensOf(glob: string): Token[] {
+/** Undefined when a bracket does not close. */
+function tokensOf(glob: string): Token[] | undefined {
   const tokens: Token[] = [];
   const chars = [...glob];
   for (let i = 0; i < chars.length; i++) {
     const char = chars[i] ?? '';
-    if (char === '*') {
-      if (tokens.at(-1)?.kind !== 'any') tokens.push({ kind: 'any' });
-    } else if (char === '?') tokens.push({ kind: 'one' });
+    if (char === '*') tokens.push({ kind: 'any' });
+    else if (char === '?') tokens.push({ kind: 'one' });
     else if (char === '[') {
       const negated = chars[i + 1] === '!';
       const first = negated ? i + 2 : i + 1;
       const end = chars.indexOf(']', first + 1);
-      if (end === -1) return [{ kind: 'literal', char: '' }];
+      if (end === -1) return undefined;
       const ranges: Array<readonly [string, string]> = [];
       for (let j = first; j < end; j++) {
         const from = chars[j] ?? '';

@@ -142,6 +142,11 @@ export function answerKey(path: string): AnswerKey | undefined {
   return BY_PATH.get(path);
 }
 
+/** The row of what stands in a file below a section and `prefix` (empty, or a table with its dot: `zfs.`). A quoted name with a dot in it is no path. */
+export function keyIn(section: string, prefix: string, name: string): AnswerKey | undefined {
+  return name.includes('.') ? undefined : answerKey(`${section}.${prefix}${name}`);
+}
+
 /** The rows directly below a section (`prefix` empty) or a table inside it (`zfs`). */
 export function keysBelow(section: Section, prefix = ''): readonly AnswerKey[] {
   const start = prefix === '' ? '' : `${prefix}.`;

@@ -50,8 +50,8 @@ spell their keys with underscores and know neither \`reboot-mode\` nor a host na
 ## Verdict and findings
 
 \`validate\` prints \`FILE: accepted\` or \`FILE: rejected CODE PATH ...\`, one line a file, and exits with 0 when all are accepted, 1 when one is rejected,
-2 when one cannot be read. *Accepted* is what the official installer of that release says when it parses and checks the file (with \`--machine\` also when
-it meets the machine). Our own findings go to standard error; with \`--strict\` those of severity *error* count as well.
+2 when one cannot be read, or an option is wrong and no file was looked at. *Accepted* is what the official installer of that release says when it
+parses and checks the file (with \`--machine\` also when it meets the machine). Our own findings go to standard error; with \`--strict\` those of severity *error* count as well.
 All codes, and how to raise or lower them: [answer-findings.md](answer-findings.md).
 
 ## Keys

@@ -3,7 +3,7 @@ import { adviseAnswer } from './advice.ts';
 import type { Dialect } from './dialect.ts';
 import { type AnswerFormat, isFinding, readAnswer } from './document.ts';
 import { type Finding, finding } from './findings.ts';
-import { answerKey, nameIn, REQUIRED_SECTIONS } from './keys.ts';
+import { ANSWER_KEYS, answerKey, nameIn, ownName, REQUIRED_SECTIONS } from './keys.ts';
 import type { MachineFacts } from './machine.ts';
 import { checkMachine, type Selection } from './machine-check.ts';
 import type { Product } from './release.ts';
@@ -65,7 +65,7 @@ export function reviewAnswer(content: Uint8Array | string, request: ReviewReques
   const findings = weigh(withoutConsequences(found, read.value), severities)
     .map((each) => {
       const { line, column } = read.places.of(each.path);
-      return { ...each, path: pathIn(each.path, dialect), line, column };
+      return { ...spelledFor(dialect, each), line, column };
     })
     .sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column);
   return { accepted, findings, selections, answer };
@@ -85,6 +85,28 @@ function rank({ by, code, severity }: Finding): number {
   if (by !== 'installer') return 2;
   // A key that is missing is often one that is misspelled: say that first.
   return code === 'answer.missing' ? 1 : 0;
+}
+
+/** Path and words as the file of this release spells its keys. What is not a key there stays as it was written. */
+function spelledFor(dialect: Dialect, found: Finding): Finding {
+  const { code, path, message, remedy } = found;
+  if (code === 'answer.unknown-key' || code === 'answer.not-in-release') return found;
+  return {
+    ...found,
+    path: pathIn(path, dialect),
+    message: textIn(message, path, dialect),
+    remedy: textIn(remedy, path, dialect),
+  };
+}
+
+/** Before the hyphens came, `Set disk-list` would be a key that the release does not take. */
+function textIn(text: string, path: string, { takesHyphens, release }: Dialect): string {
+  if (takesHyphens) return text;
+  const section = path.split('.')[0] ?? '';
+  return text.replace(/[a-z]+(?:-[a-z]+)+/g, (name) => {
+    const entry = ANSWER_KEYS.find((each) => each.section === section && ownName(each) === name);
+    return entry === undefined ? name : nameIn(entry, release);
+  });
 }
 
 /** The path as the file of this release spells it. */

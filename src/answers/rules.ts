@@ -17,15 +17,17 @@ import {
   interfaceFilterRule,
   pinningRule,
 } from './network-rules.ts';
-import { PRODUCT_NAMES } from './release.ts';
+import { compareReleases, PRODUCT_NAMES } from './release.ts';
 import type { View } from './view.ts';
 
 type Rule = (view: View) => Finding[];
 
 function onePasswordRule(view: View): Finding[] {
+  // 8.2 knows the password in clear text only.
+  const knowsHash = compareReleases(view.dialect.release, '8.3') >= 0;
   const clear = view.has('global.root-password');
   const hashed = view.has('global.root-password-hashed');
-  if (clear && hashed) {
+  if (clear && hashed && knowsHash) {
     return [
       finding(
         'answer.password-twice',
@@ -41,7 +43,7 @@ function onePasswordRule(view: View): Finding[] {
       'answer.password-missing',
       'global',
       'root has no password',
-      'Set root-password-hashed to a crypt(3) hash.',
+      knowsHash ? 'Set root-password-hashed to a crypt(3) hash.' : 'Set root-password; hashes came with 8.3.',
     ),
   ];
 }

@@ -24,6 +24,10 @@ export class Moment {
   constructor(text: string) {
     this.text = text;
   }
+
+  toJSON(): string {
+    return this.text;
+  }
 }
 
 /** A number as JavaScript counts: from a file or from elsewhere; undefined for anything else. */

@@ -4,7 +4,7 @@
  */
 import { newestDialect } from './dialect.ts';
 import { type Finding, finding } from './findings.ts';
-import { answerKey, formerName, hasUnderscoreAlias, SECTIONS, type Section } from './keys.ts';
+import { formerName, hasUnderscoreAlias, isInRelease, keyIn } from './keys.ts';
 import { isTable, type Table } from './view.ts';
 
 export interface Folded {
@@ -15,16 +15,18 @@ export interface Folded {
 /** The same answer with hyphens only. Unknown keys, and the keys of free maps, stay as they are. */
 export function foldSpelling(answer: Table, { takesHyphens, release } = newestDialect): Folded {
   const findings: Finding[] = [];
-  const fold = (section: Section, prefix: string, table: Table): Table => {
+  const fold = (section: string, prefix: string, table: Table): Table => {
     const folded = new Map<string, unknown>();
     for (const [name, value] of Object.entries(table)) {
       const hyphened = name.replaceAll('_', '-');
-      const entry = answerKey(`${section}.${prefix}${hyphened}`);
+      const entry = keyIn(section, prefix, hyphened);
       const former = entry === undefined ? undefined : formerName(entry);
+      // An alias has underscores throughout: `root_ssh-keys` is no spelling at all.
       const isAlias =
         name !== hyphened &&
+        !name.includes('-') &&
         entry !== undefined &&
-        (takesHyphens ? hasUnderscoreAlias(entry) : former !== undefined && name === former);
+        (takesHyphens ? hasUnderscoreAlias(entry) : former !== undefined);
       const key = isAlias ? hyphened : name;
       const path = `${section}.${prefix}${name}`;
       if (folded.has(key)) {
@@ -45,7 +47,7 @@ export function foldSpelling(answer: Table, { takesHyphens, release } = newestDi
             `Write ${hyphened}.`,
           ),
         );
-      } else if (!takesHyphens && name === hyphened && former !== undefined && former !== name) {
+      } else if (!takesHyphens && name === hyphened && entry && former !== undefined && isInRelease(entry, release)) {
         findings.push(
           finding(
             'answer.unknown-key',
@@ -55,14 +57,14 @@ export function foldSpelling(answer: Table, { takesHyphens, release } = newestDi
           ),
         );
       }
-      const nested = (entry?.type === 'table' || entry?.type === 'name-or-table') && isTable(value);
-      folded.set(key, nested ? fold(section, `${prefix}${key}.`, value) : value);
+      // Below free maps and unknown tables no name is a key, and all stay as they are.
+      folded.set(key, isTable(value) ? fold(section, `${prefix}${key}.`, value) : value);
     }
     return Object.fromEntries(folded);
   };
-  const sections = Object.entries(answer).map(([name, value]): [string, unknown] => {
-    const section = SECTIONS.find((known) => known === name);
-    return [name, section !== undefined && isTable(value) ? fold(section, '', value) : value];
-  });
+  const sections = Object.entries(answer).map(([name, value]) => [
+    name,
+    isTable(value) ? fold(name, '', value) : value,
+  ]);
   return { answer: Object.fromEntries(sections), findings };
 }

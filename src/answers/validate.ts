@@ -11,6 +11,7 @@ import {
   answerKey,
   isInRelease,
   isRequiredIn,
+  keyIn,
   keysBelow,
   nameIn,
   ownName,
@@ -52,7 +53,7 @@ export function validateAnswer(answer: unknown, dialect: Dialect, product: Produ
 
 /** Whether the official installer of this release accepts it (its parse and check phases), whatever Ironwake thinks of it. */
 export function officiallyAccepted(findings: readonly Finding[]): boolean {
-  return !findings.some((found) => found.severity === 'error' && found.by === 'installer');
+  return !findings.some(({ by }) => by === 'installer');
 }
 
 function checkSections(answer: Table, dialect: Dialect): Finding[] {
@@ -86,7 +87,7 @@ function checkTable(section: Section, prefix: string, table: Table, dialect: Dia
   const start = prefix === '' ? '' : `${prefix}.`;
   for (const [name, value] of Object.entries(table)) {
     const path = `${section}.${start}${name}`;
-    const entry = answerKey(path);
+    const entry = keyIn(section, start, name);
     if (entry === undefined) {
       const names = known.filter((one) => isInRelease(one, dialect.release)).map((one) => nameIn(one, dialect.release));
       found.push(unknown('answer.unknown-key', path, name, names));
@@ -129,12 +130,10 @@ function unknown(
 ): Finding {
   const close = nearest(name, candidates);
   const what = code === 'answer.unknown-key' ? 'key' : 'section';
-  return finding(
-    code,
-    path,
-    `There is no ${what} '${name}'`,
-    close === undefined ? `Known here: ${candidates.join(', ')}.` : `Did you mean ${close}?`,
-  );
+  const meant = close === undefined ? `Known here: ${candidates.join(', ')}.` : `Did you mean ${close}?`;
+  // A quoted name that would be a key without its quotes.
+  const remedy = answerKey(path) === undefined ? meant : 'In quotes it is one name with a dot; write a table.';
+  return finding(code, path, `There is no ${what} '${name}'`, remedy);
 }
 
 function wrongType(path: string, wanted: string): Finding {

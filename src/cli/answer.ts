@@ -9,12 +9,12 @@ import type { Finding } from '../answers/findings.ts';
 import { type MachineFacts, parseMachineFacts } from '../answers/machine.ts';
 import type { Selection } from '../answers/machine-check.ts';
 import { isProduct } from '../answers/release.ts';
-import { reviewAnswer } from '../answers/review.ts';
+import { type ReviewRequest, reviewAnswer } from '../answers/review.ts';
 import { answerSchema } from '../answers/schema.ts';
 import { parseSeverities } from '../answers/severities.ts';
 import { foldSpelling } from '../answers/spelling.ts';
 import { isTable } from '../answers/view.ts';
-import { invalid, messageOf } from '../errors.ts';
+import { IronwakeError, invalid, messageOf } from '../errors.ts';
 import { nearest } from '../profiles/nearest.ts';
 import { facts } from './table.ts';
 import { type ExitStatus, type Io, printable } from './terminal.ts';
@@ -36,13 +36,21 @@ interface Unreadable {
 /** One line a file on standard output, everything else on standard error. */
 export async function validate(io: Io, files: readonly string[], options: Options): Promise<ExitStatus> {
   const read = reader(io);
-  const configured = await configuredFindings(io, options);
-  const request = {
-    dialect: answerDialect(releaseOf(options.release)),
-    product: isProduct(options.product) ? options.product : 'pve',
-    severities: new Map([...parseSeverities(configured, 'findings'), ...parseSeverities(listOf(options.severity))]),
-    machine: await machineOf(read, options.machine),
-  } as const;
+  let request: ReviewRequest;
+  try {
+    const configured = await configuredFindings(io, options);
+    request = {
+      dialect: answerDialect(releaseOf(options.release)),
+      product: isProduct(options.product) ? options.product : 'pve',
+      severities: new Map([...parseSeverities(configured, 'findings'), ...parseSeverities(listOf(options.severity))]),
+      machine: await machineOf(read, options.machine),
+    };
+  } catch (error) {
+    if (!(error instanceof IronwakeError)) throw error;
+    // Not 1: that says of an answer that it is rejected, and none was looked at.
+    io.err(`ironwake: ${printable(error.line)}\n`);
+    return 2;
+  }
   const results: Array<Verdict | Unreadable> = [];
   for (const file of files) {
     const content = await read(file);
@@ -137,7 +145,7 @@ export async function convert(io: Io, [file = '-']: readonly string[], options: 
   const folded = foldSpelling(document.value);
   const converted = convertAnswer(folded.answer, dialect);
   const json = options.format === 'json' || options.json === true;
-  io.out(json ? `${JSON.stringify(converted.answer, null, 2)}\n` : converted.toml);
+  io.out(json ? `${JSON.stringify(converted.answer, wholeNumber, 2)}\n` : converted.toml);
   for (const change of converted.changes) io.err(`ironwake: ${printable(change)}\n`);
   const review = reviewAnswer(converted.toml, { dialect, product, format: 'toml' });
   const wrong = [
@@ -148,6 +156,11 @@ export async function convert(io: Io, [file = '-']: readonly string[], options: 
   return review.accepted && !wrong.some(({ by }) => by === 'installer') && (!json || dialect.supportsJsonAnswer)
     ? 0
     : 1;
+}
+
+/** Beyond 53 bits a whole number is a bigint; no release that takes JSON accepts one as large, and the findings say so. */
+function wholeNumber(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value;
 }
 
 /** A key by its path or its last part, or the code of a finding. */
@@ -251,5 +264,14 @@ async function machineOf(
   const content = await read(file);
   if (typeof content === 'string')
     throw invalid('machine.unreadable', '--machine', content, 'Check the name and the permissions.');
-  return parseMachineFacts(content);
+  try {
+    return parseMachineFacts(content);
+  } catch (error) {
+    throw invalid(
+      'machine.malformed',
+      '--machine',
+      messageOf(error),
+      'Give what the installer sent, saved as JSON, or the output of proxmox-auto-install-assistant device-info.',
+    );
+  }
 }

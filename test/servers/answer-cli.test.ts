@@ -94,10 +94,11 @@ test('validate: our own findings beside the verdict, and with --strict in it', a
     'and the command line goes over it',
   );
   t.match(await run('validate unwise.toml --config wrong-code.yaml'), {
-    status: 1,
+    status: 2,
+    out: '',
     err: /findings: .*Did you mean answer\.unwise-local-mail\?/,
   });
-  t.match(await run('validate good.toml --severity answer.nonsense=off'), { status: 1, err: /no finding/ });
+  t.match(await run('validate good.toml --severity answer.nonsense=off'), { status: 2, out: '', err: /no finding/ });
 });
 
 test('validate: releases and products', async (t) => {
@@ -148,8 +149,17 @@ test('validate --machine', async (t) => {
     status: 1,
     out: /rejected answer\.machine-filter network\.filter .*eno1 \(bc:24:11:00:00:99\)/,
   });
-  t.match(await run('validate good.toml --machine good.toml'), { status: 1, err: /not a JSON object/ });
-  t.match(await run('validate good.toml --machine nowhere.json'), { status: 1, err: /--machine/ });
+  t.match(await run('validate good.toml --machine good.toml'), {
+    status: 2,
+    out: '',
+    err: /^ironwake: --machine: .* is not a JSON object\. Give what the installer sent/,
+  });
+  t.match(await run('validate good.toml --machine good.json'), { status: 2, out: '', err: /--machine: .*neither/ });
+  t.match(await run('validate good.toml --machine nowhere.json'), {
+    status: 2,
+    out: '',
+    err: /--machine: cannot be read/,
+  });
 });
 
 test('convert', async (t) => {
@@ -167,6 +177,17 @@ test('convert', async (t) => {
   t.match(await run('convert --to 9.2 broken.toml'), { status: 1, out: '', err: /answer\.syntax line 1/ });
   t.match(await run('convert --to 9.2 nowhere.toml'), { status: 2 });
   t.match(await run('convert good.toml'), { status: 2 });
+  t.match(
+    await run(
+      'convert --to 9.2 --format json -',
+      `${GOOD}[disk-setup.lvm]\nmaxroot = 1979-05-27\nmaxvz = 9223372036854775807\n`,
+    ),
+    {
+      status: 1,
+      out: /"maxroot": "1979-05-27",\n *"maxvz": 9223372036854776000/,
+      err: /answer\.type disk-setup\.lvm\.maxroot/,
+    },
+  );
 });
 
 test('explain and schema', async (t) => {

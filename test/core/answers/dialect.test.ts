@@ -1,5 +1,12 @@
 import { test } from 'tap';
-import { dialectFor, newestDialect } from '../../../src/answers/dialect.ts';
+import {
+  ANSWER_RELEASES,
+  answerDialect,
+  type Dialect,
+  dialectFor,
+  isAnswerRelease,
+  newestDialect,
+} from '../../../src/answers/dialect.ts';
 import { ANSWER_KEYS, answerKey } from '../../../src/answers/keys.ts';
 import { compareReleases, type Product } from '../../../src/answers/release.ts';
 
@@ -12,11 +19,18 @@ const FOUND: ReadonlyArray<readonly [release: string, product: Product, dialect:
   ['9.3', 'pve', '9.2'],
   ['9.10', 'pve', '9.2'],
   ['10.0', 'pve', '9.2'],
+  ['9', 'pve', '9.0'],
+  ['9.2.1', 'pve', '9.2'],
   ['3.4', 'pbs', '8.4'],
+  ['3.9', 'pbs', '8.4'],
+  ['4.0', 'pbs', '9.0'],
   ['4.1', 'pbs', '9.1'],
+  ['4.2', 'pbs', '9.2'],
   ['5.0', 'pbs', '9.2'],
   ['9.0', 'pmg', '9.0'],
+  ['9.1', 'pmg', '9.2'],
   ['1.0', 'pdm', '9.1'],
+  ['1.1', 'pdm', '9.2'],
 ];
 
 test('a release finds its dialect, an unknown newer one the newest', (t) => {
@@ -30,10 +44,23 @@ test('what is too old or not a release is refused', (t) => {
   for (const release of ['8.3', '8.2', '7.4'])
     t.throws(() => dialectFor(release), { code: 'release.unsupported' }, release);
   t.throws(() => dialectFor('8.2', 'pmg'), { code: 'release.unsupported' });
-  t.throws(() => dialectFor('3.3', 'pbs'), { code: 'release.unsupported' });
-  for (const release of ['', 'nine', '9.2-1', '9.2.', '../etc']) {
+  t.throws(() => dialectFor('0.9', 'pdm'), { code: 'release.unsupported' });
+  t.throws(() => dialectFor('3.3', 'pbs'), {
+    kind: 'refused',
+    code: 'release.unsupported',
+    field: 'release',
+    message: /^The installer of Proxmox Backup Server 3\.3 is older than that of Proxmox VE 8\.4/,
+    remedy: /^Use an image of Proxmox VE 8\.4 or newer \(Backup Server 3\.4/,
+  });
+  for (const release of ['', 'nine', '9.2-1', '9.2.', '../etc', '9.2.1.1', '1234.1', 'x9.2', '9x2']) {
     t.throws(() => dialectFor(release), { code: 'release.malformed' }, release);
   }
+  t.throws(() => dialectFor('x'.repeat(50)), {
+    kind: 'invalid',
+    field: 'release',
+    message: /^'x{20}' is not a release$/,
+    remedy: /^Write major and minor version/,
+  });
   t.end();
 });
 
@@ -50,6 +77,30 @@ test('the facts of the two dialects that the lab runs', (t) => {
     requestMacCase: 'upper',
     successStatuses: [200, 201],
   });
+  t.end();
+});
+
+test('what came with which release', (t) => {
+  const rows: ReadonlyArray<readonly [keyof Dialect, string]> = [
+    ['takesHyphens', 'nnyyyy'],
+    ['supportsRebootMode', 'nnyyyy'],
+    ['supportsInterfacePinning', 'nnnnyy'],
+    ['supportsSubscriptionKey', 'nnnnny'],
+    ['supportsWebhookToken', 'nnnnny'],
+    ['supportsJsonAnswer', 'nnnnny'],
+    ['requiresNetworkSource', 'nnnnny'],
+    ['takesBareAddress', 'nnnnny'],
+  ];
+  for (const [fact, wanted] of rows) {
+    t.equal(ANSWER_RELEASES.map((release) => (answerDialect(release)[fact] ? 'y' : 'n')).join(''), wanted, fact);
+  }
+  for (const release of ANSWER_RELEASES) {
+    const { largestWholeNumber, requestMacCase } = answerDialect(release);
+    t.equal(largestWholeNumber, release === '9.2' ? 4_294_967_295n : 9_223_372_036_854_775_807n, release);
+    t.equal(requestMacCase, release === '9.2' ? 'upper' : 'lower', release);
+    t.ok(isAnswerRelease(release), release);
+  }
+  for (const text of ['', '8', '8.1', '9.3', '9.2.0']) t.notOk(isAnswerRelease(text), text);
   t.end();
 });
 

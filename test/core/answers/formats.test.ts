@@ -121,6 +121,8 @@ test('URLs of servers', (t) => {
     'ftp://host/',
     'https:/host',
     'https://',
+    'https:///path',
+    'https://:8443/',
     'https://user@host/',
     'https://:pw@host/',
     'https://host/#part',
@@ -142,6 +144,10 @@ test('public keys: the type within is the one without', (t) => {
   const other = (change: (copy: Buffer) => Buffer): string =>
     `ssh-ed25519 ${change(Buffer.from(bytes)).toString('base64')}`;
   t.notOk(isSshPublicKey(`x${SSH_KEY}`));
+  const type = 'sk-ecdsa-sha2-nistp256@openssh.com';
+  const nameOnly = Buffer.concat([Buffer.of(0, 0, 0, type.length), Buffer.from(type)]);
+  t.notOk(isSshPublicKey(`${type} ${nameOnly.toString('base64')}`), 'a type and no key');
+  t.ok(isSshPublicKey(`${type} ${Buffer.concat([nameOnly, Buffer.of(0)]).toString('base64')}`), 'whatever comes then');
   t.notOk(isSshPublicKey(`ssh-ed25519 ${blob}!`));
   t.notOk(isSshPublicKey(other((copy) => copy.fill('x', 4, 15))), 'another name within');
   t.notOk(
@@ -166,6 +172,7 @@ test('other values', (t) => {
     ['password-hash', `$6$${x(16)}$${x(86)}`, true],
     ['password-hash', `$6$${x(17)}$${x(86)}`, false],
     ['password-hash', `$5$rounds=5000$salt$${x(43)}`, true],
+    ['password-hash', `$5$salt$${x(43)}`, true],
     ['password-hash', `$5$rounds=5$salt$${x(43)}`, false],
     ['password-hash', `$5$rounds=abcd$salt$${x(43)}`, false],
     ['password-hash', `$y$j9T$salt$${x(43)}`, true],
@@ -180,6 +187,17 @@ test('other values', (t) => {
     ['subscription-key', 'pve2x-0123456789', false],
     ['subscription-key', 'pvec-0123456789', false],
     ['subscription-key', 'pbsc-0123456789', true],
+    ['email', 'a@b', true],
+    ['email', 'a@bb.c', true],
+    ['email', 'a@bb.cc', true],
+    ['email', 'a@-b', false],
+    ['email', 'a@b-', false],
+    ['email', 'a@b.-c', false],
+    ['email', 'a@b.', false],
+    ['email', `a@${x(63)}.${x(63)}`, true],
+    ['email', `a@${x(64)}`, false],
+    ['email', `a@b.${x(64)}`, false],
+    ['email', 'a b@c', false],
     ['domain', 'a', true],
     ['domain', 'a.b', true],
     ['domain', '-a', false],

@@ -1,6 +1,6 @@
 /** Globs of the installer's filters. */
 import { test } from 'tap';
-import { globProblem, matchesGlob } from '../../../src/answers/globs.ts';
+import { compileGlob, globProblem, matchesGlob } from '../../../src/answers/globs.ts';
 
 test('globs match as the installer matches them', (t) => {
   const rows: ReadonlyArray<readonly [string, string, boolean]> = [
@@ -17,11 +17,24 @@ test('globs match as the installer matches them', (t) => {
     ['a*b*c', 'a1b2b3c', true],
     ['a*b*c', 'a1b2b3', false],
     ['ä?', 'ä😀', true],
+    ['[b-d]', 'a', false],
+    ['[axc]', 'b', false],
+    ['[a]', ']', false],
+    ['[a[]x', '[x', true],
+    ['x[!a]', 'x!', true],
+    ['x[!a]', 'xa', false],
+    ['*b', 'ab', true],
+    ['sd*', 'sda', true],
+    ['sd*', 'vsda', false],
+    ['sda', 'sda', true],
+    ['sda', 'sdab', false],
     [`${'*a'.repeat(30)}b`, 'a'.repeat(5000), false],
+    [`${'*'.repeat(2)}/${'*a'.repeat(30)}b`, 'a'.repeat(5000), false],
   ];
   for (const [glob, text, matches] of rows) {
     t.equal(globProblem(glob), undefined, glob);
     t.equal(matchesGlob(glob, text), matches, `${glob} ${text.slice(0, 20)}`);
+    t.equal(compileGlob(glob)(text), matches, `${glob} ${text.slice(0, 20)}, compiled`);
   }
   t.end();
 });
@@ -44,6 +57,7 @@ test('globs that do not compile, and why', (t) => {
     ['[]a]', undefined],
     ['[a][b', /does not close/],
     ['[a]]', undefined],
+    ['[a[]', undefined],
     ['', undefined],
   ];
   for (const [glob, wanted] of rows) {
@@ -71,6 +85,7 @@ test('a text that only nearly matches', (t) => {
     ['[ab]c', 'bc', true],
     ['[ab]c', 'b', false],
     ['x[', 'x[', false],
+    ['x[', '', false],
     ['a?c*', 'abcd', true],
   ];
   for (const [glob, text, matches] of rows) t.equal(matchesGlob(glob, text), matches, `${glob} ${text}`);

@@ -49,14 +49,51 @@ test('what the installer refuses comes first, with its place and the spelling of
     findings.find(({ code }) => code === 'answer.unknown-key'),
     { path: 'disk-setup.disk_lst', remedy: 'Did you mean disk-list?' },
   );
-  const old = review(toml(GOOD), '8.3').findings.find(({ path }) => path === 'global.root_password_hashed');
-  t.match(old, { code: 'answer.unknown-key', remedy: 'Write root_password_hashed.' });
+  const old = review(toml(GOOD), '8.3').findings.find(({ path }) => path === 'global.root-password-hashed');
+  t.match(old, {
+    code: 'answer.unknown-key',
+    message: 'The installer of 8.3 spells it with underscores; hyphens came with 8.4',
+    remedy: 'Write root_password_hashed.',
+  });
   t.match(review('[global]\na = 1\na = 2').findings, [
     { code: 'answer.duplicate-key', path: 'global.a', line: 3, column: 1 },
   ]);
   t.match(review('[global').findings, [{ code: 'answer.syntax', line: 1, column: 8 }]);
   t.match(reviewAnswer(Uint8Array.of(0x61, 0xff), { dialect: answerDialect('9.2'), product: 'pve' }).findings, [
     { code: 'answer.syntax', message: /UTF-8/ },
+  ]);
+  t.end();
+});
+
+test('words and paths are those that the release takes', (t) => {
+  const lines = (answer: JsonMap, release: AnswerRelease): string[] =>
+    review(toml(answer), release)
+      .findings.filter(({ severity }) => severity === 'error')
+      .map(({ code, path, remedy }) => `${code} ${path}: ${remedy}`);
+  const bare = withValue(SMALLEST, ['global', 'root-password-hashed'], undefined);
+  const old = withValue(
+    withValue(bare, ['disk-setup', 'disk-list'], undefined),
+    ['global', 'root_password'],
+    'x'.repeat(8),
+  );
+  t.same(lines(old, '8.3'), [
+    'answer.disk-selection-missing disk-setup: Set disk_list (for example [sda]) or filter (for example ID_SERIAL).',
+  ]);
+  t.same(lines(withValue(bare, ['disk-setup'], { filesystem: 'ext4', disk_list: ['sda'] }), '8.2'), [
+    'answer.password-missing global: Set root_password; hashes came with 8.3.',
+  ]);
+  const newer = withValue(
+    withValue(bare, ['disk-setup'], { filesystem: 'ext4', disk_list: ['sda'] }),
+    ['global', 'root_password'],
+    'x'.repeat(8),
+  );
+  t.same(
+    lines(withValue(newer, ['global', 'root-password-hashed'], HASH), '8.2'),
+    ['answer.not-in-release global.root-password-hashed: Remove it, or install a release that has it.'],
+    'once, and not that it should be spelled otherwise',
+  );
+  t.same(lines(withValue(newer, ['disk-setup', 'lvm.hdsize'], 100), '8.2'), [
+    'answer.unknown-key disk-setup.lvm.hdsize: In quotes it is one name with a dot; write a table.',
   ]);
   t.end();
 });
@@ -388,6 +425,10 @@ test('converting: the spelling and the keys of the release, and what had to go',
   t.match(to('9.2', disabled).changes, [/pinning left out/]);
   const unknown = withValue(GOOD, ['global', 'locale'], 'de');
   t.match(to('9.1', unknown).answer, { global: { locale: 'de' } }, 'what nobody knows stays, to be found');
+  for (const name of ['networking', '__proto__']) {
+    const strange = JSON.parse(`{ "${name}": { "a": 1 } }`) as JsonMap;
+    t.equal(JSON.stringify(to('9.1', strange).answer), JSON.stringify(strange), `${name}, also a whole section`);
+  }
   t.end();
 });
 

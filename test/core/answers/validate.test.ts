@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { dialectFor } from '../../../src/answers/dialect.ts';
+import { answerDialect, dialectFor, isAnswerRelease } from '../../../src/answers/dialect.ts';
 import type { Finding, FindingCode, Judge } from '../../../src/answers/findings.ts';
 import type { Product } from '../../../src/answers/release.ts';
 import { officiallyAccepted, validateAnswer } from '../../../src/answers/validate.ts';
@@ -119,7 +119,33 @@ rows('global', SMALLEST, [
   ['global.subscription-key', 'pve2c-0123456789'],
   ['global.subscription-key', 'pmgb-0123456789', 'answer.subscription-product'],
   ['global.subscription-key', 'junk', 'answer.subscription-key'],
+  ['global.subscription-key', 'xpbsc-0123456789', 'answer.subscription-key'],
 ]);
+
+test('a subscription key is for one product', (t) => {
+  const rows: ReadonlyArray<
+    readonly [product: Product, release: string, key: string, message: string, remedy: string]
+  > = [
+    ['pve', '9.2', 'pve2c-0123456789', '', ''],
+    ['pve', '9.2', 'pbsc-0123456789', 'This key is not one for Proxmox VE', 'Write the key that begins with pve.'],
+    ['pbs', '4.2', 'pbsc-0123456789', '', ''],
+    [
+      'pbs',
+      '4.2',
+      'pve2c-0123456789',
+      'This key is not one for Proxmox Backup Server',
+      'Write the key that begins with pbs.',
+    ],
+    ['pdm', '1.1', 'pve2c-0123456789', 'Datacenter Manager has no subscription keys', 'Remove it.'],
+  ];
+  for (const [product, release, key, message, remedy] of rows) {
+    const [found] = findingsOf(withValue(SMALLEST, ['global', 'subscription-key'], key), release, product);
+    t.equal(found?.message ?? '', message, `${product} ${key}`);
+    t.equal(found?.remedy ?? '', remedy, `${product} ${key}`);
+    if (found !== undefined) t.match(found, { code: 'answer.subscription-product', path: 'global.subscription-key' });
+  }
+  t.end();
+});
 
 test('a clear password has a length in bytes, and is one line', (t) => {
   const base = withValue(SMALLEST, ['global', 'root-password-hashed'], undefined);
@@ -367,11 +393,325 @@ rows('webhook and first boot', SMALLEST, [
     { source: 'from-url', url: 'https://192.0.2.1/', 'cert-fingerprint': PIN, ordering: 'network-online' },
   ],
   ['first-boot', { source: 'from-url' }, 'answer.first-boot-url'],
+  ['first-boot', { source: 'from-url', url: 'https://192.0.2.1/' }, 'answer.fingerprint-missing'],
+  ['first-boot', { source: 'from-url', url: 'http://192.0.2.1/' }],
+  ['first-boot', { source: 'from-iso', url: 'https://192.0.2.1/' }],
   ['first-boot', { source: 'from-iso', ordering: 'before-network' }],
   ['first-boot', { source: 'from-iso', ordering: 'after-network' }, 'answer.value'],
   ['first-boot', { url: 'http://192.0.2.1/' }, 'answer.missing'],
   ['first-boot', { source: 'from-url', url: 'not a url' }, 'answer.url'],
 ]);
+
+const OLD: JsonMap = {
+  global: {
+    keyboard: 'de',
+    country: 'at',
+    fqdn: 'pve1.lab.example',
+    mailto: 'admin@example.org',
+    timezone: 'UTC',
+    root_password: 'correct horse',
+  },
+  network: { source: 'from-dhcp' },
+  'disk-setup': { filesystem: 'ext4', disk_list: ['sda'] },
+};
+const POOL: JsonMap = withValue(SMALLEST, ['disk-setup'], pool('raid1', 2));
+
+test('the words: where, what is wrong, what to write', (t) => {
+  const rows: ReadonlyArray<
+    readonly [base: JsonMap, path: string, value: Json | undefined, release: string, line: string]
+  > = [
+    [SMALLEST, 'network', undefined, '9.2', 'network: The section [network] is missing. Add [network].'],
+    [SMALLEST, 'network', 5, '9.2', 'network: This must be a table. Write a table.'],
+    [SMALLEST, 'first-boot', [], '9.2', 'first-boot: This must be a table. Write a table.'],
+    [SMALLEST, 'netwrok', {}, '9.2', "netwrok: There is no section 'netwrok'. Did you mean network?"],
+    [
+      SMALLEST,
+      'xyz',
+      {},
+      '9.2',
+      "xyz: There is no section 'xyz'. Known here: global, network, disk-setup, post-installation-webhook, first-boot.",
+    ],
+    [
+      OLD,
+      'first-boot',
+      { source: 'from-iso' },
+      '8.2',
+      'first-boot: The installer of 8.2 does not know [first-boot] (from 8.3 on). Remove it, or install a release that has it.',
+    ],
+    [SMALLEST, 'global.keybord', 'de', '9.2', "global.keybord: There is no key 'keybord'. Did you mean keyboard?"],
+    [
+      SMALLEST,
+      'network.xyz',
+      1,
+      '9.2',
+      "network.xyz: There is no key 'xyz'. Known here: source, cidr, dns, gateway, filter, interface-name-pinning.",
+    ],
+    [
+      SMALLEST,
+      'network.interface-nam-pinning',
+      1,
+      '9.0',
+      "network.interface-nam-pinning: There is no key 'interface-nam-pinning'. Known here: source, cidr, dns, gateway, filter.",
+    ],
+    [
+      SMALLEST,
+      'global.subscription-key',
+      'x',
+      '9.1',
+      'global.subscription-key: The installer of 9.1 does not know subscription-key (from 9.2 on). Remove it, or install a release that has it.',
+    ],
+    [
+      OLD,
+      'global.root-password',
+      'x',
+      '8.3',
+      'global.root-password: root-password stands here in both spellings. Keep root_password only.',
+    ],
+    [
+      SMALLEST,
+      'global.root_password_hashed',
+      'x',
+      '9.2',
+      'global.root_password_hashed: root-password-hashed stands here in both spellings. Keep root-password-hashed only.',
+    ],
+    [
+      SMALLEST,
+      'global.reboot_mode',
+      'reboot',
+      '9.2',
+      'global.reboot_mode: The spelling with underscores ends with release 10. Write reboot-mode.',
+    ],
+    [
+      OLD,
+      'global.root-ssh-keys',
+      [],
+      '8.3',
+      'global.root-ssh-keys: The installer of 8.3 spells it with underscores; hyphens came with 8.4. Write root_ssh_keys.',
+    ],
+    [
+      OLD,
+      'global.root_password',
+      undefined,
+      '8.3',
+      'global: root has no password. Set root-password-hashed to a crypt(3) hash.',
+    ],
+    [
+      OLD,
+      'global.root_password',
+      undefined,
+      '8.2',
+      'global: root has no password. Set root-password; hashes came with 8.3.',
+    ],
+    [
+      SMALLEST,
+      'global.root-password',
+      'correct horse',
+      '9.2',
+      'global.root-password: root-password and root-password-hashed cannot stand together. Keep root-password-hashed.',
+    ],
+    [
+      SMALLEST,
+      'disk-setup.filesystem',
+      undefined,
+      '9.2',
+      'disk-setup.filesystem: filesystem is missing. File system of the root disk. One of: ext4, xfs, zfs, btrfs.',
+    ],
+    [
+      SMALLEST,
+      'global.country',
+      undefined,
+      '9.2',
+      'global.country: country is missing. ISO 3166-1 code of the country, two lower-case letters.',
+    ],
+    [
+      SMALLEST,
+      'global.root-ssh-keys',
+      [SSH_KEY, 5],
+      '9.2',
+      'global.root-ssh-keys[1]: This must be a string. Write a string.',
+    ],
+    [
+      SMALLEST,
+      'global.root-ssh-keys',
+      'x',
+      '9.2',
+      'global.root-ssh-keys: This must be a list of strings. Write a list of strings.',
+    ],
+    [SMALLEST, 'global.country', 5, '9.2', 'global.country: This must be a string. Write a string.'],
+    [SMALLEST, 'global.keyboard', 5, '9.2', 'global.keyboard: This must be a string. Write a string.'],
+    [
+      SMALLEST,
+      'global.reboot-on-error',
+      1,
+      '9.2',
+      'global.reboot-on-error: This must be true or false. Write true or false.',
+    ],
+    [
+      SMALLEST,
+      'global.fqdn',
+      5,
+      '9.2',
+      'global.fqdn: This must be a host name or a table. Write a host name or a table.',
+    ],
+    [
+      OLD,
+      'global.fqdn',
+      {},
+      '8.3',
+      'global.fqdn: This must be a host name; the table comes with 8.4. Write a host name; the table comes with 8.4.',
+    ],
+    [SMALLEST, 'disk-setup.lvm', 5, '9.2', 'disk-setup.lvm: This must be a table. Write a table.'],
+    [
+      SMALLEST,
+      'disk-setup.lvm',
+      { hdsize: 'x' },
+      '9.2',
+      'disk-setup.lvm.hdsize: This must be a number. Write a number.',
+    ],
+    [
+      POOL,
+      'disk-setup.zfs.ashift',
+      'x',
+      '9.2',
+      'disk-setup.zfs.ashift: This must be a whole number, without a decimal point. Write a whole number, without a decimal point.',
+    ],
+    [
+      SMALLEST,
+      'network.filter',
+      5,
+      '9.2',
+      'network.filter: This must be a table of strings. Write a table of strings.',
+    ],
+    [
+      { ...SMALLEST, network: STATIC },
+      'network.filter',
+      { ID_PATH: 5 },
+      '9.2',
+      'network.filter.ID_PATH: This must be a string. Write a string.',
+    ],
+    [
+      SMALLEST,
+      'disk-setup.filesystem',
+      'xyz4',
+      '9.2',
+      "disk-setup.filesystem: 'xyz4' is not one of the values of filesystem. Write one of: ext4, xfs, zfs, btrfs.",
+    ],
+    [
+      SMALLEST,
+      'global.reboot-mode',
+      'poweroff',
+      '9.2',
+      "global.reboot-mode: 'poweroff' is not one of the values of reboot-mode. Did you mean power-off? Values: reboot, power-off.",
+    ],
+    [
+      POOL,
+      'disk-setup.zfs.ashift',
+      17,
+      '9.2',
+      'disk-setup.zfs.ashift: 17 is out of range, and the installer finds out too late or not at all. Write from 9 to 16.',
+    ],
+    [
+      POOL,
+      'disk-setup.zfs.hdsize',
+      7.5,
+      '9.2',
+      'disk-setup.zfs.hdsize: 7.5 is out of range, and the installer finds out too late or not at all. Write at least 8 (GiB).',
+    ],
+    [
+      POOL,
+      'disk-setup.zfs.arc-max',
+      2 ** 32,
+      '9.2',
+      "disk-setup.zfs.arc-max: 4294967296 does not fit into the installer's whole numbers. Write at least 0 (MiB).",
+    ],
+    [
+      SMALLEST,
+      'first-boot',
+      { source: 'from-url' },
+      '9.2',
+      'first-boot.url: source is from-url and there is no url. Set first-boot.url.',
+    ],
+    [
+      SMALLEST,
+      'first-boot',
+      { source: 'from-url', url: 'https://192.0.2.1/' },
+      '9.2',
+      'first-boot.cert-fingerprint: Without a fingerprint only a certificate of a public authority is trusted; fingerprints are not inherited. Set cert-fingerprint in this section as well.',
+    ],
+  ];
+  for (const [base, path, value, release, line] of rows) {
+    // The three first answers of all are for releases before those that a journey supports.
+    const answer = withValue(base, path.split('.'), value);
+    const [found] = validateAnswer(
+      answer,
+      isAnswerRelease(release) ? answerDialect(release) : dialectFor(release),
+      'pve',
+    );
+    t.equal(
+      found && `${found.path}: ${found.message}. ${found.remedy}`,
+      line,
+      `${path} = ${JSON.stringify(value)} (${release})`,
+    );
+  }
+  t.match(findingsOf(7, '9.2', 'pve'), [
+    {
+      path: '',
+      message: 'The answer is not a table',
+      remedy: 'Write the sections [global], [network] and [disk-setup].',
+    },
+  ]);
+  t.end();
+});
+
+test('what is found once is not found again', (t) => {
+  const codes = (answer: JsonMap, release: '8.2' | '8.3'): string[] =>
+    validateAnswer(answer, answerDialect(release), 'pve').map(({ code, path }) => `${code} ${path}`);
+  t.same(codes(withValue(OLD, ['global', 'root_password'], undefined), '8.2'), ['answer.password-missing global']);
+  t.same(codes({ ...OLD, 'post-installation-webhook': {} }, '8.2'), [
+    'answer.not-in-release post-installation-webhook',
+  ]);
+  t.same(codes(withValue(OLD, ['global', 'root-password-hashed'], HASH), '8.2'), [
+    'answer.not-in-release global.root-password-hashed',
+  ]);
+  t.same(codes(withValue(OLD, ['global', 'root-password-hashed'], HASH), '8.3'), [
+    'answer.unknown-key global.root-password-hashed',
+    'answer.password-twice global.root-password',
+  ]);
+  t.same(codes(withValue(OLD, ['global', 'root_ssh-keys'], []), '8.3'), ['answer.unknown-key global.root_ssh-keys']);
+  t.same(codes(withValue(OLD, ['disk-setup', 'filter'], { 'a-b': 'x' }), '8.3'), [
+    'answer.disk-selection-twice disk-setup.filter',
+  ]);
+  t.end();
+});
+
+rows('numbers at their bounds', POOL, [
+  ['disk-setup.zfs.ashift', 9],
+  ['disk-setup.zfs.ashift', 8, 'answer.range'],
+  ['disk-setup.zfs.ashift', 16],
+  ['disk-setup.zfs.ashift', 17, 'answer.range'],
+  ['disk-setup.zfs.copies', 3],
+  ['disk-setup.zfs.hdsize', 8],
+  ['disk-setup.zfs.arc-max', 2 ** 32 - 1],
+  ['disk-setup.zfs.arc-max', 2 ** 32, 'answer.range'],
+]);
+
+test('a control character is found wherever it stands', (t) => {
+  const paths = (path: readonly string[], value: Json): string[] =>
+    findingsOf(withValue(POOL, path, value), '9.2', 'pve')
+      .filter(({ code }) => code === 'answer.control-character')
+      .map((found) => found.path);
+  t.same(paths(['global', 'country'], 'a\u0001t'), ['global.country']);
+  t.same(paths(['global', 'root-ssh-keys'], [SSH_KEY, 'x\u0085']), ['global.root-ssh-keys[1]']);
+  t.same(paths(['disk-setup', 'zfs', 'compress'], '\u2028'), ['disk-setup.zfs.compress']);
+  t.same(paths(['na\u0001me'], {}), ['na\\u0001me']);
+  t.same(paths(['disk-setup', 'zfs', 'na\u0001me'], 1), ['disk-setup.zfs.na\\u0001me']);
+  t.same(paths(['disk-setup', 'zfs', 'a\u0001', 'b'], '\u0002'), [
+    'disk-setup.zfs.a\\u0001',
+    'disk-setup.zfs.a\\u0001.b',
+  ]);
+  t.same(paths(['global', 'fqdn'], 'gr\u00fcn.example'), [], 'a letter is none');
+  t.end();
+});
 
 test('every finding has a path, a message of one line and a remedy, and shows no password', (t) => {
   const answer = withValue(

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { mergeLayers, mergeOver, type Origin, type PlainMap, pointer } from '../../../src/profiles/merge.ts';
+import {
+  isMap,
+  isSecretReference,
+  mergeLayers,
+  mergeOver,
+  type Origin,
+  type PlainMap,
+  pointer,
+} from '../../../src/profiles/merge.ts';
 import { canonicalJson } from '../../../src/profiles/resolve.ts';
 
 const ROWS: ReadonlyArray<readonly [rule: string, base: PlainMap, layer: PlainMap, merged: PlainMap]> = [
@@ -24,6 +32,14 @@ const ROWS: ReadonlyArray<readonly [rule: string, base: PlainMap, layer: PlainMa
   ['key+ keeps doubles that were in the list', { a: [1, 1] }, { 'a+': [2] }, { a: [1, 1, 2] }],
   ['a list after key+ replaces', { a: [1, 2] }, { a: [3] }, { a: [3] }],
   ['a lone + is a key like any other', { '+': [1] }, { '+': [2] }, { '+': [2] }],
+  [
+    'a map with a secret in it is a map',
+    { a: { secret: 'x', b: 1 } },
+    { a: { c: 2 } },
+    { a: { secret: 'x', b: 1, c: 2 } },
+  ],
+  ['so is one laid over a map', { a: { b: 1 } }, { a: { secret: 'x', c: 2 } }, { a: { b: 1, secret: 'x', c: 2 } }],
+  ['a secret that is no name is a map', { a: { b: 1 } }, { a: { secret: 1 } }, { a: { b: 1, secret: 1 } }],
   ['a map replaces a secret', { a: { secret: 'x' } }, { a: { b: 1 } }, { a: { b: 1 } }],
 ];
 
@@ -37,6 +53,25 @@ test('a key called __proto__ is a key like any other', (t) => {
   const merged = mergeOver({ a: { b: 1 } }, layer);
   t.equal(JSON.stringify(merged), '{"a":{"b":1,"__proto__":{"polluted":true}}}');
   t.equal(({} as { polluted?: boolean }).polluted, undefined);
+  t.end();
+});
+
+test('what is a map, and what a reference to a secret', (t) => {
+  const rows: ReadonlyArray<readonly [value: unknown, map: boolean, secret: boolean]> = [
+    [null, false, false],
+    ['x', false, false],
+    [[], false, false],
+    [{}, true, false],
+    [{ secret: 'x' }, true, true],
+    [{ secret: 1 }, true, false],
+    [{ secret: 'x', more: 1 }, true, false],
+    [{ other: 'x' }, true, false],
+  ];
+  for (const [value, map, secret] of rows) {
+    t.equal(isMap(value), map, JSON.stringify(value));
+    t.equal(isSecretReference(value), secret, `${JSON.stringify(value)} as a secret`);
+  }
+  t.strictSame(mergeLayers([]), { body: {}, origins: {}, conflicts: [] }, 'no layer at all');
   t.end();
 });
 
@@ -65,7 +100,7 @@ test('every value keeps the place where it was set', (t) => {
 test('what was appended keeps the place of each item', (t) => {
   const layer = (file: string, body: PlainMap) => ({
     body,
-    originOf: (path: readonly string[]): Origin => ({ file, line: path.length, column: 1 }),
+    originOf: (path: readonly string[]): Origin => ({ file: `${file}${pointer(path)}`, line: path.length, column: 1 }),
   });
   const { body, origins, conflicts } = mergeLayers([
     layer('base.yaml', { keys: ['a', 'b'], name: 'x' }),
@@ -76,16 +111,16 @@ test('what was appended keeps the place of each item', (t) => {
   t.strictSame(
     Object.entries(origins).map(([path, origin]) => `${path} ${origin.file}`),
     [
-      '/keys base.yaml',
-      '/keys/0 base.yaml',
-      '/keys/1 base.yaml',
-      '/keys/2 middle.yaml',
-      '/keys/3 top.yaml',
-      '/name top.yaml',
-      '/name/0 top.yaml',
+      '/keys base.yaml/keys',
+      '/keys/0 base.yaml/keys/0',
+      '/keys/1 base.yaml/keys/1',
+      '/keys/2 middle.yaml/keys+/1',
+      '/keys/3 top.yaml/keys+/0',
+      '/name top.yaml/name+',
+      '/name/0 top.yaml/name+/0',
     ],
   );
-  t.strictSame(conflicts, [{ path: ['name'], origin: { file: 'top.yaml', line: 1, column: 1 } }]);
+  t.strictSame(conflicts, [{ path: ['name'], origin: { file: 'top.yaml/name+', line: 1, column: 1 } }]);
   t.end();
 });
 
