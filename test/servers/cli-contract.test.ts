@@ -14,8 +14,8 @@ import { createLog } from '../../src/log.ts';
 import type { Mac } from '../../src/net/mac.ts';
 import { aMachine } from '../core/store/fixtures.ts';
 import { environmentOf, typed } from '../support/command-line.ts';
-import { armed, codeOfNode, install, loadImage } from '../support/machine.ts';
-import { type Parts, PROFILE, STRANGER_MAC } from '../support/parts.ts';
+import { armed, becomeReady, codeOfNode, install, loadImage } from '../support/machine.ts';
+import { PROFILE, STRANGER_MAC } from '../support/parts.ts';
 
 const nobody: Io = {
   out: () => {},
@@ -52,27 +52,6 @@ t.test('every command takes --json', (t) => {
   );
   t.end();
 });
-
-/** The node has done its plan and looked at itself. */
-async function reportAll(
-  t: Test,
-  parts: Parts,
-  { node, runId, token }: { readonly node: string; readonly runId: string; readonly token: string },
-): Promise<void> {
-  const reports = ['repositories', 'admin-user', 'ssh'].flatMap((module, i) =>
-    [
-      ['apply', 'changed'],
-      ['verify', 'ok'],
-      ['reapply', 'unchanged'],
-    ].map(([step, result], j) => ({
-      ...{ seq: i * 3 + j + 1, module, step, result, startedAt: 1, durationMs: 5, output: '', detail: '' },
-    })),
-  );
-  for (const [path, json] of Object.entries({ reports: { reports }, finished: { result: 'ok' }, watch: {} })) {
-    const answer = await parts.call(`${node}/${path}`, { token, json: { run: runId, ...json } });
-    t.equal(answer.status, 200, `${path}: ${answer.text}`);
-  }
-}
 
 const CONFIRM = `${PROFILE.replace('name: admin,', 'name: admin, password: {secret: key},')}install: { release: confirm }\n`;
 const RACKED = PROFILE.concat('counters: { rack: { from: 1, to: 50, width: 2 } }\n');
@@ -129,14 +108,14 @@ t.test('each of them does its work and prints a document; together they do all t
   await parts.call(`${node}/plan`, { token });
   const code = await codeOfNode(key.publicKey, hook, runId);
   const seen = async (mac: string) => store.discovered.record(aMachine({ mac: mac as Mac }), 10);
-  const becomeReady = () => reportAll(t, parts, { node, runId, token });
+  const finish = () => becomeReady(t, parts, { node, runId }, token);
   const rows: readonly Row[] = [
     { line: 'status' },
     { line: 'events --limit 5' },
     { line: `run confirm pve1 ${code}` },
     { line: 'run password pve1' },
     { line: 'node root-password pve1', status: 1 },
-    { line: 'plan apply --node pve1', before: becomeReady },
+    { line: 'plan apply --node pve1', before: finish },
     { line: 'drift' },
     { line: 'drift --node pve1' },
     { line: 'node watch pve1' },
@@ -291,8 +270,7 @@ async function installed(t: Test) {
   });
   const { node, runId, credential } = await install(t, parts, await loadImage(parts));
   const token = await credential();
-  await parts.call(`${node}/plan`, { token });
-  await reportAll(t, parts, { node, runId, token });
+  await becomeReady(t, parts, { node, runId }, token);
   t.equal(await at.state(), 'ready');
   const type = (line: string, surroundings: Partial<Io> = {}) =>
     typed(line.split(' '), {

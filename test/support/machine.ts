@@ -9,6 +9,7 @@ import type { Test } from 'tap';
 import type { ClientFacts } from '../../src/boot/facts.ts';
 import { decideDhcp } from '../../src/journey/netboot.ts';
 import { archOf } from '../../src/net/arch.ts';
+import type { Mac } from '../../src/net/mac.ts';
 import { run } from './container.ts';
 import { NODE_AT, NODE_MAC, type Parts, type PartsOptions, type Reply, startParts } from './parts.ts';
 
@@ -90,10 +91,10 @@ export async function armed(t: Test, options: ArmedOptions = {}): Promise<Armed>
 }
 
 /** What the machine does until the image is in its memory; returns the answer's URL as the mode file names it. */
-export async function loadImage(parts: Parts, from = NODE_AT): Promise<string> {
+export async function loadImage(parts: Parts, from = NODE_AT, mac = NODE_MAC): Promise<string> {
   const { segment, call } = parts;
-  await decideDhcp(parts.journey, FACTS, segment);
-  const script = await call(`${segment.httpUrl}/boot/script/${MAC_IN_URL}`, { from });
+  await decideDhcp(parts.journey, { ...FACTS, mac }, segment);
+  const script = await call(`${segment.httpUrl}/boot/script/${mac.replaceAll(':', '-')}`, { from });
   const urls = [...script.text.matchAll(/http:\/\/\S+/g)].map(([url]) => url);
   for (const url of urls) await call(url, { from });
   const mode = parts.overlay()[0];
@@ -116,6 +117,15 @@ export function hostKey(directory: string): { readonly publicKey: string; sign(m
   };
 }
 
+/** What differs from one machine to the next. */
+export interface Machine {
+  readonly mac: Mac;
+  /** Where it calls from. */
+  readonly from: string;
+  readonly fqdn: string;
+}
+const THE_NODE: Machine = { mac: NODE_MAC, from: NODE_AT, fqdn: 'pve1.lab.example' };
+
 export interface Installed {
   readonly runId: string;
   readonly key: ReturnType<typeof hostKey>;
@@ -130,24 +140,33 @@ export interface Installed {
 }
 
 /** From the claim to the end of the installer, as the machine does it. */
-export async function install(t: Test, parts: Parts, answerUrl: string): Promise<Installed> {
+export async function install(
+  t: Test,
+  parts: Parts,
+  answerUrl: string,
+  { mac, from, fqdn }: Machine = THE_NODE,
+): Promise<Installed> {
   const directory = await mkdtemp(join(tmpdir(), 'ironwake-hostkey-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const key = hostKey(directory);
-  const answer = await parts.call(answerUrl, { body: SYSTEM });
+  const answer = await parts.call(answerUrl, { from, body: SYSTEM.replace('BC:24:11:00:00:01', mac.toUpperCase()) });
   t.equal(answer.status, 200, answer.text);
   const urls = parseToml(answer.text) as unknown as Record<'first-boot' | 'post-installation-webhook', { url: string }>;
-  const hook = await parts.call(urls['first-boot'].url);
+  const hook = await parts.call(urls['first-boot'].url, { from });
   t.equal(hook.status, 200, hook.text);
-  const webhook = await parts.call(urls['post-installation-webhook'].url, { body: webhookOf(key.publicKey) });
+  const webhook = await parts.call(urls['post-installation-webhook'].url, {
+    from,
+    body: webhookOf(key.publicKey, fqdn),
+  });
   t.equal(webhook.status, 200, webhook.text);
-  const runId = (await parts.journey.store.runs.active())[0]?.id ?? '';
+  const { nodes, runs } = parts.journey.store;
+  const runId = (await runs.activeOf((await nodes.byMac(mac))?.id ?? ''))?.id ?? '';
   const node = `${parts.segment.httpsUrl}/node/v1`;
   const prove = async () => {
-    const challenge = await parts.call(`${node}/challenge`, { json: { run: runId } });
+    const challenge = await parts.call(`${node}/challenge`, { from, json: { run: runId } });
     const { nonce } = JSON.parse(challenge.text);
     const signature = await key.sign(nonce);
-    return parts.call(`${node}/credential`, { json: { run: runId, nonce, signature } });
+    return parts.call(`${node}/credential`, { from, json: { run: runId, nonce, signature } });
   };
   return {
     runId,
@@ -163,12 +182,39 @@ export async function install(t: Test, parts: Parts, answerUrl: string): Promise
   };
 }
 
-export function webhookOf(publicKey: string): string {
+export function webhookOf(publicKey: string, fqdn = THE_NODE.fqdn): string {
   return JSON.stringify({
-    fqdn: 'pve1.lab.example',
+    fqdn,
     product: { short: 'pve', version: '9.2.1' },
     'ssh-public-host-keys': { ed25519: `${publicKey} root@pve1` },
   });
+}
+
+/** The node has fetched its plan, done it (the modules of `PROFILE`), and looked at itself. */
+export async function becomeReady(
+  t: Test,
+  parts: Parts,
+  { node, runId }: Pick<Installed, 'node' | 'runId'>,
+  token: string,
+  from = NODE_AT,
+): Promise<void> {
+  const plan = await parts.call(`${node}/plan`, { from, token });
+  t.equal(plan.status, 200, plan.text.slice(0, 200));
+  const steps = [
+    ['apply', 'changed'],
+    ['verify', 'ok'],
+    ['reapply', 'unchanged'],
+  ] as const;
+  const reports = ['repositories', 'admin-user', 'ssh'].flatMap((module, i) =>
+    steps.map(([step, result], j) => ({
+      ...{ seq: i * steps.length + j + 1, module, step, result },
+      ...{ startedAt: 1, durationMs: 5, output: '', detail: '' },
+    })),
+  );
+  for (const [path, json] of Object.entries({ reports: { reports }, finished: { result: 'ok' }, watch: {} })) {
+    const answer = await parts.call(`${node}/${path}`, { from, token, json: { run: runId, ...json } });
+    t.equal(answer.status, 200, `${path}: ${answer.text}`);
+  }
 }
 
 /** The code as a node makes it, with the tools of a node. */
