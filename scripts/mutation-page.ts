@@ -34,6 +34,8 @@ export type Results = Readonly<Record<string, FileResult>>;
 /** Noticed: a test failed, or never came to its end. */
 const NOTICED = new Set(['Killed', 'Timeout']);
 const SURVIVED = new Set(['Survived', 'NoCoverage']);
+/** The changed program does not even start, so no test can be asked. */
+const BROKEN = new Set(['RuntimeError', 'CompileError']);
 
 export interface Survivor {
   readonly file: string;
@@ -107,7 +109,9 @@ export interface Score {
   readonly survived: number;
   /** noticed + survived */
   readonly tried: number;
-  /** Could not be run at all: the run was stopped, or the changed program does not start. */
+  /** Does not start. */
+  readonly broken: number;
+  /** The run was stopped before. */
   readonly untried: number;
 }
 
@@ -115,14 +119,22 @@ export function scoresOf(results: Results): Score[] {
   return Object.entries(results).map(([file, { mutants }]) => {
     const noticed = mutants.filter(({ status }) => NOTICED.has(status)).length;
     const survived = mutants.filter(({ status }) => SURVIVED.has(status)).length;
-    return { file, noticed, survived, tried: noticed + survived, untried: mutants.length - noticed - survived };
+    const broken = mutants.filter(({ status }) => BROKEN.has(status)).length;
+    const tried = noticed + survived;
+    return { file, noticed, survived, tried, broken, untried: mutants.length - tried - broken };
   });
 }
 
 export function totalOf(scores: readonly Score[]): Score {
-  const sum = (key: 'noticed' | 'survived' | 'tried' | 'untried'): number =>
-    scores.reduce((total, each) => total + each[key], 0);
-  return { file: '', noticed: sum('noticed'), survived: sum('survived'), tried: sum('tried'), untried: sum('untried') };
+  const sum = (key: Exclude<keyof Score, 'file'>): number => scores.reduce((total, each) => total + each[key], 0);
+  return {
+    file: '',
+    noticed: sum('noticed'),
+    survived: sum('survived'),
+    tried: sum('tried'),
+    broken: sum('broken'),
+    untried: sum('untried'),
+  };
 }
 
 /** In percent, from 0 to 100. */
@@ -135,8 +147,8 @@ const NO_REASON = 'NO REASON YET';
 export function mutationPage(results: Results): string {
   const scores = scoresOf(results);
   const survivors = survivorsOf(results);
-  const row = (file: string, { tried, noticed, survived, untried }: Score, digest: string): string =>
-    `| ${file} | ${tried} | ${noticed} | ${survived} | ${percentOf({ noticed, tried }).toFixed(1)} % | ${untried} | ${digest} |`;
+  const row = (file: string, { tried, noticed, survived, broken, untried }: Score, digest: string): string =>
+    `| ${[file, tried, noticed, survived, `${percentOf({ noticed, tried }).toFixed(1)} %`, broken, untried, digest].join(' | ')} |`;
   const rows = scores.map((each) =>
     row(`\`${each.file}\``, each, `\`${codeDigest(results[each.file]?.source ?? '')}\``),
   );
@@ -168,12 +180,12 @@ noticing. It is done for what decides whether an answer is right: the validator 
 of \`.ci/run\`, and takes half an hour on two cores. Results are kept by file in \`.cache/mutation\`, so that an interrupted run goes on where it was. The goal is
 more than ${GOAL_PERCENT} % noticed, and more than ${FILE_GOAL_PERCENT} % in every single file.
 
-| file | tried | noticed | survived | score | could not run | code |
-| --- | --- | --- | --- | --- | --- | --- |
+| file | tried | noticed | survived | score | does not start | not tried | code |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 ${row('**all**', totalOf(scores), '')}
 
-*Noticed*: a test failed, or did not come to its end in time. *Code*: digest of the file without comments and layout; \`npm run check\` names the files whose
+*Noticed*: a test failed, or did not come to its end in time. *Does not start*: the change breaks the program before a test can be asked; counted nowhere. *Code*: digest of the file without comments and layout; \`npm run check\` names the files whose
 code is another one since, for which the figures are those of an older state.
 ${notes.length === 0 ? '' : `\n${notes.join('\n')}\n`}
 ## Survivors
@@ -198,26 +210,26 @@ export function pageState(page: string, files: ReadonlyMap<string, string>): Pag
   const problems: string[] = [];
   const stale: string[] = [];
   const rows = new Map(
-    [...page.matchAll(/^\| `?([^|`]+?)`? \| (\d+) \| (\d+) \| (\d+) \| ([\d.]+) % \| (\d+) \| `?(\w*)`? \|$/gm)].map(
-      ([, file = '', tried, noticed, survived, percent, untried, digest = '']) => [
-        file,
-        {
-          tried: Number(tried),
-          noticed: Number(noticed),
-          survived: Number(survived),
-          percent: Number(percent),
-          untried: Number(untried),
-          digest,
-        },
-      ],
-    ),
+    [
+      ...page.matchAll(/^\| `?([^|`]+?)`? \| (\d+) \| (\d+) \| (\d+) \| ([\d.]+) % \| \d+ \| (\d+) \| `?(\w*)`? \|$/gm),
+    ].map(([, file = '', tried, noticed, survived, percent, untried, digest = '']) => [
+      file,
+      {
+        tried: Number(tried),
+        noticed: Number(noticed),
+        survived: Number(survived),
+        percent: Number(percent),
+        untried: Number(untried),
+        digest,
+      },
+    ]),
   );
   for (const [file, source] of files) {
     const row = rows.get(file);
     if (row === undefined) problems.push(`${file} has no row`);
     else {
       if (row.tried === 0) problems.push(`${file}: nothing was tried`);
-      if (row.untried > 0 && FILE_NOTES[file] === undefined) problems.push(`${file}: ${row.untried} could not run`);
+      if (row.untried > 0) problems.push(`${file}: ${row.untried} were not tried`);
       if (row.percent < FILE_GOAL_PERCENT && FILE_NOTES[file] === undefined) problems.push(`${file}: ${row.percent} %`);
       if (row.digest !== codeDigest(source)) stale.push(file);
     }

@@ -27,10 +27,8 @@ function ipv6Value(text: string): bigint {
     const value = ipv4Value(tail);
     return `${(value >> 16n).toString(16)}:${(value & 0xffffn).toString(16)}`;
   });
-  const [head = '', tail] = plain.split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : 8 - left.length - right.length;
+  const [left = [], right = []] = plain.split('::').map((half) => (half === '' ? [] : half.split(':')));
+  const zeros = 8 - left.length - right.length;
   const groups = [...left, ...Array<string>(zeros).fill('0'), ...right];
   return groups.reduce((sum, group) => sum * 65536n + BigInt(`0x${group}`), 0n);
 }

@@ -97,8 +97,8 @@ export const ANSWER_KEYS: readonly AnswerKey[] = [
   { section: 'network', key: 'gateway', type: 'string', format: 'address', rules: ['address-source', 'address-family', 'gateway-reachable'], since: '8.2', text: 'Default gateway.' },
   { section: 'network', key: 'filter', type: 'globs', format: 'glob', rules: ['address-source', 'interface-filter'], since: '8.2', text: 'Chooses the management interface: one udev property and a glob for its value.' },
   { section: 'network', key: 'interface-name-pinning', type: 'table', nullable: true, underscoreAlias: false, since: '9.1', text: 'Gives interfaces names that stay.' },
-  { section: 'network', key: 'interface-name-pinning.enabled', type: 'boolean', required: true, underscoreAlias: false, rules: ['pinning'], since: '9.1', text: 'Pin names at all.' },
-  { section: 'network', key: 'interface-name-pinning.mapping', type: 'mapping', underscoreAlias: false, rules: ['pinning'], since: '9.1', text: 'MAC in lower case to the name that this interface gets.' },
+  { section: 'network', key: 'interface-name-pinning.enabled', type: 'boolean', required: true, rules: ['pinning'], since: '9.1', text: 'Pin names at all.' },
+  { section: 'network', key: 'interface-name-pinning.mapping', type: 'mapping', rules: ['pinning'], since: '9.1', text: 'MAC in lower case to the name that this interface gets.' },
 
   { section: 'disk-setup', key: 'filesystem', type: 'enum', values: ['ext4', 'xfs', 'zfs', 'btrfs'], required: true, rules: ['filesystem-options', 'filesystem-product'], since: '8.2', text: 'File system of the root disk.' },
   { section: 'disk-setup', key: 'disk-list', type: 'strings', format: 'disk-name', rules: ['disk-selection', 'disk-count', 'disk-names'], since: '8.2', text: 'Kernel names of the disks to install on.' },
@@ -148,7 +148,7 @@ export function keyIn(section: string, prefix: string, name: string): AnswerKey 
 }
 
 /** The rows directly below a section (`prefix` empty) or a table inside it (`zfs`). */
-export function keysBelow(section: Section, prefix = ''): readonly AnswerKey[] {
+export function keysBelow(section: Section, prefix: string): readonly AnswerKey[] {
   const start = prefix === '' ? '' : `${prefix}.`;
   return ANSWER_KEYS.filter(
     (entry) => entry.section === section && entry.key.startsWith(start) && !entry.key.slice(start.length).includes('.'),

@@ -7,7 +7,7 @@ import {
   isAnswerRelease,
   newestDialect,
 } from '../../../src/answers/dialect.ts';
-import { ANSWER_KEYS, answerKey } from '../../../src/answers/keys.ts';
+import { ANSWER_KEYS, answerKey, isInRelease } from '../../../src/answers/keys.ts';
 import { compareReleases, type Product } from '../../../src/answers/release.ts';
 
 const FOUND: ReadonlyArray<readonly [release: string, product: Product, dialect: string]> = [
@@ -104,6 +104,13 @@ test('what came with which release', (t) => {
   t.end();
 });
 
+test('a key that goes is in the releases between', (t) => {
+  const mailto = answerKey('global.mailto');
+  const gone = mailto && { ...mailto, since: '8.4', removed: '9.1' };
+  t.equal(ANSWER_RELEASES.map((release) => (gone && isInRelease(gone, release) ? 'y' : 'n')).join(''), 'nnyynn');
+  t.end();
+});
+
 test('releases compare by number', (t) => {
   t.ok(compareReleases('9.10', '9.2') > 0);
   t.ok(compareReleases('8.4', '9.0') < 0);
@@ -121,6 +128,8 @@ test('the key table has each key once, and every nested key has its table', (t) 
     if (parent > 0)
       t.match(answerKey(`${entry.section}.${entry.key.slice(0, parent)}`)?.type, /^(table|name-or-table)$/);
     if (entry.type === 'enum') t.ok((entry.values ?? []).length > 0, entry.key);
+    if (entry.type === 'integer' || entry.type === 'number') t.type(entry.range?.min, 'number', entry.key);
+    if (entry.type === 'name-or-table') t.match(entry.tableSince, /^\d+\.\d+$/, entry.key);
   }
   t.end();
 });

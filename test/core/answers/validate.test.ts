@@ -27,7 +27,8 @@ function rows(name: string, base: JsonMap, table: readonly Row[], release = '9.2
         codes,
         name,
       );
-      for (const { path, message, remedy } of found) {
+      for (const { by, path, message, remedy } of found) {
+        t.match(by, /^(?:installer|ironwake)$/, `${name}: says who refuses it`);
         t.match(path, /^\S/, name);
         t.match(message, /^\S.*[^.\s]$/, `${name}: says what is wrong`);
         t.match(remedy, /^[A-Z].*[.?]$/, `${name}: says what to write`);
@@ -254,6 +255,15 @@ rows('pinned names', SMALLEST, [
   [PINNING, mapping({ 'bc:24:11:00:00:01': 'lan0', 'bc:24:11:00:00:02': 'lan0' }), 'answer.pinning-duplicate'],
   [PINNING, mapping({ 'bc:24:11:00:00:01': 'lan0', 'BC:24:11:00:00:01': 'lan1' }), 'answer.pinning-duplicate'],
 ]);
+rows('disabled pinning, a name twice', SMALLEST, [
+  [
+    PINNING,
+    { enabled: false, mapping: { 'bc:24:11:00:00:01': 'lan0', 'bc:24:11:00:00:02': 'lan0' } },
+    'answer.pinning-disabled',
+    'answer.pinning-duplicate',
+  ],
+]);
+rows('an empty filter beside from-dhcp', SMALLEST, [['network.filter', {}, 'answer.address-unused']], '9.1');
 rows('disabled pinning works in 9.1', SMALLEST, [[PINNING, { enabled: false }]], '9.1');
 
 for (const release of ['8.4', '9.0', '9.1']) {
@@ -279,6 +289,7 @@ rows('disks of ext4', SMALLEST, [
   ['disk-setup.disk-list', ['mmcblk0'], 'answer.disk-name'],
   ['disk-setup.disk-list', ['a'], 'answer.disk-name'],
   ['disk-setup.filter', { DEVNAME: '/dev/sda' }, 'answer.disk-selection-twice'],
+  ['disk-setup.filter', {}, 'answer.filter-empty'],
   ['disk-setup.zfs', { raid: 'raid0' }, 'answer.foreign-options'],
   ['disk-setup.btrfs', {}, 'answer.foreign-options'],
   ['disk-setup.lvm', { hdsize: 100, swapsize: 8, maxroot: 20, maxvz: 0, minfree: 2.5 }],
@@ -286,6 +297,12 @@ rows('disks of ext4', SMALLEST, [
   ['disk-setup.lvm', { hdsize: '100' }, 'answer.type'],
   ['disk-setup.lvm', { hdsize: 20, swapsize: 11 }, 'answer.swap-size'],
   ['disk-setup.lvm', { hdsize: 20, swapsize: 10 }],
+]);
+
+rows('disks of xfs', withValue(SMALLEST, ['disk-setup', 'filesystem'], 'xfs'), [
+  ['disk-setup.disk-list', ['sda', 'sdb'], 'answer.disk-count'],
+  ['disk-setup.lvm', { hdsize: 100 }],
+  ['disk-setup.zfs', {}, 'answer.foreign-options'],
 ]);
 
 const FILTERED: JsonMap = { ...SMALLEST, 'disk-setup': { filesystem: 'ext4', filter: { DEVNAME: '/dev/[sv]da' } } };
@@ -331,7 +348,12 @@ rows('zfs', SMALLEST, [
   ['disk-setup', { filesystem: 'zfs', 'disk-list': ['sda'], zfs: {} }, 'answer.raid-missing'],
   ['disk-setup', { ...pool('raid1', 2), 'disk-list': ['sda', '/dev/sda'] }, 'answer.disk-duplicate'],
   ['disk-setup', { ...pool('raid1', 2), 'disk-list': ['sda', 'sda'] }, 'answer.disk-duplicate'],
+  ['disk-setup', { ...pool('raid1', 2), 'disk-list': ['ab', 'a/dev/b'] }, 'answer.disk-name'],
   ['disk-setup', { ...pool('raid1', 2), lvm: {} }, 'answer.foreign-options'],
+  [
+    'disk-setup',
+    { filesystem: 'zfs', filter: { ID_MODEL: 'X*', DEVPATH: '*' }, 'filter-match': 'all', zfs: { raid: 'raid1' } },
+  ],
   [
     'disk-setup',
     pool('raid1', 2, { ashift: 12, 'arc-max': 0, checksum: 'sha256', compress: 'zstd', copies: 1, hdsize: 32 }),
@@ -445,6 +467,13 @@ test('the words: where, what is wrong, what to write', (t) => {
       1,
       '9.2',
       "network.xyz: There is no key 'xyz'. Known here: source, cidr, dns, gateway, filter, interface-name-pinning.",
+    ],
+    [
+      SMALLEST,
+      'disk-setup',
+      { filesystem: 'ext4', 'disk-list': ['sda'], 'lvm.hdsize': 100 },
+      '9.2',
+      "disk-setup.lvm.hdsize: There is no key 'lvm.hdsize'. In quotes it is one name with a dot; write a table.",
     ],
     [
       SMALLEST,
