@@ -7,6 +7,7 @@ import type { RuleInput, RuleTrial, RuleTrialView, RuleVerdictsView, RuleView } 
 import type {
   AnswerPreviewView,
   AuditView,
+  BornSecretView,
   CertificateInput,
   CertificateView,
   CredentialView,
@@ -32,6 +33,7 @@ import type {
   PlanView,
   ProfileList,
   ProfileView,
+  ReadBornSecretView,
   ReportView,
   RootPasswordView,
   RunView,
@@ -96,6 +98,10 @@ export interface Client {
   servedAnswer(run: string): Promise<ServedAnswerView>;
   reports(node: string): Promise<readonly ReportView[]>;
   rootPassword(node: string): Promise<RootPasswordView>;
+  /** What the node made and handed over; no values. */
+  bornSecrets(node: string): Promise<readonly BornSecretView[]>;
+  /** The value, the one time that it can be read. @param secret its id */
+  readBornSecret(node: string, secret: string): Promise<ReadBornSecretView>;
   events(after: number, limit?: number): Promise<EventPage>;
   /** Registers the machines of a file, all or none. */
   importNodes(file: string, format: ExchangeFormat, dryRun: boolean): Promise<ImportView>;
@@ -226,6 +232,8 @@ export function createClient(server: ServerAddress): Client {
     servedAnswer: (run) => get(`/api/v1/runs/${encodeURIComponent(run)}/answer`),
     reports: (node) => list(nodePath(node, '/reports')),
     rootPassword: (node) => post(nodePath(node, '/root-password')),
+    bornSecrets: (node) => list(nodePath(node, '/secrets')),
+    readBornSecret: (node, secret) => post(nodePath(node, `/secrets/${encodeURIComponent(secret)}/read`)),
     events: (after, limit = 200) => get(`/api/v1/events${queryOf({ after, limit })}`),
     importNodes: (file, format, dryRun) =>
       call(

@@ -336,6 +336,39 @@ export const RootPasswordView = Type.Object(
 );
 export type RootPasswordView = Static<typeof RootPasswordView>;
 
+/** A secret that was made on the node; its value is shown once, by another route. */
+export const BornSecretView = Type.Object(
+  {
+    id: Id,
+    module: Type.String({ description: 'Module, or step of one, that made it.' }),
+    name: Type.String({ examples: ['password-ops'] }),
+    run: Id,
+    state: Type.Union([Type.Literal('unread'), Type.Literal('read'), Type.Literal('replaced')], {
+      description: 'unread: can be read once. replaced: a newer value came before anybody had read this one.',
+    }),
+    bornAt: time('When it came here.'),
+    readAt: maybe(time('When it was read.')),
+    readBy: maybe(Type.String({ description: 'Name of the token.' })),
+    replacedAt: maybe(time('When a newer one took its place.')),
+  },
+  closed,
+);
+export type BornSecretView = Static<typeof BornSecretView>;
+export const BornSecretList = listOf(BornSecretView);
+/** The only answer that ever holds the value. */
+export const ReadBornSecretView = Type.Object(
+  {
+    id: Id,
+    module: Type.String(),
+    name: Type.String(),
+    run: Id,
+    bornAt: time('When it came here.'),
+    value: Type.String(),
+  },
+  closed,
+);
+export type ReadBornSecretView = Static<typeof ReadBornSecretView>;
+
 /** The answer as it was sent, secrets masked. */
 export const ServedAnswerView = Type.Object(
   {
@@ -838,6 +871,13 @@ export type StatusView = Static<typeof StatusView>;
 
 export const NodeParams = Type.Object(
   { id: Type.String({ minLength: 1, maxLength: 300, description: 'UUID, full name, host name or MAC.' }) },
+  closed,
+);
+export const BornSecretParams = Type.Object(
+  {
+    ...NodeParams.properties,
+    secret: Type.String({ minLength: 1, maxLength: 100, description: 'Id of the secret.' }),
+  },
   closed,
 );
 export const RunParams = Type.Object(

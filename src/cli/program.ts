@@ -205,6 +205,18 @@ function addNode(program: Command, io: Io, remote: Remote): void {
     'the random password of the installation: shown once, then erased',
     async (session, args) => (await commands()).rootPassword(session, args),
   );
+  remote(
+    node,
+    'secrets <NODE>',
+    'what modules made there and nobody has read yet, and who read the rest',
+    async (session, args) => (await import('./born-secrets.ts')).list(session, args),
+  );
+  remote(
+    node,
+    'read-secret <NODE> <NAME>',
+    'one of these (NAME, or MODULE/NAME): shown once, then erased',
+    async (session, args) => (await import('./born-secrets.ts')).read(session, args),
+  );
   destructive(
     io,
     remote(node, 'credential <NODE>', 'the credential of an installed node', async (session, args, options) =>

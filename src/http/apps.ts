@@ -10,6 +10,7 @@ import { type AdminRoutes, registerAdmin } from './admin.ts';
 import { registerAnswers } from './answers.ts';
 import { type BackupMaker, registerBackup } from './backup.ts';
 import { registerBoot } from './boot.ts';
+import { registerBornSecrets } from './born-secrets.ts';
 import { registerExports } from './exports.ts';
 import { type Readiness, registerHealth } from './health.ts';
 import { keepAnswers } from './idempotency.ts';
@@ -62,6 +63,7 @@ export async function createApps(parts: AppParts, compile: Compile = 'when-asked
   await secure.register(async (scope) => registerRegistry(scope, parts.journey));
   await secure.register(async (scope) => registerRules(scope, parts.journey));
   await secure.register(async (scope) => registerTrust(scope, parts));
+  await secure.register(async (scope) => registerBornSecrets(scope, parts.journey));
   await secure.register(async (scope) => registerProfiles(scope, parts.journey));
   await secure.register(async (scope) => registerAnswers(scope, parts.journey));
 

@@ -1,6 +1,7 @@
 /** TLS, pinned by public key: the installed node on its first boot. It proves its host key, then speaks with its own credential. */
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { takeBornSecret } from '../journey/born-secrets.ts';
 import {
   askRelease,
   challenge,
@@ -25,6 +26,8 @@ import {
 import { sourceOf } from '../journey/whereabouts.ts';
 import { type ProbeRequest, ProbeRequestSchema } from '../postinstall/checks.ts';
 import {
+  type BornBody,
+  BornSchema,
   type Finished,
   FinishedSchema,
   MAX_REPORTS_BODY,
@@ -152,6 +155,13 @@ export function registerNode(app: FastifyInstance, journey: Journey): void {
       return taken.kind === 'refused' ? sendRefusal(reply, taken) : reply.send({ taken: request.body.reports.length });
     },
   );
+
+  app.post<{ Body: BornBody }>('/node/v1/born', { schema: { body: BornSchema } }, async (request, reply) => {
+    const holder = await authenticated(request, reply, 'a secret of the node');
+    if (holder === undefined) return reply;
+    const taken = await takeBornSecret(journey, caller(request), holder, request.body);
+    return taken.kind === 'refused' ? sendRefusal(reply, taken) : reply.send({ taken: 1 });
+  });
 
   app.post<{ Body: Finished }>('/node/v1/finished', { schema: { body: FinishedSchema } }, async (request, reply) => {
     const holder = await authenticated(request, reply, 'the end of the plan');

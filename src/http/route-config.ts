@@ -18,7 +18,7 @@ export const API_PREFIX = '/api/v1';
 
 /**
  * Whether a route heeds Idempotency-Key. These are `keyless`: an image, which is known by its checksum; a backup, a trial of a rule and the export
- * of a plan, which change nothing; and the root password, which is read once and must not be kept.
+ * of a plan, which change nothing; the root password and secrets that a node made, which are read once and must not be kept.
  */
 export function takesKey({ method, url, config }: Pick<RouteOptions, 'method' | 'url' | 'config'>): boolean {
   return method === 'POST' && url.startsWith(`${API_PREFIX}/`) && config?.role !== undefined && config.keyless !== true;

@@ -303,6 +303,39 @@ export interface KeptAnswerRepository {
   release(id: string): Promise<void>;
 }
 
+/** A secret that a node made and handed over. Its value is with `take` only. */
+export interface BornSecret {
+  readonly id: string;
+  readonly nodeId: string;
+  readonly runId: string;
+  readonly module: string;
+  readonly name: string;
+  /** Made by the node for this value: what it sends twice is one. */
+  readonly delivery: string;
+  readonly unread: boolean;
+  /** When it came here. Epoch milliseconds, as the others. */
+  readonly bornAt: number;
+  readonly readAt: number | undefined;
+  readonly readBy: string | undefined;
+  /** When a newer value came before anybody had read this one. */
+  readonly replacedAt: number | undefined;
+}
+
+export interface BornSecretRepository {
+  insert(
+    secret: Pick<BornSecret, 'id' | 'nodeId' | 'runId' | 'module' | 'name' | 'delivery' | 'bornAt'> & {
+      readonly sealed: string;
+    },
+  ): Promise<void>;
+  /** Newest first, those that were read or replaced too. */
+  ofNode(nodeId: string): Promise<readonly BornSecret[]>;
+  /** Erases an unread value for a newer one. */
+  replace(id: string, at: number): Promise<void>;
+  /** The sealed value of an unread one, which is erased with that. */
+  take(id: string, by: string, at: number): Promise<string | undefined>;
+  remove(ids: readonly string[]): Promise<void>;
+}
+
 export interface NodeQuery {
   /** Nodes whose full name comes after this one. */
   readonly after?: string | undefined;
@@ -341,6 +374,7 @@ export interface Repositories {
   readonly hardware: HardwareRepository;
   readonly rules: RuleRepository;
   readonly watches: WatchRepository;
+  readonly bornSecrets: BornSecretRepository;
 }
 
 export interface Store extends Repositories {

@@ -37,12 +37,16 @@ async function isKept(journey: Journey, { node, run }: TokenHolder): Promise<boo
   return run.state === 'ready' && (await journey.store.runs.latestOf(node.id))?.id === run.id;
 }
 
+/** Whether the holder's run made the node ready, and what it installed still stands. */
+async function stillStands(journey: Journey, holder: TokenHolder): Promise<boolean> {
+  return holder.run.state === 'ready' && isOnDisk(journey, holder);
+}
+
 /**
- * Whether what the holder's run installed still stands: nobody has had the answer of a newer run. One that is armed, has expired or was cancelled
- * has touched no disk.
+ * Whether what the holder's run installed is what the machine has: nobody has had the answer of a newer run. One that is armed, has expired or
+ * was cancelled has touched no disk.
  */
-async function stillStands(journey: Journey, { node, run }: TokenHolder): Promise<boolean> {
-  if (run.state !== 'ready') return false;
+export async function isOnDisk(journey: Journey, { node, run }: TokenHolder): Promise<boolean> {
   const latest = await journey.store.runs.latestOf(node.id);
   // The one under way may not be the newest by its time: the clock may have been set back.
   if (latest?.id !== run.id && latest?.data.claimedAt !== undefined) return false;
@@ -84,7 +88,7 @@ const eventOf = ({ node, run }: TokenHolder, at: number, code: EventCode, data: 
 });
 
 /** What can be in a plan: a module, or a step of one that has several. Anything else is an invention of the node's. */
-const isOurs = (name: string): boolean =>
+export const isOurs = (name: string): boolean =>
   MODULES.some((module) => name === module.name || (module.split !== undefined && name.startsWith(`${module.name}-`)));
 
 /**

@@ -87,6 +87,26 @@ export const WatchSchema = Type.Object(
 );
 export type WatchBody = Readonly<Static<typeof WatchSchema>>;
 
+/** What a module may hand over at once (`born` in shell/module.sh says so before it is sent): a seed, a key, some recovery codes. */
+export const MAX_BORN_BYTES = 8192;
+
+/** Name of a secret that a module makes on the node. */
+export const BORN_NAME = '^[a-z][a-z0-9_-]{0,62}$';
+
+/** Body of `POST /node/v1/born`: a secret that was made on the node. */
+export const BornSchema = Type.Object(
+  {
+    run: RunId,
+    delivery: Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' }),
+    module: Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' }),
+    name: Type.String({ pattern: BORN_NAME }),
+    /** Base64: a little longer than what it stands for. */
+    value: Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: Math.ceil(MAX_BORN_BYTES / 3) * 4 }),
+  },
+  { additionalProperties: false },
+);
+export type BornBody = Readonly<Static<typeof BornSchema>>;
+
 /** Body of `POST /node/v1/finished`. */
 export const FinishedSchema = Type.Object(
   { run: RunId, result: Type.Union([Type.Literal('ok'), Type.Literal('failed')]) },

@@ -220,6 +220,17 @@ const CATALOGUE = {
     severity: 'warning',
     text: (d) => `${text(d, 'by')} read the random root password of this installation; it is kept no longer`,
   },
+  'secret.born': {
+    severity: 'info',
+    text: (d) =>
+      `${text(d, 'module')} made the secret ${text(d, 'name')}${d.replaced === true ? ', in place of one that nobody had read' : ''}; it is kept sealed until an administrator has read it`,
+    remedy: () => 'Read it, which can be done once: npx ironwake node secrets NAME.',
+  },
+  'secret.read': {
+    severity: 'warning',
+    text: (d) =>
+      `${text(d, 'by')} read the secret ${text(d, 'name')} that ${text(d, 'module')} made; it is kept no longer`,
+  },
   'plan.withheld': {
     severity: 'warning',
     text: (d) => `${DETAIL.list(d.modules)} wait for the confirmation code, because secrets are in them`,

@@ -34,6 +34,8 @@ export function openConnection(options: ConnectionOptions): Kysely<Tables> {
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
     database.pragma('trusted_schema = OFF');
+    // What is erased is overwritten: a secret that was read is not left in a free corner of the file.
+    database.pragma('secure_delete = ON');
   } catch (error) {
     database?.close();
     throw storeFailure(error, path);

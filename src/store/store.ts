@@ -9,6 +9,7 @@ import type { Repositories, Store } from '../journey/ports.ts';
 import type { Log } from '../log.ts';
 import { auditRepository } from './audit.ts';
 import { databaseBytes } from './backup.ts';
+import { bornSecretRepository } from './born-secrets.ts';
 import { claimRepository } from './claims.ts';
 import { openConnection } from './connection.ts';
 import { discoveredRepository } from './discovered.ts';
@@ -106,6 +107,7 @@ function repositories(db: Kysely<Tables>, site: string): Repositories {
     settings: settingsRepository(db),
     claims: claimRepository(db, site),
     keptAnswers: keptAnswerRepository(db),
+    bornSecrets: bornSecretRepository(db),
     hardware: hardwareRepository(db),
     rules: ruleRepository(db, site),
     watches: watchRepository(db),
@@ -142,6 +144,7 @@ function outsideOf(scope: AsyncLocalStorage<{ open: boolean }>, inner: Repositor
     settings: guarded(inner.settings),
     claims: guarded(inner.claims),
     keptAnswers: guarded(inner.keptAnswers),
+    bornSecrets: guarded(inner.bornSecrets),
     hardware: guarded(inner.hardware),
     rules: guarded(inner.rules),
     watches: guarded(inner.watches),

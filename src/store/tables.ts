@@ -202,6 +202,22 @@ export interface WatchTable {
   data: string;
 }
 
+/** Secrets that nodes made: born_secret.sealed is null once it was read, or replaced by a newer one that was not. */
+export interface BornSecretTable {
+  id: string;
+  node_id: string;
+  run_id: string;
+  module: string;
+  name: string;
+  /** Made by the node: what comes twice is one. */
+  delivery: string;
+  sealed: string | null;
+  born_at: number;
+  read_at: number | null;
+  read_by: string | null;
+  replaced_at: number | null;
+}
+
 /** Which migrations this file has seen (migrate.ts). */
 export interface MigrationTable {
   number: number;
@@ -228,5 +244,6 @@ export interface Tables {
   claim: ClaimTable;
   kept_answer: KeptAnswerTable;
   watch: WatchTable;
+  born_secret: BornSecretTable;
   migration: MigrationTable;
 }

@@ -88,6 +88,8 @@ const CHECKS: Checks = {
     await client.rootPassword('pve1'),
     { password: /^.{12,}$/, run: String, armedAt: String, replaced: false },
   ],
+  bornSecrets: async (client) => [await client.bornSecrets('pve1'), []],
+  readBornSecret: async (client) => [await codeOf(client.readBornSecret('pve1', 'none')), '404 born.unknown'],
   servedAnswer: async (client, parts) => {
     await parts.call(await loadImage(parts), { body: SYSTEM });
     return [await client.servedAnswer('pve1'), { node: 'pve1.lab.example', text: /fqdn = / }];

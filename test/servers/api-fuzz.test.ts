@@ -309,6 +309,7 @@ const OF_MACHINES: ReadonlyArray<readonly ['plain' | 'secure', string, string]> 
   ['secure', 'POST', '/node/v1/reports'],
   ['secure', 'POST', '/node/v1/finished'],
   ['secure', 'POST', '/node/v1/watch'],
+  ['secure', 'POST', '/node/v1/born'],
   ['secure', 'GET', '/schemas/profile.json'],
   ['secure', 'GET', '/metrics'],
 ];

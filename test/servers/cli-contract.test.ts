@@ -109,12 +109,24 @@ t.test('each of them does its work and prints a document; together they do all t
   const code = await codeOfNode(key.publicKey, hook, runId);
   const seen = async (mac: string) => store.discovered.record(aMachine({ mac: mac as Mac }), 10);
   const finish = () => becomeReady(t, parts, { node, runId }, token);
+  const handOver = async () => {
+    const born = {
+      delivery: '11111111-1111-4111-8111-111111111111',
+      module: 'admin-user',
+      name: 'totp',
+      value: 'c2VlZA==',
+    };
+    t.equal((await parts.call(`${node}/born`, { token, json: { run: runId, ...born } })).status, 200);
+  };
   const rows: readonly Row[] = [
     { line: 'status' },
     { line: 'events --limit 5' },
     { line: `run confirm pve1 ${code}` },
     { line: 'run password pve1' },
     { line: 'node root-password pve1', status: 1 },
+    { line: 'node secrets pve1', before: handOver },
+    { line: 'node read-secret pve1 totp' },
+    { line: 'node read-secret pve1 totp', status: 1 },
     { line: 'plan apply --node pve1', before: finish },
     { line: 'drift' },
     { line: 'drift --node pve1' },

@@ -12,6 +12,8 @@ import { PROFILE } from '../support/parts.ts';
 
 const PASSWORD = 'seeded-Passw0rd-of-the-admin';
 const UNUSED = 'seeded-secret-that-nobody-uses';
+const BORN = 'seeded-secret-that-was-born-and-read';
+const BORN_UNREAD = 'seeded-secret-that-was-born';
 const CONFIRM = `${PROFILE.replace('name: admin,', 'name: admin, password: {secret: admin-password},')}install: { release: confirm }\n`;
 
 /** As it is, and as base64, base64url, hex and percent-encoding would show it. */
@@ -81,6 +83,26 @@ t.test('known secrets are nowhere but where they belong', async (t) => {
     detail: '',
   };
   await parts.call(`${node}/reports`, { token, json: { run: runId, reports: [held] } });
+  // Made on the node: twice sent, clumsily too, one read and one not.
+  const born = { run: runId, module: 'admin-user', delivery: '11111111-1111-4111-8111-111111111111' };
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  for (const body of [
+    { ...born, name: 'read', value: base64(BORN) },
+    { ...born, name: 'read', value: base64(BORN) },
+    { ...born, name: 'unread', value: base64(BORN_UNREAD), delivery: '22222222-2222-4222-8222-222222222222' },
+    { ...born, name: 'BAD', value: base64(BORN) },
+    { ...born, name: 'bad', value: BORN },
+    { ...born, name: 'bad', value: base64(BORN), extra: BORN },
+    { ...born, module: 'invented', name: 'bad', value: base64(BORN) },
+  ]) {
+    const reply = await parts.call(`${node}/born`, { token, json: body });
+    answers.push(`/node/v1/born ${reply.status} ${reply.text}`);
+  }
+  const { items } = JSON.parse((await api('/nodes/pve1/secrets')).text);
+  t.match(items, [{ name: 'unread' }, { name: 'read' }]);
+  const shown = await parts.call(`${base}/nodes/pve1/secrets/${items[1].id}/read`, { token: admin, method: 'POST' });
+  t.equal(JSON.parse(shown.text).value, BORN);
+  await api(`/nodes/pve1/secrets/${items[1].id}/read`, { method: 'POST' });
   await api('/nodes/pve1/confirm', { json: { code: 'bcdf-bcdf-bcdf' } });
   await api('/secrets/admin-password', { method: 'PUT', json: { value: PASSWORD, extra: 1 } });
   await api('/secrets/BAD NAME', { method: 'PUT', json: { value: PASSWORD } });
@@ -133,6 +155,8 @@ t.test('known secrets are nowhere but where they belong', async (t) => {
   const secrets: ReadonlyArray<readonly [string, string]> = [
     ['a secret of the plan', PASSWORD],
     ['a secret that is not used', UNUSED],
+    ['a secret born on the node and read', BORN],
+    ['one that nobody has read', BORN_UNREAD],
     ['the root password', password],
     ['the token of the API that asks for all of it', apiToken],
     ['the node credential', token],

@@ -23,6 +23,19 @@ export interface Report {
   readonly differences?: ReadonlyArray<{ readonly what: string; readonly expected: string; readonly found: string }>;
 }
 
+/** A secret that was made on the node. */
+export interface Born {
+  readonly run: string;
+  readonly delivery: string;
+  readonly module: string;
+  readonly name: string;
+  /** Base64. */
+  readonly value: string;
+}
+
+/** What it stands for. */
+export const textOfBorn = ({ value }: Born): string => Buffer.from(value, 'base64').toString('utf8');
+
 export interface NodeServerOptions {
   readonly host: string;
   readonly runId: string;
@@ -46,6 +59,12 @@ export class NodeServer {
   /** What `POST /node/v1/watch` brought, and answers. */
   readonly watched: Record<string, unknown>[] = [];
   order: 'none' | 'apply' = 'none';
+  /** What `POST /node/v1/born` brought, each time. */
+  readonly born: Born[] = [];
+  /** So many of them are taken, and the connection is cut before they are answered, as by a daemon that is killed there. */
+  lostAnswers = 0;
+  /** What the next ones are answered with instead of being taken; 200 takes them. */
+  bornStatus = 200;
   /** What `GET /node/v1/plan` answers. */
   plan = '';
   /** What `GET /node/v1/release` answers. */
@@ -111,6 +130,7 @@ export class NodeServer {
     this.bodies.length = 0;
     this.requests.length = 0;
     this.watched.length = 0;
+    this.born.length = 0;
     this.finished = undefined;
   }
 
@@ -189,6 +209,15 @@ export class NodeServer {
     if (route === 'POST /node/v1/watch') {
       this.watched.push(body);
       return { status: 200, body: { order: this.order, pins: `sha256//${this.pin}` } };
+    }
+    if (route === 'POST /node/v1/born') {
+      if (this.bornStatus !== 200) return { status: this.bornStatus, body: {} };
+      this.born.push(body as unknown as Born);
+      if (this.lostAnswers > 0) {
+        this.lostAnswers -= 1;
+        request.socket.destroy();
+      }
+      return { status: 200, body: { taken: 1 } };
     }
     if (route === 'POST /node/v1/finished') {
       this.finished = body;

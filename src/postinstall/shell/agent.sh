@@ -19,6 +19,8 @@ mkdir -p "$work"
 # Cancelled, failed or given up: nobody waits for this node any more. What was configured stays as it is.
 over() {
   printf 'the installation is over on the Ironwake server: this node asks no more\n' >&2
+  # What modules made is in use here, whatever has become of the installation: it is handed over for as long as somebody takes it.
+  deliver_born || true
   rm -f "$iw_home/pending" "$iw_home/credential" "$iw_home/curl.conf" "$iw_home/wget.conf" "$iw_home/plan.sh" "$iw_home/http.log"
   rm -rf "$iw_home/plan" "$work"
   systemctl disable --quiet ironwake-first-boot.service ironwake-rollback.service 2> /dev/null

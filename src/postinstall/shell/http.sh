@@ -109,3 +109,38 @@ json_text() {
 
 # json_token FILE KEY: the same for a nonce or credential, which goes on into other files: only characters that mean nothing there.
 json_token() { json_text "$1" "$2" | grep -x '[A-Za-z0-9+/=_.~-]*' || true; }
+
+# deliver_born: hands over the secrets that modules made on this node (`born` in module.sh): one file each, which only root can read, until
+# the server has it, sealed. 0 when nothing waits that it could take now, 2 when the credential is no longer taken.
+deliver_born() {
+  local file left=0
+  for file in "$iw_home"/born/*.json; do
+    [ -e "$file" ] || continue
+    if request POST /node/v1/born "$iw_home/born/answer" "$file"; then
+      rm -f "$file"
+      continue
+    fi
+    case $http_status in
+      400 | 410 | 413 | 422)
+        # It will never be taken, and this may be the only place where it is: it stays on this disk, for root.
+        printf 'the Ironwake server did not take a secret (%s), it stays in %s\n' "$http_reason" "$iw_home/born/refused" >&2
+        mkdir -p "$iw_home/born/refused"
+        mv -f "$file" "$iw_home/born/refused/"
+        ;;
+      404 | 409 | 429)
+        # Later: an older server, a node that has made more than anybody reads. No plan waits for that; the watch comes back to it.
+        printf 'the Ironwake server does not take a secret now: %s\n' "$http_reason" >&2
+        ;;
+      401)
+        left=2
+        break
+        ;;
+      *)
+        left=1
+        break
+        ;;
+    esac
+  done
+  rm -f "$iw_home/born/answer"
+  return "$left"
+}

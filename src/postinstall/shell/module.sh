@@ -134,6 +134,40 @@ remember() {
 # remembered NAME: prints it; nothing when there is none.
 remembered() { cat "$IRONWAKE_STATE/kept/$1" 2> /dev/null || true; }
 
+# born NAME: in apply. Hands the secret on standard input (text of up to 8 KiB; a line feed at its end is dropped) over to the administrator,
+# who reads it once. It goes sealed to the Ironwake server as soon as the step has been reported, lies until then in a file that only root can
+# read, and is masked in this module's reports. Call it before the secret is put to use: what is in use and was not kept is lost. A second
+# apply has to find the secret in use and not make another one; a newer one of the same name replaces one that nobody has read.
+born() {
+  local home="$IRONWAKE_LIB/.." kept="$IRONWAKE_STATE/born/$1" size
+  [[ $1 =~ ^[a-z][a-z0-9_-]{0,62}$ ]] || fail "'$1' is not a name for a secret"
+  [ "$IRONWAKE_STEP" = apply ] || [ "$IRONWAKE_STEP" = reapply ] || fail "only apply hands secrets over, $IRONWAKE_STEP does not"
+  (
+    umask 077
+    mkdir -p "$IRONWAKE_STATE/born" "$home/born"
+    # shellcheck disable=SC2016
+    perl -0777 -pe 's/\r?\n\z//' > "$kept.new"
+    # The older one is masked for as long as the plan runs, too.
+    if [ -e "$kept" ]; then mv -f "$kept" "$kept.$(date +%s%N)"; fi
+    mv -f "$kept.new" "$kept"
+  )
+  size=$(stat -c %s "$kept")
+  if [ "$size" -lt 1 ] || [ "$size" -gt 8192 ]; then fail "the secret $1 has $size bytes: it may have 1 to 8192"; fi
+  perl -0777 -ne 'exit(/\0/ || !utf8::decode($_) ? 1 : 0)' "$kept" || fail "the secret $1 is no text"
+  (
+    umask 077
+    {
+      printf '{"run":"%s","delivery":"%s",' "$(cat "$home/settings/run")" "$(cat /proc/sys/kernel/random/uuid)"
+      printf '"module":"%s","name":"%s","value":"' "$IRONWAKE_MODULE" "$1"
+      base64 -w 0 "$kept"
+      printf '"}'
+    } > "$home/born/$IRONWAKE_MODULE.$1.new"
+    mv -f "$home/born/$IRONWAKE_MODULE.$1.new" "$home/born/$IRONWAKE_MODULE.$1.json"
+    sync "$home/born/$IRONWAKE_MODULE.$1.json" "$home/born"
+  )
+  changed "secret $1 handed over"
+}
+
 # expect NAME WANTED ACTUAL: one line of a verification. `verified` at the end fails when one of them differed.
 drift=''
 expect() {

@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# report.pl SEQ MODULE STEP RESULT STARTED_MS DURATION_MS OUTPUT_FILE DETAIL_FILE SECRETS_DIR [DIFFERENCES_FILE]: one step report as one
-# line of JSON.
+# report.pl SEQ MODULE STEP RESULT STARTED_MS DURATION_MS OUTPUT_FILE DETAIL_FILE SECRETS_DIRS [DIFFERENCES_FILE]: one step report as one
+# line of JSON. SECRETS_DIRS: folders with : between them.
 # Only Debian's perl-base is there, so the encoder is our own.
 use strict;
 use warnings;
 
-my ($seq, $module, $step, $result, $started, $duration, $output_file, $detail_file, $secrets_dir, $differences_file) = @ARGV;
+my ($seq, $module, $step, $result, $started, $duration, $output_file, $detail_file, $secrets_dirs, $differences_file) = @ARGV;
 
 sub slurp {
     my ($path) = @_;
@@ -16,7 +16,7 @@ sub slurp {
 }
 
 # Every line of a secret is masked wherever it turns up; shorter ones than four characters would mask half the text.
-my @secrets = sort { length $b <=> length $a } grep { length >= 4 } map { split /\n/, slurp($_) } glob "$secrets_dir/*";
+my @secrets = sort { length $b <=> length $a } grep { length >= 4 } map { split /\n/, slurp($_) } map { glob "$_/*" } split /:/, $secrets_dirs;
 my $secret = @secrets ? join '|', map { quotemeta } @secrets : undef;
 
 sub clean {

@@ -39,13 +39,31 @@ uptime_ms() {
 # Run by hand, from `plan export`: nobody is there to report to.
 alone() { [ -z "$(setting base)" ]; }
 
-# deliver: sends what is spooled, oldest first. 0 when nothing is left.
+# tell_born: where no server is told (`plan export`), the person at the terminal is told where it lies.
+tell_born() {
+  local file text
+  for file in "$iw_home"/born/*.json; do
+    [ -e "$file" ] || continue
+    text=${file%.json}.txt
+    json_text "$file" value | base64 -d > "$text.new"
+    mv -f "$text.new" "$text"
+    rm -f "$file"
+    printf 'a secret was made: it lies in %s, for root only. Put it in a safe place and remove the file.\n' "$text"
+  done
+}
+
+# deliver: sends what modules made, then the reports that are spooled, oldest first. 0 when nothing is left.
 deliver() {
-  local most=8 file mark
+  local most=8 file mark late=0
   local -a batch
   if alone; then
     rm -f "$spool"/[0-9]*.json
     return 0
+  fi
+  deliver_born || late=$?
+  if [ "$late" -eq 2 ]; then
+    renew=1
+    return 1
   fi
   while :; do
     batch=()
@@ -54,7 +72,7 @@ deliver() {
       batch+=("$file")
       [ ${#batch[@]} -lt "$most" ] || break
     done
-    [ ${#batch[@]} -gt 0 ] || return 0
+    [ ${#batch[@]} -gt 0 ] || return "$late"
     {
       printf '{"run":"%s","reports":[' "$(setting run)"
       mark=''
@@ -141,7 +159,7 @@ report() {
   local state="$iw_home/state/$1" next name
   next=$(($(cat "$iw_home/seq" 2> /dev/null || echo 0) + 1))
   name=$(printf '%s/%06d.json' "$spool" "$next")
-  perl "$iw_home/lib/report.pl" "$next" "$@" "$state/output" "$state/detail" "$plan/modules/$1/secrets" "$state/differences" \
+  perl "$iw_home/lib/report.pl" "$next" "$@" "$state/output" "$state/detail" "$plan/modules/$1/secrets:$state/born" "$state/differences" \
     > "$name.new" ||
     printf '{"seq":%s,"module":"%s","step":"%s","result":"%s","startedAt":%s,"durationMs":%s,"output":"","detail":"%s"}\n' \
       "$next" "$@" 'what it printed cannot be told: perl failed' > "$name.new"
@@ -417,6 +435,7 @@ until alone || insist 60 POST /node/v1/finished "$iw_home/work/answer" "$iw_home
   told=yes
 done
 printf 'the plan has ended: %s\n' "$outcome"
+if alone; then tell_born; fi
 
 # From here on the secrets are not needed. The scripts of verify stay, with the values that they compare with; and where the plan holds, the
 # credential, with which this node says what no longer does. A plan that was ordered later and failed ends no watch.

@@ -42,6 +42,8 @@ if [ $(($(date +%s) - last)) -ge 3600 ] || [ "${1:-}" = now ]; then due=yes; fi
 if [ -e "$packages" ] && [ "$packages" -nt "$work/verified" ]; then due=yes; fi
 
 http_configure
+# What a plan could not hand over, because the server was away for longer than it waits. A credential that is refused is seen below.
+deliver_born || true
 if [ -n "$due" ]; then
   touch "$work/begun"
   # What changed since it was last looked at: `package old -> new`.

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { type DebianRelease, must, run } from '../../support/container.ts';
+import { textOfBorn } from '../../support/node-server.ts';
 import { brokenByHand, held, startRig } from '../../support/rig.ts';
 
 t.setTimeout(600_000);
@@ -72,6 +73,52 @@ esac
           found: ['sudo without password: expected yes, found no'],
         },
       ]);
+    });
+
+    await t.test('a password that is made on the node', async (t) => {
+      const other = await startRig(t, { release });
+      await other.container.write(
+        '/root/watch.sh',
+        'while :; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2> /dev/null | tr "\\0" "\\n" >> /root/seen; sleep 0.02; done',
+      );
+      await other.container.sh('systemd-run --quiet --unit=watch bash /root/watch.sh');
+      const account = { name: 'ops', keys: [opsKey], generatePassword: true };
+      const plan = { postInstall: { 'admin-user': account }, release: productRelease };
+      const born = () => other.server.born.map((secret) => `${secret.module} ${secret.name} ${textOfBorn(secret)}`);
+      const works = async (password: string) =>
+        (await other.container.sh(
+          `perl -e '$h = (split /:/, qx(getent shadow ops))[1]; print crypt($ARGV[0], $h) eq $h ? "yes" : "no"' '${password}'`,
+        )) === 'yes';
+      await other.runPlan(plan);
+      t.strictSame(other.steps(), held('admin-user'));
+      t.match(born(), [/^admin-user password-ops [a-hjkmnp-zA-HJ-NP-Z2-9]{24}$/]);
+      const [first = ''] = other.server.born.map(textOfBorn);
+      await other.container.sh('systemctl stop watch');
+      t.notOk(other.container.read('/root/seen').includes(first), 'no secret in arguments or environments');
+      t.notOk(JSON.stringify([other.server.reports, other.server.bodies]).includes(first), 'nor in a report');
+      t.equal(
+        (await other.container.exec(['grep', '-rqF', first, '/var/lib/ironwake', '/tmp'])).code,
+        1,
+        'none is left',
+      );
+      t.ok(await works(first), 'it is the one that was set');
+      t.strictSame(await other.drift('admin-user'), []);
+
+      const more = { ...plan, postInstall: { 'admin-user': { ...account, comment: 'Another name' } } };
+      await other.again(more);
+      t.strictSame(born(), [], 'another plan is no reason for another password');
+      t.ok(await works(first));
+
+      await other.container.sh('echo ops:another-One1 | chpasswd');
+      t.match(await other.drift('admin-user'), [
+        'password of ops: expected the one that was made here, found another one',
+      ]);
+      await other.again(more);
+      t.equal(born().length, 1, 'mended by a new one');
+      const [second = ''] = other.server.born.map(textOfBorn);
+      t.not(second, first);
+      t.ok(await works(second));
+      t.strictSame(await other.drift('admin-user'), []);
     });
 
     await t.test('a name that is a group already', async (t) => {

@@ -129,3 +129,17 @@ export function aRule(changes: Partial<Rule> = {}): Rule {
 export function aClaim(changes: Partial<ClaimRequest> = {}): ClaimRequest {
   return { nodeId: 'node-1', scope: 'address', pool: 'lan', from: 10, to: 19, except: [], at: 1000, ...changes };
 }
+
+export function aBornSecret(changes: Partial<Parameters<Repositories['bornSecrets']['insert']>[0]> = {}) {
+  return {
+    id: 'born-1',
+    nodeId: 'node-1',
+    runId: 'run-1',
+    module: 'admin-user',
+    name: 'password-ops',
+    delivery: 'd1',
+    sealed: 'v1.sealed',
+    bornAt: 1000,
+    ...changes,
+  };
+}

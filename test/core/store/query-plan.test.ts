@@ -5,7 +5,7 @@ import { test } from 'tap';
 import type { NodeQuery, Repositories } from '../../../src/journey/ports.ts';
 import { silentLog } from '../../../src/log.ts';
 import { openStore } from '../../../src/store/store.ts';
-import { aClaim, aMachine, aMedium, aNode, anEvent, aReport, aRule, aRun, MAC1 } from './fixtures.ts';
+import { aBornSecret, aClaim, aMachine, aMedium, aNode, anEvent, aReport, aRule, aRun, MAC1 } from './fixtures.ts';
 
 const PAGES: ReadonlyArray<Partial<NodeQuery>> = [
   {},
@@ -103,6 +103,16 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
       reserve: (r) => r.reserve({ id: 'a', sealed: 's', at: 1 }, { before: 0, keep: 10 }),
       keep: (r) => r.keep('a', 's'),
       release: (r) => r.release('a'),
+    },
+    bornSecrets: {
+      insert: (r) => r.insert(aBornSecret()),
+      ofNode: (r) => r.ofNode('node-1'),
+      replace: (r) => r.replace('born-1', 2),
+      take: async (r) => {
+        await r.insert(aBornSecret({ id: 'born-2', delivery: 'd2' }));
+        await r.take('born-2', 'admin', 3);
+      },
+      remove: (r) => r.remove(['born-2']),
     },
     settings: { get: (r) => r.get('k'), put: (r) => r.put('k', 'v') },
     claims: {

@@ -1,6 +1,8 @@
 #!/bin/bash
 # shellcheck source=src/postinstall/shell/module.sh
 . "$IRONWAKE_LIB/module.sh"
+# shellcheck source=src/postinstall/modules/admin-user/made-password.sh
+. ./made-password.sh
 
 name=$(parameter name)
 comment=$(parameter comment)
@@ -46,9 +48,24 @@ set_password() {
   { printf '%s:' "$1" && cat "$2"; } | chpasswd
   changed "password of $1"
 }
+# make_password USER: 24 characters that nobody confuses, some 138 bits. Handed over first: a password that is set and lost helps nobody.
+make_password() {
+  local file="$IRONWAKE_STATE/made-password"
+  keep_password "$1"
+  (umask 077 && head -c 1000 /dev/urandom | LC_ALL=C tr -dc 'a-hjkmnp-zA-HJ-NP-Z2-9' | cut -c 1-24 > "$file")
+  [ "$(stat -c %s "$file")" -eq 25 ] || fail 'no password can be made: /dev/urandom gives too little'
+  born "password-$1" < "$file"
+  { printf '%s:' "$1" && cat "$file"; } | chpasswd
+  rm -f "$file"
+  mkdir -p "$(dirname "$(made_password_file "$1")")"
+  shadow_of "$1" > "$(made_password_file "$1")"
+  changed "password of $1"
+}
 if [ -e files/root-password ]; then set_password root files/root-password; fi
 if [ -e files/password ]; then
   set_password "$name" files/password
+elif [ "$(parameter generate-password)" = yes ]; then
+  has_made_password "$name" || make_password "$name"
 elif [ "$(passwd --status "$name" | cut -d' ' -f2)" != L ]; then
   keep_password "$name"
   usermod --lock "$name"

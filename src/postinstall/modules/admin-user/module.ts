@@ -1,5 +1,6 @@
 /** The administrator's own account: key login, sudo, and where there is Proxmox VE its permission. */
 import { Type } from '@sinclair/typebox';
+import { invalid } from '../../../errors.ts';
 import { defineModule, renderFile } from '../../module.ts';
 import { PublicKey } from '../public-key.ts';
 
@@ -29,6 +30,11 @@ const Parameters = Type.Object(
     password: password(
       'Password for the console and the web interface, by reference: {secret: NAME}. Without it the account has none. SSH takes keys only either way.',
     ),
+    generatePassword: Type.Boolean({
+      default: false,
+      description:
+        'In place of password: one is made on the node, and handed over to the administrator, who reads it once (ironwake node read-secret NODE password-NAME). Another one is made when it was changed by hand, or lost.',
+    }),
     rootPassword: password(
       'Password of root in place of the random one of the installation, by reference: {secret: NAME}.',
     ),
@@ -40,6 +46,24 @@ const Parameters = Type.Object(
   },
   { additionalProperties: false },
 );
+
+/** @throws IronwakeError `plan.parameter` where two passwords are wanted */
+function generates({
+  password,
+  generatePassword,
+}: {
+  readonly password?: string | undefined;
+  readonly generatePassword: boolean;
+}): 'yes' | 'no' {
+  if (generatePassword && password !== undefined)
+    throw invalid(
+      'plan.parameter',
+      'postInstall.admin-user.generatePassword',
+      'the account gets a password of yours (password) or one that is made on the node, not both',
+      'Take one of the two out, or write `password: null` over a profile that has it.',
+    );
+  return generatePassword ? 'yes' : 'no';
+}
 
 export const adminUser = defineModule({
   name: 'admin-user',
@@ -58,10 +82,11 @@ export const adminUser = defineModule({
       on: 'Debian 12 and 13 in containers, real sudo and OpenSSH; pveum is a stand-in',
     },
   ],
-  programs: ['add-keys.sh', 'same-password.pl'],
+  programs: ['add-keys.sh', 'made-password.sh', 'same-password.pl'],
   folder: new URL('.', import.meta.url),
   prepare: (params) => ({
     parameters: {
+      'generate-password': generates(params),
       name: params.name,
       comment: params.comment,
       keys: params.keys.map((key) => `${key}\n`).join(''),

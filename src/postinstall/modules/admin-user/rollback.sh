@@ -2,6 +2,9 @@
 # shellcheck source=src/postinstall/shell/module.sh
 . "$IRONWAKE_LIB/module.sh"
 
+# shellcheck source=src/postinstall/modules/admin-user/made-password.sh
+. ./made-password.sh
+
 restore /etc/sudoers.d/50-ironwake
 # Passwords as the accounts had them before.
 for before in "$IRONWAKE_STATE"/shadow-*; do

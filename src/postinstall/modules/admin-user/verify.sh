@@ -1,6 +1,8 @@
 #!/bin/bash
 # shellcheck source=src/postinstall/shell/module.sh
 . "$IRONWAKE_LIB/module.sh"
+# shellcheck source=src/postinstall/modules/admin-user/made-password.sh
+. ./made-password.sh
 
 name=$(parameter name)
 id -u "$name" > /dev/null 2>&1 || fail "there is no account $name"
@@ -22,6 +24,9 @@ given() { [ -e "files/$1" ] || secret_is_gone "$1"; }
 if given root-password; then expect_password root root-password; fi
 if given password; then
   expect_password "$name" password
+elif [ "$(parameter generate-password)" = yes ]; then
+  expect "password of $name" 'the one that was made here' \
+    "$(has_made_password "$name" && echo 'the one that was made here' || echo 'another one')"
 else
   expect "password of $name" L "$(passwd --status "$name" | cut -d' ' -f2)"
 fi

@@ -8,8 +8,11 @@ output="$IRONWAKE_STATE/script.out"
 limit=$(parameter time-limit)
 content=$(cat files/run parameters/arguments | sha256sum | cut -d' ' -f1)
 
+# Left by a script that was killed with its step.
+hand_over
+
 if [ -e files/verify ]; then
-  if run_script verify 60 > "$output"; then
+  if run_script verify > "$output"; then
     printf 'as it has to be already\n'
     exit 0
   fi
@@ -21,6 +24,7 @@ fi
 code=0
 run_script run "$limit" > "$output" || code=$?
 cat "$output"
+hand_over
 said=$(last_line "$output")
 case $code in
   0) ;;
@@ -28,7 +32,7 @@ case $code in
   *) fail "it ended with status $code${said:+: $said}" ;;
 esac
 if [ -e files/verify ]; then
-  run_script verify 60 > "$output" || fail "it has run, and its verification says: $(last_line "$output")"
+  run_script verify > "$output" || fail "it has run, and its verification says: $(last_line "$output")"
 else
   mkdir -p "$IRONWAKE_LIB/../done"
   printf '%s\n' "$content" > "$(done_file)"

@@ -1,6 +1,7 @@
 /** The site's own scripts, each a step of the plan of its own: with its own limit, report, verification and drift. */
 import { Type } from '@sinclair/typebox';
 import { defineModule } from '../../module.ts';
+import { BORN_NAME } from '../../reports.ts';
 
 const MAX_SCRIPT = 65_536;
 /** A NUL ends what a shell reads. */
@@ -20,7 +21,7 @@ const Script = Type.Object(
     ),
     verify: Type.Optional(
       text(
-        'A script that looks and changes nothing, likewise: it ends with 0 when the wanted state is there, and its last line says otherwise what is missing. With it, run is left out where nothing is to be done. Without it, run happens once for each content and arguments.',
+        'A script that looks and changes nothing, likewise: it ends with 0 when the wanted state is there, and its last line says otherwise what is missing. With it, run is left out where nothing is to be done. Without it, run happens once for each content and arguments. It runs every hour of the node’s life, too, and has 50 seconds each time.',
       ),
     ),
     arguments: Type.Array(Type.String({ maxLength: 2000, pattern: '^[^\\u0000\\n]*$' }), {
@@ -39,11 +40,18 @@ const Script = Type.Object(
           'Secrets by name, each {secret: NAME}: files in the folder $IRONWAKE_SECRETS, there while the plan runs, masked in every report.',
       },
     ),
+    handsOver: Type.Array(Type.String({ pattern: BORN_NAME }), {
+      default: [],
+      maxItems: 20,
+      uniqueItems: true,
+      description:
+        'Names of secrets that the script makes: a token, recovery codes. It writes each to $IRONWAKE_BORN/NAME, before it puts it to use. From there it is handed over to the administrator, who reads it once (ironwake node read-secret NODE NAME), and it is masked in the report.',
+    }),
     timeLimitSeconds: Type.Integer({
       default: 300,
       minimum: 1,
       maximum: 86_400,
-      description: 'After how many seconds the script is ended and counts as failed.',
+      description: 'After how many seconds run is ended and counts as failed.',
     }),
   },
   // Defaults of a script are filled in only where the script as a whole has one (TypeBox, Value.Default of a record).
@@ -98,6 +106,7 @@ export const customScripts = defineModule({
         secrets: Object.keys(script.secrets)
           .map((key) => `${key}\n`)
           .join(''),
+        'hands-over': script.handsOver.map((key) => `${key}\n`).join(''),
         'time-limit': String(script.timeLimitSeconds),
       },
       files: [

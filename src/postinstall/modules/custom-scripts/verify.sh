@@ -8,7 +8,7 @@ if [ -e files/verify ]; then
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   code=0
-  run_script verify 20 > "$work/output" || code=$?
+  run_script verify > "$work/output" || code=$?
   cat "$work/output"
   if [ "$code" -eq 0 ]; then
     expect "script $(parameter name)" 'verification ends with 0' 'verification ends with 0'
