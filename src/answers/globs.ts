@@ -51,28 +51,28 @@ export function compileGlob(glob: string): (text: string) => boolean {
 
 function matchesTokens(tokens: readonly Token[], text: string): boolean {
   const chars = [...text];
-  let token = 0;
+  let place = 0;
   let at = 0;
   let star = -1;
   let resume = 0;
   // Greedy with one place to come back to: no glob takes longer than tokens times characters.
   while (at < chars.length) {
-    const wanted = tokens[token];
+    const wanted = tokens[place];
     if (wanted?.kind === 'any') {
-      star = token++;
+      star = place++;
       resume = at;
     } else if (wanted !== undefined && takes(wanted, chars[at] ?? '')) {
-      token++;
+      place++;
       at++;
     } else if (star !== -1) {
-      token = star + 1;
+      place = star + 1;
       at = ++resume;
     } else {
       return false;
     }
   }
-  while (tokens[token]?.kind === 'any') token++;
-  return token === tokens.length;
+  while (tokens[place]?.kind === 'any') place++;
+  return place === tokens.length;
 }
 
 function takes(token: One, char: string): boolean {

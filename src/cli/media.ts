@@ -74,16 +74,16 @@ async function upload(session: Session, path: string, sha256: string | undefined
   }
 }
 
-/** One line that grows on a terminal, a line every tenth elsewhere. */
+/** One line that grows on a terminal, a line every told elsewhere. */
 function progressLine({ io, json }: Session, sizeBytes: number): (sent: number) => void {
   let shown = -1;
   const step = io.errIsTerminal ? 1 : 10;
   return (sent) => {
     const percent = sizeBytes === 0 ? 100 : Math.floor((sent / sizeBytes) * 100);
-    const mark = Math.floor(percent / step) * step;
-    if (json || mark === shown) return;
-    shown = mark;
-    const line = `${mark} % of ${formatBytes(sizeBytes)} sent${mark === 100 ? '; the daemon checks it' : ''}`;
+    const told = Math.floor(percent / step) * step;
+    if (json || told === shown) return;
+    shown = told;
+    const line = `${told} % of ${formatBytes(sizeBytes)} sent${told === 100 ? '; the daemon checks it' : ''}`;
     io.err(io.errIsTerminal ? `\r${line}\u001b[K` : `${line}\n`);
   };
 }

@@ -17,9 +17,9 @@ export function shellQuote(text: string): string {
 export function embedFile(path: string, content: string | Uint8Array): string {
   const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : Buffer.from(content);
   const text = bytes.toString('utf8');
-  const mark = `END_${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
-  const plain = /^[\n\t\x20-\x7e]*\n$/.test(text) && !text.includes(mark);
-  if (plain) return `cat > ${shellQuote(path)} << '${mark}'\n${text}${mark}\n`;
+  const end = `END_${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
+  const plain = /^[\n\t\x20-\x7e]*\n$/.test(text) && !text.includes(end);
+  if (plain) return `cat > ${shellQuote(path)} << '${end}'\n${text}${end}\n`;
   const lines = bytes.toString('base64').match(/.{1,76}/g) ?? [];
-  return `base64 -d > ${shellQuote(path)} << '${mark}'\n${lines.map((line) => `${line}\n`).join('')}${mark}\n`;
+  return `base64 -d > ${shellQuote(path)} << '${end}'\n${lines.map((line) => `${line}\n`).join('')}${end}\n`;
 }

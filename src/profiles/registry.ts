@@ -32,7 +32,7 @@ export class ProfileRegistry {
   readonly #listeners = new Set<(change: ProfileChange) => void>();
   #library: Library = emptyLibrary;
   #directoryProblem: ProfileProblem | undefined;
-  #signature = '';
+  #lastSeen = '';
   #watcher: FSWatcher | undefined;
   #tagsWatcher: FSWatcher | undefined;
   #cancelDebounce: (() => void) | undefined;
@@ -121,7 +121,7 @@ export class ProfileRegistry {
   async #read(): Promise<void> {
     const { directory, clock, checks } = this.#options;
     // The signature comes first: a change between the two is then seen by the next poll.
-    this.#signature = await directorySignature(directory);
+    this.#lastSeen = await directorySignature(directory);
     this.#library = nextLibrary(this.#library, await readDirectory(directory), checks ?? [], clock.now());
     this.#directoryProblem = undefined;
   }
@@ -188,7 +188,7 @@ export class ProfileRegistry {
     this.#cancelPoll = this.#options.clock.after(POLL_MS, () => {
       void directorySignature(this.#options.directory)
         .catch(() => 'unreadable')
-        .then((signature) => (signature === this.#signature ? undefined : this.reload()))
+        .then((seen) => (seen === this.#lastSeen ? undefined : this.reload()))
         .finally(() => {
           if (!this.#closed) this.#poll();
         });
