@@ -98,7 +98,7 @@ function lowestFree(
       union all select value + 1 from json_each(${closed}) where value >= ${from} and value < ${to}
       ${afterFixed}
     ) as candidate
-    where n not in (select value from json_each(${closed}))
+    where n <= ${to} and n not in (select value from json_each(${closed}))
       and not exists (select 1 from claim where site = ${site} and scope = ${scope} and number = candidate.n)
       ${notFixed}`;
 }
