@@ -51,10 +51,27 @@ export function profileForNode(
   subject: ProfileSubject,
 ): ResolvedProfile {
   const tags = [...new Set(subject.tags)].sort().flatMap((name) => tagOf(name) ?? []);
-  const merged = profileOfLayers(profile.name, [layerOf(profile), ...tags, nodeLayer(subject)]);
+  const own = nodeLayer(subject);
+  const isPlain = Object.values(own.body).every(
+    (part) => part === undefined || (isMap(part) && Object.keys(part).length === 0),
+  );
+  const last = isPlain ? plainNodes.get(profile) : undefined;
+  if (last !== undefined && last.tags.length === tags.length && last.tags.every((tag, i) => tag === tags[i]))
+    return last.merged;
+  const merged = profileOfLayers(profile.name, [layerOf(profile), ...tags, ...(isPlain ? [] : [own])]);
   throwErrors(checkInputs(merged, 'node'));
+  if (isPlain) plainNodes.set(profile, { tags, merged });
   return merged;
 }
+
+/**
+ * Nodes without values of their own differ in nothing before templates are rendered. The last of each profile is kept: an import merges the same ten
+ * thousand times. A file that changes is another object.
+ */
+const plainNodes = new WeakMap<
+  ResolvedProfile,
+  { readonly tags: readonly LoadedTag[]; readonly merged: ResolvedProfile }
+>();
 
 function nodeLayer({ fqdn, values }: ProfileSubject): Layer {
   const { answer, postInstall, values: own = {} } = readNodeValues(values);

@@ -129,6 +129,38 @@ test('one row for each rule', (t) => {
   t.end();
 });
 
+test('one node after the other, of the same profile', (t) => {
+  const files = {
+    'a.yaml': `${PLAN}answer: {global: {k: profile}}`,
+    'tags/rack.yaml': 'answer: {global: {k: rack}}',
+    'tags/ssd.yaml': 'answer: {global: {x: ssd}}',
+  };
+  const { resolved, tags } = library(files);
+  const changed = library({ ...files, 'tags/rack.yaml': 'answer: {global: {k: other}}' });
+  const profile = resolved.get('a');
+  if (profile === undefined) throw new Error('no profile');
+  // Tags, values, files of which library; what each gets, whoever came before.
+  const rows: ReadonlyArray<readonly [Partial<ProfileSubject>, Library['tags'], unknown]> = [
+    [{}, tags, { k: 'profile' }],
+    [{ tags: ['rack'] }, tags, { k: 'rack' }],
+    [{ tags: ['rack', 'label'] }, tags, { k: 'rack' }],
+    [{ tags: ['rack'] }, changed.tags, { k: 'other' }],
+    [{ tags: ['ssd', 'rack'] }, tags, { k: 'rack', x: 'ssd' }],
+    [{ values: { answer: { global: { k: 'node' } } } }, tags, { k: 'node' }],
+    [{ values: { answer: {} } }, tags, { k: 'profile' }],
+    [{ tags: ['label'] }, tags, { k: 'profile' }],
+  ];
+  for (const [before] of rows) {
+    for (const [node, of, global] of rows) {
+      profileForNode(profile, (name) => tags.get(name), subject({ ...before, fqdn: 'pve0.lab.example' as Fqdn }));
+      const got = profileForNode(profile, (name) => of.get(name), subject(node));
+      t.strictSame(got.answer.global, global, JSON.stringify([before, node]));
+      t.notOk(JSON.stringify(got).includes('pve0'), 'nothing of another node');
+    }
+  }
+  t.end();
+});
+
 test('install and plan are merged by the same rules', (t) => {
   const files = {
     'tags/b.yaml': 'install: {expiresMinutes: 5, "kernelArgs+": [b]}\npostInstall: {ssh: null, admin-user: {name: b}}',
