@@ -9,7 +9,7 @@
 const DHCP_SERVER = '^src/dhcp/(server|rarely)[.]ts$';
 const TFTP_SERVER = '^src/tftp/(server|session|socket|gso|route|observation|frames)[.]ts$';
 
-const CORES = ['net', 'profiles', 'media', 'trust', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports', 'exchange'];
+const CORES = ['net', 'profiles', 'media', 'trust', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports', 'exchange', 'webhooks'];
 
 const ROOMS = {
   errors: { files: '^src/errors[.]ts$', may: [] },
@@ -36,14 +36,19 @@ const ROOMS = {
   // The event catalogue and a run's states are part of the contract.
   api: { may: ['net', 'runs', 'exports', 'exchange'], mayType: ['nodes'] },
 
+  // What is sent is what the contract says of an event.
+  webhooks: { may: ['runs', 'api', 'trust'] },
+
   'dhcp codec': { files: '^src/dhcp/', except: DHCP_SERVER, may: ['net'], mayType: ['boot'] },
   'tftp codec': { files: '^src/tftp/', except: TFTP_SERVER, may: ['net'], mayType: ['media'] },
 
   journey: { may: CORES },
 
   artefacts: { may: ['net', 'media', 'boot', 'journey'] },
-  store: { may: ['net', 'runs', 'nodes'], mayType: ['journey', 'media', 'rules'] },
+  // It writes what is sent out in the transaction of the event.
+  store: { may: ['net', 'runs', 'nodes', 'webhooks'], mayType: ['journey', 'media', 'rules', 'api'] },
   ssh: { may: ['net'], mayType: ['journey'] },
+  courier: { may: ['webhooks'], mayType: ['journey'] },
   'dhcp server': { files: DHCP_SERVER, may: ['net', 'dhcp codec', 'boot', 'journey'] },
   'tftp server': { files: TFTP_SERVER, may: ['net', 'tftp codec', 'artefacts'], mayType: ['journey', 'media'] },
   // The schema of a node's report is the post-install engine's; tokens are hashed and keys named before journey hears of them.
@@ -64,6 +69,7 @@ const OWNERS = {
   commander: ['cli'],
   'cli-table3': ['cli'],
   ssh2: ['ssh'],
+  undici: ['courier'],
   dhcp: ['doctor'],
   tftp2: ['doctor'],
   'node-disk-info': ['doctor'],
@@ -77,7 +83,7 @@ const OWNERS = {
 
 /** Node's modules that a pure room has no use for: time, sockets, processes. */
 const IMPURE = '^(node:)?(dgram|http|https|http2|tls|child_process|worker_threads|cluster|os|timers)(/|$)';
-const PURE = ['profiles', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports', 'exchange', 'api', 'dhcp codec', 'tftp codec', 'trust'];
+const PURE = ['profiles', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports', 'exchange', 'api', 'webhooks', 'dhcp codec', 'tftp codec', 'trust'];
 
 const GROUND = ['errors', 'clock', 'log'];
 const ALL_TYPES = ['type-only'];

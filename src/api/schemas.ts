@@ -7,7 +7,7 @@ import { EXCHANGE_FORMATS } from '../exchange/rows.ts';
 import { EXPORT_NAMES } from '../exports/format-names.ts';
 import { closed, listOf, maybe, time } from './words.ts';
 
-const pagedListOf = <T extends TSchema>(item: T) =>
+export const pagedListOf = <T extends TSchema>(item: T) =>
   Type.Object(
     {
       items: Type.Array(item),
@@ -16,7 +16,7 @@ const pagedListOf = <T extends TSchema>(item: T) =>
     closed,
   );
 /** What every list in pages is asked with. */
-const page = {
+export const page = {
   cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 1000, description: '`next` of the page before.' })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'Rows of a page.' })),
 };

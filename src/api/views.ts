@@ -114,8 +114,13 @@ export function eventView(row: EventRow): EventView {
   };
 }
 
+/** The same, with the node's own name in the command to type. */
+export function namingNode(event: EventView, fqdn: string): EventView {
+  return event.remedy === undefined ? event : { ...event, remedy: named(event.remedy, { fqdn }) };
+}
+
 /** The command to type, with the node's own name where the catalogue of events says NAME. */
-function named(words: string, { fqdn }: Node): string {
+function named(words: string, { fqdn }: { readonly fqdn: string }): string {
   return words.replace(/\bNAME\b/g, () => fqdn);
 }
 
@@ -133,9 +138,7 @@ export function nodeView({ node, rule, run, timeline }: NodeRows, context: RunCo
   return {
     node: nodeDetails(node, rule),
     run: run === undefined ? null : runView(run, context),
-    timeline: timeline
-      .map(eventView)
-      .map((event) => (event.remedy === undefined ? event : { ...event, remedy: named(event.remedy, node) })),
+    timeline: timeline.map((event) => namingNode(eventView(event), node.fqdn)),
     waiting: waiting === null ? null : { ...waiting, do: named(waiting.do, node) },
   };
 }

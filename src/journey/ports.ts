@@ -11,6 +11,9 @@ import type { Watch } from '../nodes/watch.ts';
 import type { Rule } from '../rules/rule.ts';
 import type { EventCode } from '../runs/events.ts';
 import type { Run, RunState, StepReport } from '../runs/run.ts';
+import type { Answer } from '../webhooks/attempt.ts';
+import type { TargetRights } from '../webhooks/target.ts';
+import type { Delivery, DeliveryState, Health, Webhook } from '../webhooks/webhook.ts';
 
 /** The images on disk are media's: journey sees them through these types. */
 export type { ImageSources, MediaRecord, OverlayFile } from '../media/record.ts';
@@ -359,6 +362,60 @@ export interface WatchRepository {
   ofEach(nodeIds: readonly string[]): Promise<readonly Watch[]>;
 }
 
+/** A webhook, and how it goes with it. */
+export interface KnownWebhook {
+  readonly webhook: Webhook;
+  readonly health: Health;
+}
+
+/** Deliveries are put into the queues by `EventRepository.append`, in its transaction. */
+export interface WebhookRepository {
+  /** @throws IronwakeError `webhook.name-taken` (409) */
+  insert(webhook: Webhook): Promise<void>;
+  /** Conditional on `expectedRevision`; false when somebody else was faster. How it goes is not touched. */
+  update(webhook: Webhook, expectedRevision: number): Promise<boolean>;
+  /** Its deliveries go with it. */
+  remove(id: string): Promise<boolean>;
+  byId(id: string): Promise<KnownWebhook | undefined>;
+  byName(name: string): Promise<KnownWebhook | undefined>;
+  /** By name. */
+  list(): Promise<readonly KnownWebhook[]>;
+  /** All but `shed`, which the queue counts. */
+  putHealth(id: string, health: Health): Promise<void>;
+  /** By webhook. */
+  counts(): Promise<ReadonlyMap<string, { readonly waiting: number; readonly dead: number }>>;
+  enqueue(delivery: Omit<Delivery, 'seq'>): Promise<void>;
+  /** The endpoints that are switched on and that something waits for, with the moment of its first. */
+  queue(): Promise<
+    ReadonlyArray<{ readonly webhookId: string; readonly dueAt: number; readonly pausedUntil: number | undefined }>
+  >;
+  /** Of those that wait, the one that is due first. */
+  next(webhookId: string): Promise<Delivery | undefined>;
+  delivery(id: string): Promise<Delivery | undefined>;
+  /** Newest first; with `before` those of a lower number. */
+  deliveries(
+    webhookId: string,
+    query: {
+      readonly state?: DeliveryState | undefined;
+      readonly before?: number | undefined;
+      readonly limit: number;
+    },
+  ): Promise<readonly Delivery[]>;
+  /** What an attempt, or an administrator, makes of it. */
+  updateDelivery(delivery: Delivery): Promise<void>;
+  /** All that wait for an endpoint are due, the oldest first. */
+  hasten(webhookId: string): Promise<void>;
+  /** Takes dead ones back, the oldest first. @returns how many */
+  reviveDead(webhookId: string, now: number, limit: number): Promise<number>;
+  /** @returns how many */
+  discardDead(webhookId: string): Promise<number>;
+  discard(id: string): Promise<void>;
+  /** Gives up what has waited since before a moment. @returns how many, at most `limit` */
+  expire(before: number, now: number, limit: number): Promise<number>;
+  /** Removes what was delivered or given up, by age and number. @returns how many, at most `limit` */
+  prune(rule: PruneRule): Promise<number>;
+}
+
 export interface Repositories {
   readonly nodes: NodeRepository;
   readonly runs: RunRepository;
@@ -375,6 +432,7 @@ export interface Repositories {
   readonly rules: RuleRepository;
   readonly watches: WatchRepository;
   readonly bornSecrets: BornSecretRepository;
+  readonly webhooks: WebhookRepository;
 }
 
 export interface Store extends Repositories {
@@ -414,6 +472,21 @@ export interface Reach {
   }): Promise<'open' | 'refused' | 'silent' | 'unreachable'>;
   /** `untried`: this host has no ping program, or it may not send. */
   ping(address: Ipv4): Promise<'answered' | 'silent' | 'untried'>;
+}
+
+/** Sends one webhook. Implemented by src/courier. */
+export interface Courier {
+  /** Never throws: what went wrong is the answer. Redirects are not followed, and nothing of an answer's body is kept. */
+  send(message: {
+    readonly url: string;
+    readonly rights: TargetRights;
+    /** PEM; undefined: the authorities that Node knows. */
+    readonly ca: string | undefined;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+    /** Gives up at once. */
+    readonly signal: AbortSignal;
+  }): Promise<Answer>;
 }
 
 /** A client's address on one of our networks. */

@@ -6,6 +6,7 @@ import { atomically } from './connection.ts';
 import { LANDMARK } from './migrations/0006-landmarks.ts';
 import { pruneOldest } from './oldest.ts';
 import type { EventTable, Tables } from './tables.ts';
+import { endpointsOf, queueEvent } from './webhook-queue.ts';
 
 /** A page that nobody asked a size for: more than any installation tells, less than a reply that hurts. */
 const DEFAULT_LIMIT = 10_000;
@@ -33,8 +34,10 @@ export function eventRepository(db: Kysely<Tables>, site: string): EventReposito
   return {
     append: (events) =>
       atomically(db, async (trx) => {
+        if (events.length === 0) return;
+        const endpoints = await endpointsOf(trx);
         for (const event of events) {
-          await trx
+          const { insertId } = await trx
             .insertInto('event')
             .values({
               site,
@@ -45,7 +48,8 @@ export function eventRepository(db: Kysely<Tables>, site: string): EventReposito
               code: event.code,
               data: JSON.stringify(event.data),
             })
-            .execute();
+            .executeTakeFirstOrThrow();
+          if (endpoints.length > 0) await queueEvent(trx, site, { ...event, id: Number(insertId) }, endpoints);
         }
       }),
     ofNode: (nodeId, options) => page({ node_id: nodeId }, options),

@@ -9,6 +9,7 @@ import { up as registry } from './migrations/0004-registry.ts';
 import { up as watch } from './migrations/0005-watch.ts';
 import { up as landmarks } from './migrations/0006-landmarks.ts';
 import { up as keptAnswers } from './migrations/0007-kept-answers.ts';
+import { up as webhooks } from './migrations/0008-webhooks.ts';
 import { up as bornSecrets } from './migrations/0009-born-secrets.ts';
 import type { Tables } from './tables.ts';
 
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 5, name: 'watch', up: watch },
   { number: 6, name: 'landmarks', up: landmarks },
   { number: 7, name: 'kept-answers', up: keptAnswers },
+  { number: 8, name: 'webhooks', up: webhooks },
   { number: 9, name: 'born-secrets', up: bornSecrets },
 ];
 

@@ -28,6 +28,7 @@ import { settingsRepository } from './settings.ts';
 import type { Tables } from './tables.ts';
 import { tokenRepository } from './tokens.ts';
 import { watchRepository } from './watches.ts';
+import { webhookRepository } from './webhooks.ts';
 
 export interface StoreOptions {
   /** The database file (its directory is made, 0700, when it is missing), or ':memory:'. */
@@ -111,6 +112,7 @@ function repositories(db: Kysely<Tables>, site: string): Repositories {
     hardware: hardwareRepository(db),
     rules: ruleRepository(db, site),
     watches: watchRepository(db),
+    webhooks: webhookRepository(db, site),
   };
 }
 
@@ -148,5 +150,6 @@ function outsideOf(scope: AsyncLocalStorage<{ open: boolean }>, inner: Repositor
     hardware: guarded(inner.hardware),
     rules: guarded(inner.rules),
     watches: guarded(inner.watches),
+    webhooks: guarded(inner.webhooks),
   };
 }

@@ -218,6 +218,57 @@ export interface BornSecretTable {
   replaced_at: number | null;
 }
 
+/** An endpoint that events are sent to, and how it goes with it. */
+export interface WebhookTable {
+  id: string;
+  site: string;
+  revision: number;
+  name: string;
+  url: string;
+  /** JSON lists. */
+  events: string;
+  severities: string;
+  allow_http: number;
+  allow_loopback: number;
+  ca: string | null;
+  /** Sealed, both. */
+  secret: string;
+  secret_at: number;
+  old_secret: string | null;
+  old_secret_until: number | null;
+  off_because: string | null;
+  off_at: number | null;
+  created_at: number;
+  created_by: string;
+  failures: Generated<number>;
+  failing_since: number | null;
+  paused_until: number | null;
+  last_delivered_at: number | null;
+  last_failure: string | null;
+  last_failure_at: number | null;
+  shed: Generated<number>;
+  /** Deliveries that wait. Kept by triggers. */
+  waiting: Generated<number>;
+}
+
+export interface WebhookDeliveryTable {
+  seq: Generated<number>;
+  id: string;
+  webhook_id: string;
+  event_id: number | null;
+  code: string;
+  body: string;
+  state: string;
+  tries: number;
+  created_at: number;
+  queued_at: number;
+  due_at: number;
+  last_try_at: number | null;
+  ended_at: number | null;
+  status: number | null;
+  failure: string | null;
+}
+
 /** Which migrations this file has seen (migrate.ts). */
 export interface MigrationTable {
   number: number;
@@ -245,5 +296,7 @@ export interface Tables {
   kept_answer: KeptAnswerTable;
   watch: WatchTable;
   born_secret: BornSecretTable;
+  webhook: WebhookTable;
+  webhook_delivery: WebhookDeliveryTable;
   migration: MigrationTable;
 }

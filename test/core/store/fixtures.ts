@@ -7,6 +7,7 @@ import { type Node, PLAIN_NODE } from '../../../src/nodes/node.ts';
 import type { Rule } from '../../../src/rules/rule.ts';
 import type { EventCode } from '../../../src/runs/events.ts';
 import type { Run, StepReport } from '../../../src/runs/run.ts';
+import type { Delivery, Webhook } from '../../../src/webhooks/webhook.ts';
 
 export const MAC1 = 'bc:24:11:00:00:01' as Mac;
 export const MAC2 = 'bc:24:11:00:00:02' as Mac;
@@ -140,6 +141,48 @@ export function aBornSecret(changes: Partial<Parameters<Repositories['bornSecret
     delivery: 'd1',
     sealed: 'v1.sealed',
     bornAt: 1000,
+    ...changes,
+  };
+}
+
+export function aWebhook(changes: Partial<Webhook> = {}): Webhook {
+  return {
+    id: 'hook-1',
+    name: 'chat-ops',
+    revision: 1,
+    url: 'https://hooks.example.net/ironwake',
+    events: ['run.*'],
+    severities: [],
+    allowHttp: false,
+    allowLoopback: false,
+    ca: undefined,
+    secret: 'v1.s',
+    secretAt: 1000,
+    oldSecret: undefined,
+    off: undefined,
+    createdAt: 1000,
+    createdBy: 'admin',
+    ...changes,
+  };
+}
+
+export function aDelivery(changes: Partial<Delivery> = {}): Delivery {
+  return {
+    seq: 1,
+    id: 'msg_1',
+    webhookId: 'hook-1',
+    eventId: undefined,
+    code: 'webhook.test',
+    body: '{}',
+    state: 'waiting',
+    tries: 0,
+    createdAt: 1000,
+    queuedAt: 1000,
+    dueAt: 1000,
+    lastTryAt: undefined,
+    endedAt: undefined,
+    status: undefined,
+    failure: undefined,
     ...changes,
   };
 }

@@ -5,7 +5,21 @@ import { test } from 'tap';
 import type { NodeQuery, Repositories } from '../../../src/journey/ports.ts';
 import { silentLog } from '../../../src/log.ts';
 import { openStore } from '../../../src/store/store.ts';
-import { aBornSecret, aClaim, aMachine, aMedium, aNode, anEvent, aReport, aRule, aRun, MAC1 } from './fixtures.ts';
+import { GOOD_HEALTH } from '../../../src/webhooks/webhook.ts';
+import {
+  aBornSecret,
+  aClaim,
+  aDelivery,
+  aMachine,
+  aMedium,
+  aNode,
+  anEvent,
+  aReport,
+  aRule,
+  aRun,
+  aWebhook,
+  MAC1,
+} from './fixtures.ts';
 
 const PAGES: ReadonlyArray<Partial<NodeQuery>> = [
   {},
@@ -149,6 +163,32 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
         r.put({ nodeId: 'node-1', runId: 'run-1', seenAt: 1, verifiedAt: undefined, drift: {}, lastReportSeq: 3 }),
       ofEach: (r) => r.ofEach(['node-1', 'node-2']),
     },
+    webhooks: {
+      insert: (r) => r.insert(aWebhook()),
+      update: (r) => r.update(aWebhook({ revision: 2 }), 1),
+      byId: (r) => r.byId('hook-1'),
+      byName: (r) => r.byName('chat-ops'),
+      list: (r) => r.list(),
+      putHealth: (r) => r.putHealth('hook-1', GOOD_HEALTH),
+      counts: (r) => r.counts(),
+      enqueue: (r) => r.enqueue(aDelivery()),
+      queue: (r) => r.queue(),
+      next: (r) => r.next('hook-1'),
+      delivery: (r) => r.delivery('msg_1'),
+      deliveries: async (r) => {
+        await r.deliveries('hook-1', { limit: 10 });
+        await r.deliveries('hook-1', { limit: 10, before: 9 });
+        await r.deliveries('hook-1', { limit: 10, state: 'dead', before: 9 });
+      },
+      updateDelivery: (r) => r.updateDelivery(aDelivery({ tries: 1 })),
+      hasten: (r) => r.hasten('hook-1'),
+      reviveDead: (r) => r.reviveDead('hook-1', 1, 10),
+      discardDead: (r) => r.discardDead('hook-1'),
+      discard: (r) => r.discard('nobody'),
+      expire: (r) => r.expire(1, 2, 10),
+      prune: (r) => r.prune({ before: 1, keep: 10, limit: 10 }),
+      remove: (r) => r.remove('nobody'),
+    },
   };
 
 /** In the order of a table read through a primary key or an index is fine; a bare SCAN reads rows in no order for nothing. (The sort
@@ -172,6 +212,8 @@ test('no statement walks a table', async (t) => {
       await (call as (r: unknown) => Promise<unknown>)(repository);
     }
   }
+  // With an endpoint there, writing an event also fills its queue.
+  await store.events.append([anEvent(), anEvent({ code: 'boot.firmware-asked' })]);
   await store.close();
 
   const db = new Database(path, { readonly: true });
