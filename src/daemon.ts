@@ -10,6 +10,7 @@ import { createBackups } from './backups.ts';
 import { banner } from './banner.ts';
 import { systemClock } from './clock.ts';
 import { type Config, defaultAnswersDir, SHIPPED_ANSWERS } from './config/load.ts';
+import { createCourier } from './courier/courier.ts';
 import { makeDataDirectory, seedAnswers, shareWithInvoker } from './data-directory.ts';
 import type { DhcpCounters } from './dhcp/counters.ts';
 import { DhcpServer } from './dhcp/server.ts';
@@ -20,6 +21,7 @@ import { listen } from './http/listeners.ts';
 import type { PacketCounts } from './http/metrics.ts';
 import { createTransfers } from './http/transfers.ts';
 import { createChanges } from './journey/changes.ts';
+import { startDeliveries } from './journey/deliveries.ts';
 import { createDiscovered } from './journey/discovered.ts';
 import { identityOf, type Journey, type Keys } from './journey/journey.ts';
 import { createLeases } from './journey/leases.ts';
@@ -57,7 +59,7 @@ import { createPrivateFile, writePrivateFile } from './trust/private-file.ts';
 import { seal, unsealText } from './trust/sealing.ts';
 import { uuidv7 } from './trust/uuid.ts';
 
-/** Image streams get this long after SIGTERM, then they are cut (the boot script asks again). */
+/** Image streams and webhooks get this long after SIGTERM, then they are cut: the boot script asks again, the webhook is sent after the next start. */
 const STREAM_GRACE_MS = 4000;
 /** Requests that have not ended by then (a body that trickles in, an upload) are cut, and get a moment to notice. */
 const DRAIN_LIMIT_MS = 4200;
@@ -234,6 +236,8 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     closers.push(() => sweep.stop());
     const retention = startRetention(journey, config.retention);
     closers.push(() => retention.stop());
+    const deliveries = startDeliveries(journey, createCourier(VERSION));
+    closers.push(() => deliveries.drain(0));
     // A large database is not waited for: what is wrong with it is said when it is found.
     store.check().catch((error: unknown) => {
       missing.add('database');
@@ -279,6 +283,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
         apps.plain.close(),
         apps.secure.close(),
         transfers.drain(STREAM_GRACE_MS),
+        deliveries.drain(STREAM_GRACE_MS),
       ]);
       if (!(await within(DRAIN_LIMIT_MS, drained))) {
         plain.destroy();

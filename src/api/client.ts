@@ -45,6 +45,17 @@ import type {
   WatchView,
 } from './schemas.ts';
 import { type ApiRequest, openStream, type ServerAddress, send } from './transport.ts';
+import type {
+  DeliveriesDone,
+  DeliveriesQuery,
+  DeliverySummary,
+  DeliveryView,
+  IssuedWebhookView,
+  WebhookInput,
+  WebhookPatch,
+  WebhookRotation,
+  WebhookView,
+} from './webhooks.ts';
 
 export interface Upload {
   readonly source: Readable;
@@ -150,6 +161,21 @@ export interface Client {
   removeRule(name: string): Promise<void>;
   testRule(trial: RuleTrial): Promise<RuleTrialView['items']>;
   explainRules(mac: string): Promise<RuleVerdictsView>;
+  webhooks(): Promise<readonly WebhookView[]>;
+  webhook(name: string): Promise<WebhookView>;
+  addWebhook(input: WebhookInput): Promise<IssuedWebhookView>;
+  changeWebhook(name: string, change: WebhookPatch): Promise<WebhookView>;
+  removeWebhook(name: string): Promise<void>;
+  rotateWebhook(name: string, input: WebhookRotation): Promise<IssuedWebhookView>;
+  tryWebhook(name: string): Promise<DeliveryView>;
+  /** The newest ones, newest first. */
+  deliveries(name: string, query: Pick<DeliveriesQuery, 'state' | 'limit'>): Promise<readonly DeliverySummary[]>;
+  delivery(name: string, id: string): Promise<DeliveryView>;
+  retryDelivery(name: string, id: string): Promise<DeliveryView>;
+  /** The dead-letter list, as much of it as may wait at once. */
+  retryDeliveries(name: string): Promise<DeliveriesDone>;
+  discardDelivery(name: string, id: string): Promise<void>;
+  discardDeliveries(name: string): Promise<DeliveriesDone>;
 }
 
 /** An import hashes and reads a file of gigabytes before it answers. */
@@ -196,6 +222,8 @@ export function createClient(server: ServerAddress): Client {
   const nodePath = (node: string, rest = '') => `/api/v1/nodes/${encodeURIComponent(node)}${rest}`;
   const tokenPath = (token: string, rest = '') => `/api/v1/tokens/${encodeURIComponent(token)}${rest}`;
   const rulePath = (name: string) => `/api/v1/rules/${encodeURIComponent(name)}`;
+  const hookPath = (name: string, rest = '') => `/api/v1/webhooks/${encodeURIComponent(name)}${rest}`;
+  const deliveryPath = (name: string, id: string) => hookPath(name, `/deliveries/${encodeURIComponent(id)}`);
   const secretPath = (name: string) => `/api/v1/secrets/${encodeURIComponent(name)}`;
   return {
     status: () => get('/api/v1/status'),
@@ -291,5 +319,18 @@ export function createClient(server: ServerAddress): Client {
     removeRule: (name) => call({ method: 'DELETE', path: rulePath(name) }),
     testRule: async (trial) => (await post<RuleTrialView>('/api/v1/rules/test', trial)).items,
     explainRules: (mac) => get(`/api/v1/rules/explain/${encodeURIComponent(mac)}`),
+    webhooks: () => list('/api/v1/webhooks'),
+    webhook: (name) => get(hookPath(name)),
+    addWebhook: (input) => post('/api/v1/webhooks', input),
+    changeWebhook: (name, change) => call({ method: 'PATCH', path: hookPath(name), json: change }),
+    removeWebhook: (name) => call({ method: 'DELETE', path: hookPath(name) }),
+    rotateWebhook: (name, input) => post(hookPath(name, '/rotate'), input),
+    tryWebhook: (name) => post(hookPath(name, '/test')),
+    deliveries: (name, query) => list(hookPath(name, `/deliveries${queryOf(query)}`)),
+    delivery: (name, id) => get(deliveryPath(name, id)),
+    retryDelivery: (name, id) => post(`${deliveryPath(name, id)}/retry`),
+    retryDeliveries: (name) => post(hookPath(name, '/deliveries/retry')),
+    discardDelivery: (name, id) => call({ method: 'DELETE', path: deliveryPath(name, id) }),
+    discardDeliveries: (name) => call({ method: 'DELETE', path: hookPath(name, '/deliveries') }),
   };
 }

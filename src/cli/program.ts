@@ -79,6 +79,7 @@ export function createProgram(io: Io, done: (status: ExitStatus) => void): Comma
   addRun(program, remote);
   addSecret(program, io, remote);
   addTrust(program, io, remote);
+  addWebhook(program, io, done, remote);
   addProfile(program, io, done, withServer);
   addAnswer(program, io, done, remote);
   addPlan(program, remote);
@@ -504,6 +505,95 @@ function addSecret(program: Command, io: Io, remote: Remote): void {
     remote(secret, 'rm <NAME>', 'remove it', async (session, args) => (await commands()).remove(session, args)),
     { effect: (name) => `Nobody can read ${name} back: its value is lost.` },
   );
+}
+
+/** Who is told what happens; `receive` works without a daemon. */
+function addWebhook(program: Command, io: Io, done: (status: ExitStatus) => void, remote: Remote): void {
+  const webhook = program.command('webhook').description('endpoints that are told what happens, by signed requests');
+  const commands = () => import('./webhook.ts');
+  const settings = (command: Command): Command =>
+    command
+      .option('--event <CODE>', 'an event code, PREFIX.* or *; may be repeated', collect)
+      .option('--severity <SEVERITY>', 'only these: info, good, warning, alarm; may be repeated', collect)
+      .option('--ca <FILE>', 'PEM file: the authorities that its certificate must be signed by');
+  settings(
+    remote(webhook, 'add <NAME>', 'add one; its signing secret is shown once', async (session, args, options) =>
+      (await commands()).add(session, args, options),
+    ),
+  )
+    .requiredOption('--url <URL>', 'where events are sent, for example https://hooks.example.net/ironwake')
+    .option('--allow-http', 'plain HTTP is meant')
+    .option('--allow-loopback', 'it may lead to the host of the daemon itself')
+    .option('--secret <NAME>', 'take the signing secret from this stored one instead of making one')
+    .option('--out <FILE>', 'write the secret to this file (0600) instead of the terminal');
+  remote(webhook, 'list', 'all of them, and how it goes with each', async (session) =>
+    (await commands()).list(session),
+  );
+  remote(webhook, 'show <NAME>', 'one of them', async (session, args) => (await commands()).show(session, args));
+  settings(
+    remote(webhook, 'set <NAME>', 'change address or events', async (session, args, options) =>
+      (await commands()).set(session, args, options),
+    ),
+  )
+    .option('--url <URL>', 'another address')
+    .option('--all-severities', 'no longer only some')
+    .option('--no-ca', 'trust the usual authorities again')
+    .option('--allow-http', 'plain HTTP is meant')
+    .option('--no-allow-http', 'only HTTPS from now on')
+    .option('--allow-loopback', 'it may lead to the host of the daemon itself')
+    .option('--no-allow-loopback', 'it may not');
+  remote(webhook, 'enable <NAME>', 'send again; what has waited goes first', async (session, args) =>
+    (await commands()).enable(session, args, true),
+  );
+  remote(webhook, 'disable <NAME>', 'send nothing, and queue nothing', async (session, args) =>
+    (await commands()).enable(session, args, false),
+  );
+  remote(webhook, 'rotate <NAME>', 'a new signing secret; it is shown once', async (session, args, options) =>
+    (await commands()).rotate(session, args, options),
+  )
+    .option('--overlap <HOURS>', 'how long the old one signs as well', '24')
+    .option('--secret <NAME>', 'take it from this stored one instead of making one')
+    .option('--out <FILE>', 'write it to this file (0600) instead of the terminal');
+  remote(
+    webhook,
+    'test <NAME>',
+    'send a trial and say what came of it. Exit status 0: delivered, 1: not',
+    async (session, args) => (await commands()).test(session, args),
+  );
+  remote(webhook, 'deliveries <NAME> [ID]', 'what was sent, newest first; or one with its content', async (...given) =>
+    (await commands()).deliveries(...given),
+  )
+    .addOption(
+      new Option('--state <STATE>', 'only these; dead: the dead-letter list').choices(['waiting', 'delivered', 'dead']),
+    )
+    .option('--limit <NUMBER>', 'how many', '50');
+  remote(webhook, 'retry <NAME> [ID]', 'send one again, with its old id', async (session, args, options) =>
+    (await commands()).retry(session, args, options),
+  ).option('--all', 'the whole dead-letter list');
+  destructive(
+    io,
+    remote(webhook, 'discard <NAME> [ID]', 'throw one away', async (session, args, options) =>
+      (await commands()).discard(session, args, options),
+    ).option('--all', 'the whole dead-letter list'),
+    { effect: (name) => `What is thrown away is never delivered to ${name}.` },
+  );
+  destructive(
+    io,
+    remote(webhook, 'rm <NAME>', 'remove it and its deliveries', async (session, args) =>
+      (await commands()).remove(session, args),
+    ),
+    { effect: (name) => `The secret of ${name}, what waits for it, and its dead-letter list are gone.` },
+  );
+  const receive = webhook
+    .command('receive')
+    .description('a receiver to try it with: checks signatures and prints what comes, until Ctrl-C')
+    .requiredOption('--secret-file <FILE>', 'file with the signing secret, or several, one a line')
+    .option('--listen <ADDRESS>', 'the address to listen on', '127.0.0.1')
+    .option('--port <PORT>', 'the port; 0: any that is free', '8090')
+    .option('--status <STATUS>', 'answer good requests with this HTTP status', '204')
+    .option('--count <NUMBER>', 'end after so many requests')
+    .option('--json', 'print one JSON document a line');
+  receive.action(async () => done(await (await import('./webhook-receiver.ts')).receive(io, receive.opts())));
 }
 
 /** Without a daemon; with --node by the daemon, which knows the node. */

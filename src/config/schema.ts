@@ -152,6 +152,8 @@ export const ConfigSchema = Type.Object(
         ),
         auditDays: count(3650, 36_500, 'Entries of the audit log that are older go.'),
         audit: count(1_000_000, 100_000_000, 'So many entries of the audit log are kept at most; the oldest go first.'),
+        deliveryDays: count(30, 3650, 'Webhooks that were delivered, or given up, earlier go.'),
+        deliveries: count(20_000, 1_000_000, 'So many of them are kept at most; the oldest go first.'),
       },
       { additionalProperties: false, description: 'What is kept, so that the data directory does not grow for ever.' },
     ),

@@ -30,6 +30,7 @@ import { registerRuns } from './runs.ts';
 import type { Transfers } from './transfers.ts';
 import { registerTrust } from './trust.ts';
 import { type Compile, checkBySchemas } from './validation.ts';
+import { registerWebhooks } from './webhooks.ts';
 
 export interface AppParts extends AdminRoutes {
   readonly journey: Journey;
@@ -64,6 +65,7 @@ export async function createApps(parts: AppParts, compile: Compile = 'when-asked
   await secure.register(async (scope) => registerRules(scope, parts.journey));
   await secure.register(async (scope) => registerTrust(scope, parts));
   await secure.register(async (scope) => registerBornSecrets(scope, parts.journey));
+  await secure.register(async (scope) => registerWebhooks(scope, parts.journey));
   await secure.register(async (scope) => registerProfiles(scope, parts.journey));
   await secure.register(async (scope) => registerAnswers(scope, parts.journey));
 

@@ -34,6 +34,12 @@ export async function renderMetrics({ journey, packets, streams, version, starte
   const { metrics, store, clock } = journey;
   const now = clock.now();
   const states = await store.runs.states();
+  const counts = await store.webhooks.counts();
+  const webhooks = (await store.webhooks.list()).map(({ webhook: { id, name, off } }) => ({
+    name,
+    off: off !== undefined,
+    ...(counts.get(id) ?? { waiting: 0, dead: 0 }),
+  }));
   const { dhcp, tftp, tftpActive } = packets();
   const { user, system } = process.cpuUsage();
   return [
@@ -99,6 +105,30 @@ export async function renderMetrics({ journey, packets, streams, version, starte
       by('verdict', Object.entries(tftp)),
     ),
     family('ironwake_tftp_transfers', 'gauge', 'TFTP transfers under way.', [{ value: tftpActive }]),
+    family(
+      'ironwake_webhook_attempts_total',
+      'counter',
+      'Attempts to deliver webhooks, by what came of them.',
+      [...metrics.webhooks].map(([key, value]) => {
+        const [webhook = '', result = ''] = key.split(' ');
+        return { labels: { webhook, result }, value };
+      }),
+    ),
+    family(
+      'ironwake_webhook_deliveries',
+      'gauge',
+      'Deliveries of webhooks that wait, and that were given up.',
+      webhooks.flatMap(({ name, waiting, dead }) => [
+        { labels: { webhook: name, state: 'waiting' }, value: waiting },
+        { labels: { webhook: name, state: 'dead' }, value: dead },
+      ]),
+    ),
+    family(
+      'ironwake_webhook_up',
+      'gauge',
+      'Whether webhooks are sent to this endpoint: 0 when it was switched off, by whomever.',
+      webhooks.map(({ name, off }) => ({ labels: { webhook: name }, value: off ? 0 : 1 })),
+    ),
     family('ironwake_event_streams', 'gauge', 'Open live streams.', [{ value: streams() }]),
     family('ironwake_database_bytes', 'gauge', 'Size of the database with its write-ahead log.', [
       { value: store.sizeBytes() },

@@ -18,6 +18,7 @@ const TAGS: ReadonlyArray<{ readonly name: string; readonly description: string 
   { name: 'plans', description: 'What is done on a node after its installation.' },
   { name: 'media', description: 'Installer images.' },
   { name: 'events', description: 'What happened, as pages and live.' },
+  { name: 'webhooks', description: 'Endpoints that are told what happens, and every delivery to them.' },
   { name: 'access', description: 'Tokens, secrets, certificate, audit log.' },
   { name: 'daemon', description: 'The daemon itself.' },
 ];

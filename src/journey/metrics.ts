@@ -21,6 +21,9 @@ export interface Metrics {
   readonly stateDurations: ReadonlyMap<string, Histogram>;
   /** From arming to the end, by the state in which runs ended. */
   readonly runDurations: ReadonlyMap<string, Histogram>;
+  /** Attempts to deliver a webhook, as `name result`. */
+  readonly webhooks: ReadonlyMap<string, number>;
+  attempted(webhook: string, result: 'delivered' | 'failed' | 'given-up'): void;
   refused(reason: string): void;
   served(protocol: 'http' | 'tftp', bytes: number): void;
   /** A run was stored anew. @param now epoch milliseconds */
@@ -36,7 +39,10 @@ export function createMetrics(): Metrics {
   const ended = new Map<string, number>();
   const stateDurations = new Map<string, Histogram>();
   const runDurations = new Map<string, Histogram>();
+  const webhooks = new Map<string, number>();
   return {
+    webhooks,
+    attempted: (webhook, result) => add(webhooks, `${webhook} ${result}`, 1),
     refusals,
     servedBytes,
     ended,

@@ -1,4 +1,4 @@
-/** Keeps the data directory bounded: old events, ended runs and old entries of the audit log go, a few at a time, so that nobody waits for it. */
+/** Keeps the data directory bounded: old events, ended runs, deliveries and old entries of the audit log go, a few at a time, so that nobody waits for it. */
 import { messageOf } from '../errors.ts';
 import type { Journey } from './journey.ts';
 import type { PruneRule } from './ports.ts';
@@ -10,12 +10,15 @@ export interface RetentionSettings {
   readonly runs: number;
   readonly auditDays: number;
   readonly audit: number;
+  readonly deliveryDays: number;
+  readonly deliveries: number;
 }
 
 export interface Removed {
   readonly events: number;
   readonly runs: number;
   readonly audit: number;
+  readonly deliveries: number;
 }
 
 const DAY = 86_400_000;
@@ -52,10 +55,10 @@ export function startRetention(journey: Journey, settings: RetentionSettings): R
         await pause();
         return !stopped;
       });
-      if (removed.events + removed.runs + removed.audit > 0)
+      if (Object.values(removed).some((rows) => rows > 0))
         log.info(
           { ...removed, databaseBytes: journey.store.sizeBytes() },
-          'old events, runs and audit entries were removed',
+          'old events, runs, audit entries and deliveries were removed',
         );
     } catch (error) {
       log.error({ err: messageOf(error) }, 'removing old events failed; it is tried again in an hour');
@@ -99,5 +102,6 @@ export async function prune(
     events: await all((rule) => store.events.prune(rule), settings.eventDays, settings.events),
     runs: await all((rule) => store.runs.prune(rule), settings.runDays, settings.runs),
     audit: await all((rule) => store.audit.prune(rule), settings.auditDays, settings.audit),
+    deliveries: await all((rule) => store.webhooks.prune(rule), settings.deliveryDays, settings.deliveries),
   };
 }

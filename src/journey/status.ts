@@ -12,6 +12,8 @@ export interface Status {
 }
 
 const DISCOVERED_LIMIT = 10_000;
+/** Failures of a webhook in a row that a person should know of. */
+const OUTAGE = 3;
 
 /** @param missingLoaders boot loaders that the decision may offer and that are not staged */
 export async function statusOf(journey: Journey, missingLoaders: readonly string[]): Promise<Status> {
@@ -23,6 +25,9 @@ export async function statusOf(journey: Journey, missingLoaders: readonly string
     store.media.list(),
     store.discovered.list(DISCOVERED_LIMIT),
   ]);
+  const webhooks = (await store.webhooks.list()).filter(
+    ({ webhook: { off }, health }) => (off !== undefined && off.because !== 'asked') || health.failures >= OUTAGE,
+  );
   const contested = runs.filter((run) => run.contested);
   const there = await Promise.all(media.map((image) => journey.images.present(image)));
   const lost = media.filter((_, index) => !there[index]);
@@ -45,6 +50,10 @@ export async function statusOf(journey: Journey, missingLoaders: readonly string
         ({ name, id }) =>
           `the file of image ${name} (${id.slice(0, 12)}) is gone or cut short: import it again with npx ironwake media add FILE.iso`,
       ),
+      ...webhooks.map(({ webhook: { name, off }, health: { failures, lastFailure } }) => {
+        const what = off === undefined ? `has failed ${failures} times in a row` : `was switched off (${off.because})`;
+        return `webhook ${name} ${what}${lastFailure === undefined ? '' : `: ${lastFailure.what}`}: npx ironwake webhook show ${name}`;
+      }),
       ...(media.length === 0 ? ['no installer image has been imported yet: npx ironwake media add FILE.iso'] : []),
     ],
   };

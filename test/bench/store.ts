@@ -121,7 +121,10 @@ async function retained(store: Store) {
   let step = performance.now();
   const removed = await prune(
     { store, clock },
-    { eventDays: 3650, events: EVENTS / 2, runDays: 3650, runs: RUNS / 2, auditDays: 3650, audit: 1_000_000 },
+    {
+      ...{ eventDays: 3650, events: EVENTS / 2, runDays: 3650, runs: RUNS / 2, auditDays: 3650, audit: 1_000_000 },
+      ...{ deliveryDays: 30, deliveries: 20_000 },
+    },
     async () => {
       worst = Math.max(worst, performance.now() - step);
       await new Promise(setImmediate);

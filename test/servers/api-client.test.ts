@@ -237,6 +237,47 @@ const CHECKS: Checks = {
     { macs: [], formerMacs: ['02:00:00:00:00:90'], archivedAt: String },
   ],
   unarchive: async (client) => [await client.unarchive('pve8.lab.example'), { macs: ['02:00:00:00:00:90'] }],
+  addWebhook: async (client) => [
+    await client.addWebhook({ name: 'chat-ops', url: 'https://hooks.example.net/x', events: ['run.*'] }),
+    { name: 'chat-ops', secret: /^whsec_/, enabled: true, health: 'unused', revision: 1 },
+  ],
+  changeWebhook: async (client) => [
+    await client.changeWebhook('chat-ops', { severities: ['alarm'] }),
+    { severities: ['alarm'], events: ['run.*'], revision: 2 },
+  ],
+  rotateWebhook: async (client) => [
+    await client.rotateWebhook('chat-ops', { overlapHours: 2 }),
+    { secret: /^whsec_/, oldSecretUntil: String, revision: 3 },
+  ],
+  webhooks: async (client) => [(await client.webhooks()).map(({ name }) => name), ['chat-ops']],
+  webhook: async (client) => [await client.webhook('chat-ops'), { url: 'https://hooks.example.net/x', waiting: 0 }],
+  tryWebhook: async (client) => [
+    await client.tryWebhook('chat-ops'),
+    { code: 'webhook.test', state: 'waiting', payload: { type: 'webhook.test', data: { site: 'test' } } },
+  ],
+  deliveries: async (client) => [
+    await client.deliveries('chat-ops', { state: 'waiting', limit: 9 }),
+    [{ code: 'webhook.test', tries: 0, event: null }],
+  ],
+  delivery: async (client) => {
+    const [{ id } = { id: '' }] = await client.deliveries('chat-ops', { limit: 1 });
+    return [await client.delivery('chat-ops', id), { id, payload: { version: 1 } }];
+  },
+  retryDelivery: async (client) => {
+    const [{ id } = { id: '' }] = await client.deliveries('chat-ops', { limit: 1 });
+    return [await client.retryDelivery('chat-ops', id), { id, state: 'waiting' }];
+  },
+  retryDeliveries: async (client) => [await client.retryDeliveries('chat-ops'), { deliveries: 0 }],
+  discardDelivery: async (client) => {
+    const [{ id } = { id: '' }] = await client.deliveries('chat-ops', { limit: 1 });
+    await client.discardDelivery('chat-ops', id);
+    return [await codeOf(client.delivery('chat-ops', id)), '404 webhook.delivery-unknown'];
+  },
+  discardDeliveries: async (client) => [await client.discardDeliveries('chat-ops'), { deliveries: 0 }],
+  removeWebhook: async (client) => {
+    await client.removeWebhook('chat-ops');
+    return [await codeOf(client.webhook('chat-ops')), '404 webhook.unknown'];
+  },
   // A database in memory has no file to copy: what the real one gives is shown in the tests of backups.
   backup: async (client) => [await codeOf(client.backup(false)), /^50\d store\./],
   removeNode: async (client) => {

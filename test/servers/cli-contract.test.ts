@@ -12,7 +12,8 @@ import { createProgram } from '../../src/cli/program.ts';
 import type { Io } from '../../src/cli/terminal.ts';
 import { createLog } from '../../src/log.ts';
 import type { Mac } from '../../src/net/mac.ts';
-import { aMachine } from '../core/store/fixtures.ts';
+import { trialPayload } from '../../src/webhooks/payload.ts';
+import { aDelivery, aMachine } from '../core/store/fixtures.ts';
 import { environmentOf, typed } from '../support/command-line.ts';
 import { armed, becomeReady, codeOfNode, install, loadImage } from '../support/machine.ts';
 import { PROFILE, STRANGER_MAC } from '../support/parts.ts';
@@ -118,6 +119,11 @@ t.test('each of them does its work and prints a document; together they do all t
     };
     t.equal((await parts.call(`${node}/born`, { token, json: { run: runId, ...born } })).status, 200);
   };
+  const aWaiting = async (id: string) => {
+    const hook = await store.webhooks.byName('hook');
+    const body = trialPayload('test', 'hook', 'admin', 1);
+    await store.webhooks.enqueue(aDelivery({ id, webhookId: hook?.webhook.id ?? '', body }));
+  };
   const rows: readonly Row[] = [
     { line: 'status' },
     { line: 'events --limit 5' },
@@ -179,6 +185,22 @@ t.test('each of them does its work and prints a document; together they do all t
     { line: 'token list' },
     { line: 'token rotate ci' },
     { line: 'token rm ci --yes' },
+    { line: 'webhook add hook --url https://hooks.example.net/' },
+    { line: 'webhook list' },
+    { line: 'webhook show hook' },
+    { line: 'webhook set hook --event run.*' },
+    { line: 'webhook rotate hook' },
+    { line: 'webhook disable hook' },
+    { line: 'webhook enable hook' },
+    // Nothing is sent in this test: the trial waits.
+    { line: 'webhook test hook', status: 1 },
+    { line: 'webhook deliveries hook', before: () => aWaiting('msg_1') },
+    { line: 'webhook deliveries hook msg_1' },
+    { line: 'webhook retry hook msg_1' },
+    { line: 'webhook retry hook --all' },
+    { line: 'webhook discard hook msg_1 --yes' },
+    { line: 'webhook discard hook --all --yes' },
+    { line: 'webhook rm hook --yes' },
     { line: 'audit --limit 5' },
     { line: 'certificate show' },
     { line: 'certificate rotate' },
@@ -229,8 +251,8 @@ t.test('each of them does its work and prints a document; together they do all t
   }
   t.same(
     LEAVES.map(({ path }) => path).filter((path) => !tried.has(path)),
-    // What it finds depends on the machine: test/net/doctor.test.ts.
-    ['serve', 'doctor'],
+    // A receiver waits for requests: test/servers/webhooks.test.ts. What the doctor finds depends on the machine: test/net/doctor.test.ts.
+    ['serve', 'webhook receive', 'doctor'],
     'every command was tried',
   );
   for (const text of lines) {
@@ -265,6 +287,8 @@ const DESTRUCTIVE: ReadonlyArray<readonly [line: string, name: string]> = [
   ['secret rm key', 'key'],
   ['token rm ci', 'ci'],
   ['rule rm racks', 'racks'],
+  ['webhook rm chat-ops', 'chat-ops'],
+  ['webhook discard chat-ops --all', 'chat-ops'],
   ['certificate rotate --now', 'now'],
   ['rule add wild --when mac:02:* --fqdn x{{mac}}.lab.example --arm --expires 1', 'wild'],
   ['rule add --file arming.yaml', 'wild'],

@@ -144,8 +144,10 @@ t.test('what the routes answer is what it says', async (t) => {
     'POST /api/v1/tokens': { name: 'ci', role: 'viewer' },
     'POST /api/v1/nodes/{id}/confirm': { code: 'aaaa-bbbb-cccc' },
     'POST /api/v1/media': { path: '/srv/image.iso' },
+    'POST /api/v1/webhooks': { name: 'default', url: 'https://hooks.example.net/' },
   };
   const values: Readonly<Record<string, string>> = { mac: NODE_MAC, name: 'default', id: 'pve1' };
+  await parts.call(`${base}/api/v1/webhooks`, { token: admin, json: bodies['POST /api/v1/webhooks'] });
   // Reads first, then what changes, what removes last.
   const order = ['get', 'put', 'patch', 'post', 'delete'];
   const operations = operationsOf(document).toSorted((a, b) => order.indexOf(a.method) - order.indexOf(b.method));

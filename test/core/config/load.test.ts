@@ -37,7 +37,16 @@ test('defaults serve a checkout without any setting', (t) => {
     log: { level: 'info', format: 'auto' },
     limits: { discoveredCapacity: 2000, tftpTransfers: 256, tftpWindowsize: 16 },
     findings: [],
-    retention: { events: 2_000_000, eventDays: 365, runs: 100_000, runDays: 1095, audit: 1_000_000, auditDays: 3650 },
+    retention: {
+      events: 2_000_000,
+      eventDays: 365,
+      runs: 100_000,
+      runDays: 1095,
+      audit: 1_000_000,
+      auditDays: 3650,
+      deliveries: 20_000,
+      deliveryDays: 30,
+    },
     run: {
       expiresMinutes: 60,
       giveUpMinutes: 120,
