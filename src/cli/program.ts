@@ -47,7 +47,14 @@ export function createProgram(io: Io, done: (status: ExitStatus) => void): Comma
       writeOut: io.out,
       writeErr: io.err,
       outputError: (text, write) =>
-        write(`ironwake: ${printable(text.trim().replace(/^error: |\.$/g, ''))}. Add --help for the usage.\n`),
+        write(
+          `ironwake: ${printable(
+            text
+              .trim()
+              .replace(/^error: |\.$/g, '')
+              .replace(/\s*\n\s*/g, ' '),
+          )}. Add --help for the usage.\n`,
+        ),
     })
     .helpCommand(false);
 

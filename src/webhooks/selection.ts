@@ -12,6 +12,7 @@ export const DEFAULT_EVENTS = [
   'drift.*',
   'rule.*',
   'pool.*',
+  'secret.*',
   'boot.image-missing',
 ] as const;
 

@@ -463,7 +463,7 @@ test('errors are one line with the remedy, and a status that scripts can use', a
       1,
       /--expires: 'soon' is not a number of minutes/,
     ],
-    ['unknown command', ['reboot'], 2, /unknown command 'reboot'\. Add --help/],
+    ['unknown command', ['reboot'], 2, /unknown command 'reboot'.*\. Add --help/],
     ['unknown option', ['node', 'list', '--all'], 2, /unknown option '--all'/],
     ['an argument is missing', ['node', 'show'], 2, /missing required argument 'NODE'/],
     ['an option is missing', ['node', 'add', '--mac', 'x'], 2, /required option '--fqdn <NAME>' not specified/],
