@@ -66,6 +66,43 @@ remove_file() {
   changed "$1 removed"
 }
 
+# keep_unit UNIT: remembers, once, whether a unit is enabled and runs. restore_unit UNIT brings that back; files of its go first.
+keep_unit() {
+  local kept="$IRONWAKE_STATE/backup/unit-$1"
+  [ ! -e "$kept" ] || return 0
+  mkdir -p "$IRONWAKE_STATE/backup"
+  printf '%s %s\n' "$(unit_state is-enabled "$1")" "$(unit_state is-active "$1")" > "$kept"
+}
+unit_state() {
+  local state
+  state=$(systemctl "$1" "$2" 2> /dev/null || true)
+  printf '%s' "${state:-absent}"
+}
+# was_active UNIT: whether it ran when `keep_unit` looked.
+was_active() { [ "$(cut -d' ' -f2 "$IRONWAKE_STATE/backup/unit-$1" 2> /dev/null)" = active ]; }
+restore_unit() {
+  local kept="$IRONWAKE_STATE/backup/unit-$1" enabled active
+  [ -e "$kept" ] || return 0
+  read -r enabled active < "$kept"
+  rm -f "$kept"
+  if [ "$(systemctl show --property=LoadState --value "$1")" = not-found ]; then
+    printf '%s is no longer installed\n' "$1"
+    return 0
+  fi
+  [ "$enabled" = masked ] || systemctl --quiet unmask "$1"
+  case $enabled in
+    enabled | enabled-runtime) systemctl --quiet enable "$1" ;;
+    masked) systemctl --quiet mask "$1" ;;
+    disabled | absent | not-found) systemctl --quiet disable "$1" ;;
+  esac
+  # One that is on its way to run was meant to.
+  case $active in
+    active | activating | reloading) systemctl restart "$1" ;;
+    *) systemctl stop "$1" ;;
+  esac
+  printf 'as before: %s %s, %s\n' "$1" "$enabled" "$active"
+}
+
 # restore_all: every file that `keep` has remembered.
 restore_all() {
   local file

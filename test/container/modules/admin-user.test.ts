@@ -24,10 +24,12 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
       `#!/bin/bash
 cd /root
 case "$1 $2" in
+  'group list') echo "[$(sed "s/}/,\\"users\\":\\"$(paste -sd , members 2> /dev/null)\\"}/" group.json 2> /dev/null)]" ;;
   *' list') echo "[$(paste -sd , "$1.json" 2> /dev/null)]" ;;
   'group add') echo "{\\"groupid\\":\\"$3\\"}" >> group.json ;;
   'acl modify') echo "{\\"path\\":\\"$3\\",\\"ugid\\":\\"$5\\",\\"roleid\\":\\"$7\\"}" >> acl.json ;;
-  'user add') echo "{\\"userid\\":\\"$3\\"}" >> user.json ;;
+  'user add') echo "{\\"userid\\":\\"$3\\"}" >> user.json; echo "$3" >> members ;;
+  'user modify') if [ "$*" = "user modify $3 --groups ironwake-admins --append 1" ]; then echo "$3" >> members; else sed -i "/^$3$/d" members; fi ;;
 esac
 [ "$2" = list ] || echo "$*" >> pveum.log
 `,
@@ -44,6 +46,20 @@ esac
       "user add ops@pam --groups ironwake-admins --comment Ops $(id) 'quoted'",
     ]);
     t.match(await rig.container.sh('getent passwd ops'), "Ops $(id) 'quoted'");
+    // One that was there before, in Proxmox VE too: it is of no use without the group.
+    await t.test('a Proxmox VE account that is not in the group', async (t) => {
+      const account = { name: 'ops', keys: [opsKey], comment: 'Ops' };
+      await rig.container.sh(': > /root/members; : > /root/pveum.log');
+      t.strictSame(await rig.drift('admin-user'), [
+        'Proxmox VE group ironwake-admins of ops@pam: expected yes, found no',
+      ]);
+      await rig.again({ postInstall: { 'admin-user': account }, release: productRelease });
+      t.strictSame(rig.steps(), held('admin-user'));
+      t.equal(rig.container.read('/root/pveum.log'), 'user modify ops@pam --groups ironwake-admins --append 1\n');
+      await rig.rollback('admin-user');
+      t.equal(rig.container.read('/root/members'), '', 'taken back');
+      await rig.again({ postInstall: { 'admin-user': { ...account, comment: 'Ops again' } }, release: productRelease });
+    });
     const login = await run('ssh', [
       ...['-F', '/dev/null', '-i', join(dir, 'ops'), '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=no'],
       ...['-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR', `ops@${rig.container.address}`],

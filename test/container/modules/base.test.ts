@@ -208,6 +208,23 @@ echo 'makestep 9 9' >> /etc/chrony/conf.d/ironwake.conf; rm /etc/chrony/sources.
       t.match(container.read('/etc/chrony/chrony.conf'), /^pool 2.debian.pool.ntp.org iburst$/m);
       t.equal((await container.sh('date +%Z')).trim(), 'UTC');
     });
+    await t.test('taken back: the daemon that set the clock before does so again', async (t) => {
+      await container.write(
+        '/usr/lib/systemd/system/ntpsec.service',
+        '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n',
+      );
+      const states = async () =>
+        (await container.exec(['sh', '-c', 'systemctl is-enabled ntpsec chrony; systemctl is-active ntpsec chrony']))
+          .stdout;
+      await container.sh(
+        'systemctl daemon-reload; systemctl -q disable --now chrony; systemctl -q enable --now ntpsec',
+      );
+      const other = { time: { servers: ['198.51.100.1'], waitSeconds: 0 } };
+      await rig.again({ ...plan, postInstall: other });
+      t.equal(await states(), 'disabled\nenabled\ninactive\nactive\n');
+      await rig.rollback('time');
+      t.equal(await states(), 'enabled\ndisabled\nactive\ninactive\n');
+    });
   });
 
   t.test(`chrony takes the place of systemd-timesyncd on ${release}`, async (t) => {

@@ -82,6 +82,15 @@ printf 'net/ipv4/tcp_keepalive_time=99\\nvm.swappiness = 1\\n-net.ipv4.conf.host
         ],
       },
     ]);
+    // What is loaded here is this machine's kernel's business: that a module is missing can be seen, and not be mended.
+    await t.test('a module that is not loaded, and cannot be', async (t) => {
+      const loaded = '/var/lib/ironwake/plan/modules/kernel-modules/parameters/loaded';
+      await container.sh(`cp ${loaded} /root/loaded; echo iw_no_such_module >> ${loaded}`);
+      t.strictSame(await rig.drift('kernel-modules'), ['module iw_no_such_module: expected loaded, found not loaded']);
+      await t.rejects(rig.mend('kernel-modules'), /the module iw_no_such_module cannot be loaded/);
+      await container.sh(`cp /root/loaded ${loaded}`);
+      t.strictSame(await rig.drift('kernel-modules'), []);
+    });
 
     await mendedByHand(t, rig, 'services', [
       {

@@ -64,8 +64,47 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
         by: `sed -i 's/^MaxAuthTries.*/MaxAuthTries 20/' ${dropIn}`,
         found: [/line \d+: expected MaxAuthTries 4, found MaxAuthTries 20/],
       },
+      {
+        name: 'another drop-in that goes over it, and one that comes too late',
+        by: `printf '# own\\nPasswordAuthentication yes\\nX11UseLocalhost yes\\n' > /etc/ssh/sshd_config.d/01-own.conf
+printf 'PermitRootLogin yes\\nMatch User nobody\\n    PasswordAuthentication yes\\n' > /etc/ssh/sshd_config.d/99-own.conf; systemctl reload ssh`,
+        found: ['PasswordAuthentication: expected no, found yes', 'what sshd offers: expected publickey'],
+      },
       { name: 'its rights', by: `chmod 666 ${dropIn}`, found: [`rights of ${dropIn}: expected 644, found 666`] },
     ]);
+  });
+
+  t.test(`ssh on ${release}: what others have said before`, async (t) => {
+    const rig = await startRig(t, { release });
+    const { container } = rig;
+    await container.sh('install -d -m 700 /root/.ssh');
+    await container.write('/root/.ssh/authorized_keys', `${opsKey}\n`, '0600');
+    const own =
+      '# own\nPasswordAuthentication yes\nX11UseLocalhost yes\nMatch User nobody\n    PasswordAuthentication yes\n';
+    await container.write('/etc/ssh/sshd_config.d/01-own.conf', own, '0600');
+    const plan = { postInstall: { ssh: {} }, release: productRelease };
+    await rig.runPlan(plan);
+    t.strictSame(rig.steps(), held('ssh'));
+    t.equal(await passwordLogin(container.address), 'publickey');
+    t.equal(
+      container.read('/etc/ssh/sshd_config.d/01-own.conf'),
+      own.replace('PasswordAuthentication', '# disabled by Ironwake: PasswordAuthentication'),
+      'only what goes over ours, and nothing of what is for one user',
+    );
+    await rig.rollback('ssh');
+    t.equal(container.read('/etc/ssh/sshd_config.d/01-own.conf'), own, 'taken back');
+    await rig.again(plan);
+    t.equal(await passwordLogin(container.address), 'publickey');
+    await container.sh(
+      `printf 'Match all\\nPasswordAuthentication yes\\n' > /etc/ssh/sshd_config.d/50-match.conf; systemctl reload ssh`,
+    );
+    t.match(await rig.drift('ssh'), [/PasswordAuthentication: expected no, found yes/]);
+    await rig.again(plan);
+    t.match(rig.steps(), ['ssh apply failed'], 'somebody has to decide');
+    t.match(rig.detailOf('ssh', 'apply'), /a Match block says otherwise than PasswordAuthentication no/);
+    await container.sh('rm /etc/ssh/sshd_config.d/50-match.conf');
+    await rig.again(plan);
+    t.equal(await passwordLogin(container.address), 'publickey');
   });
 
   t.test(`ssh on ${release}: the server cannot log in`, async (t) => {

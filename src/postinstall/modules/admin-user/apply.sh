@@ -3,6 +3,8 @@
 . "$IRONWAKE_LIB/module.sh"
 # shellcheck source=src/postinstall/modules/admin-user/made-password.sh
 . ./made-password.sh
+# shellcheck source=src/postinstall/modules/admin-user/pve-groups.sh
+. ./pve-groups.sh
 
 name=$(parameter name)
 comment=$(parameter comment)
@@ -86,7 +88,7 @@ if command -v pveum > /dev/null; then
   # As texts: a pipe into grep -q ends pveum before it has said everything, which would count as a failure.
   acl=$(pveum acl list --output-format json | tr '{' '\n')
   users=$(pveum user list --output-format json | tr '{' '\n')
-  groups=$(pveum group list --output-format json)
+  groups=$(pveum group list --output-format json | tr '{' '\n')
   if ! grep -q '"groupid" *: *"ironwake-admins"' <<< "$groups"; then
     pveum group add ironwake-admins --comment 'Administrators made by Ironwake'
     changed 'Proxmox VE group ironwake-admins'
@@ -98,5 +100,13 @@ if command -v pveum > /dev/null; then
   if ! grep -qF "\"$name@pam\"" <<< "$users"; then
     pveum user add "$name@pam" --groups ironwake-admins --comment "$comment"
     changed "Proxmox VE user $name@pam"
+  elif ! pve_groups_of "$name@pam" <<< "$groups" | grep -qx ironwake-admins; then
+    # An account that was there before, in the groups that it has.
+    if [ ! -e "$IRONWAKE_STATE/backup/pve-groups" ]; then
+      mkdir -p "$IRONWAKE_STATE/backup"
+      pve_groups_of "$name@pam" <<< "$groups" | paste -sd , > "$IRONWAKE_STATE/backup/pve-groups"
+    fi
+    pveum user modify "$name@pam" --groups ironwake-admins --append 1
+    changed "Proxmox VE group ironwake-admins for $name@pam"
   fi
 fi

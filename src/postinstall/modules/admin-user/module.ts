@@ -82,7 +82,7 @@ export const adminUser = defineModule({
       on: 'Debian 12 and 13 in containers, real sudo and OpenSSH; pveum is a stand-in',
     },
   ],
-  programs: ['add-keys.sh', 'made-password.sh', 'same-password.pl'],
+  programs: ['add-keys.sh', 'made-password.sh', 'pve-groups.sh', 'same-password.pl'],
   folder: new URL('.', import.meta.url),
   prepare: (params) => ({
     parameters: {

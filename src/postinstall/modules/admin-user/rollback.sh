@@ -12,6 +12,10 @@ for before in "$IRONWAKE_STATE"/shadow-*; do
   chpasswd --encrypted < "$before"
   rm -f "$before"
 done
+if [ -e "$IRONWAKE_STATE/backup/pve-groups" ] && command -v pveum > /dev/null; then
+  pveum user modify "$(parameter name)@pam" --groups "$(cat "$IRONWAKE_STATE/backup/pve-groups")" || true
+  rm -f "$IRONWAKE_STATE/backup/pve-groups"
+fi
 if [ -e "$IRONWAKE_STATE/created" ]; then
   # Only an account that this module made; one that was there before keeps its keys.
   name=$(parameter name)

@@ -3,6 +3,8 @@
 . "$IRONWAKE_LIB/module.sh"
 # shellcheck source=src/postinstall/modules/admin-user/made-password.sh
 . ./made-password.sh
+# shellcheck source=src/postinstall/modules/admin-user/pve-groups.sh
+. ./pve-groups.sh
 
 name=$(parameter name)
 id -u "$name" > /dev/null 2>&1 || fail "there is no account $name"
@@ -45,6 +47,9 @@ if command -v pveum > /dev/null; then
   role=$(grep '"ugid" *: *"ironwake-admins"' <<< "$acl" | grep '"path" *: *"/"' | grep -F "\"$(parameter pve-role)\"" || true)
   expect "Proxmox VE user $name@pam" yes \
     "$(grep -qF "\"$name@pam\"" <<< "$users" && echo yes || echo no)"
+  groups=$(pveum group list --output-format json | tr '{' '\n')
+  expect "Proxmox VE group ironwake-admins of $name@pam" yes \
+    "$(pve_groups_of "$name@pam" <<< "$groups" | grep -qx ironwake-admins && echo yes || echo no)"
   expect "Proxmox VE role of ironwake-admins" yes "$([ -n "$role" ] && echo yes || echo no)"
 fi
 verified

@@ -43,7 +43,8 @@ export const dns = defineModule({
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
   requires: [],
-  after: [],
+  // A resolver may be there only for whoever has come through the new VLAN.
+  after: ['network'],
   scope: 'node',
   timeLimitSeconds: 120,
   proof: [

@@ -35,7 +35,8 @@ export const hosts = defineModule({
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
   requires: [],
-  after: [],
+  // The address that the name leads to may be one that the network brings.
+  after: ['network'],
   scope: 'node',
   timeLimitSeconds: 60,
   proof: [{ test: 'container/modules/base', on: 'Debian 12 and 13 in containers, real resolver of libc' }],

@@ -13,7 +13,7 @@ export const network = defineModule({
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
   requires: [],
-  // What is downloaded comes over the network that is known to work, and the daemon's way in stands before the network moves below it.
+  // The daemon's way in stands before the network moves below it. What asks servers of the site (dns, time, upgrade) comes after.
   after: ['repositories', 'ssh'],
   scope: 'node',
   timeLimitSeconds: 4500,

@@ -49,6 +49,7 @@ export const ssh = defineModule({
   scope: 'node',
   timeLimitSeconds: 4500,
   proof: [{ test: 'container/modules/ssh', on: 'Debian 12 and 13 in containers, real OpenSSH' }],
+  programs: ['switch-off.pl', 'wanted.sh'],
   folder: new URL('.', import.meta.url),
   prepare: (params) => ({
     parameters: {

@@ -8,12 +8,7 @@ mkdir -p /run/sshd
 effective=$(sshd -T -C user=root,host=localhost,addr=192.0.2.1) || fail 'sshd refuses its own configuration'
 setting_of() { awk -v key="$1" '$1 == key { print $2 }' <<< "$effective"; }
 password=$(parameter password-authentication)
-# Without it there is no way in at all.
-expect PubkeyAuthentication yes "$(setting_of pubkeyauthentication)"
-expect PasswordAuthentication "$password" "$(setting_of passwordauthentication)"
-expect KbdInteractiveAuthentication "$password" "$(setting_of kbdinteractiveauthentication)"
-expect PermitRootLogin "$(parameter effective-root-login)" "$(setting_of permitrootlogin)"
-expect PermitEmptyPasswords no "$(setting_of permitemptypasswords)"
+while read -r key value; do expect "$key" "$value" "$(setting_of "${key,,}")"; done < <(bash ./wanted.sh)
 
 # And what the running daemon offers, which may be another thing than its files.
 if [ "$password" = no ] && command -v ssh > /dev/null; then

@@ -3,13 +3,17 @@
 . "$IRONWAKE_LIB/module.sh"
 shopt -s nullglob
 
+others=(systemd-timesyncd ntpsec ntp openntpd)
+for unit in chrony "${others[@]}"; do
+  if [ "$(systemctl show --property=LoadState --value "$unit.service")" != not-found ]; then keep_unit "$unit.service"; fi
+done
 if ! command -v chronyd > /dev/null; then
   apt_get update || true
   # Debian lets only one time daemon be installed: this takes systemd-timesyncd, ntpsec and openntpd away.
   apt_get install --no-install-recommends chrony || fail 'the package chrony cannot be installed'
   changed 'package chrony'
 fi
-for other in systemd-timesyncd ntpsec ntp openntpd; do
+for other in "${others[@]}"; do
   if systemctl --quiet is-active "$other.service" || systemctl --quiet is-enabled "$other.service" 2> /dev/null; then
     systemctl --quiet disable --now "$other.service"
     changed "$other.service off"

@@ -69,8 +69,8 @@ export const time = defineModule({
   parameters: Parameters,
   supports: { pve: ['8', '9'], pbs: ['3', '4'], pmg: ['8', '9'], pdm: ['1'] },
   requires: [],
-  // Names need a resolver, and chrony may have to be installed.
-  after: ['dns', 'repositories'],
+  // Names need a resolver, time servers may be in another VLAN, and chrony may have to be installed.
+  after: ['network', 'dns', 'repositories'],
   scope: 'node',
   timeLimitSeconds: 2700,
   proof: [
