@@ -2,7 +2,7 @@
  * `npm run demo`: a private lab on this machine, the daemon in it, and one virtual machine with an empty disk on its way from power-on to
  * ready, with its timeline as it grows. Nothing touches the host's own network; everything goes when it ends, also on Ctrl-C.
  *
- *     npm run demo -- [--keep] [--firmware uefi] [--release 8.4]
+ *     npm run demo -- [--keep] [--firmware bios|uefi] [--release 9.2|8.4]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,6 +43,12 @@ async function main(): Promise<void> {
       release: { type: 'string', default: '9.2' },
     },
   });
+  const { firmware, release } = values;
+  if ((firmware !== 'bios' && firmware !== 'uefi') || (release !== '9.2' && release !== '8.4')) {
+    say('usage: npm run demo -- [--keep] [--firmware bios|uefi] [--release 9.2|8.4]');
+    process.exitCode = 2;
+    return;
+  }
   if (process.getuid?.() !== 0) {
     say('The demo needs root, for network namespaces and virtual machines: sudo npm run demo');
     process.exitCode = 1;
@@ -51,9 +57,8 @@ async function main(): Promise<void> {
   say(
     'Preparing the lab (the first time builds a stand-in installer image from Debian packages: about two minutes) ...',
   );
-  const site = await Site.start({ release: values.release === '8.4' ? '8.4' : '9.2' });
+  const site = await Site.start({ release });
   try {
-    const firmware = values.firmware === 'uefi' ? 'uefi' : 'bios';
     const machine = site.lab.machine({ name: 'pve1', firmware, mac: MAC, processors: 2 });
     for (const args of [
       ['media', 'add', site.image],

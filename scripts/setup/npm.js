@@ -32,7 +32,10 @@ const LINKS = [
   [join(MODULES, '.bin', 'node'), `../${NODE_PACKAGE}/bin/node`],
 ];
 
-/** @typedef {{ version?: string, integrity?: string, dev?: boolean, optional?: boolean, link?: boolean }} LockEntry */
+/**
+ * @typedef {{ version?: string, integrity?: string, dev?: boolean, optional?: boolean, link?: boolean,
+ *   dependencies?: Record<string, string>, devDependencies?: Record<string, string> }} LockEntry
+ */
 
 /**
  * @param {string} file
@@ -75,6 +78,31 @@ function installedAsLocked(withDev) {
     }) &&
     Object.keys(installed).every((path) => locked[path] !== undefined)
   );
+}
+
+/**
+ * What package.json asks for by name, the pinned Node first; all the others are theirs.
+ * @param {boolean} withDev
+ * @returns {import('./steps.js').Item[]}
+ */
+function directPackages(withDev) {
+  const locked = lockEntries(inCheckout('package-lock.json'));
+  const installed = lockEntries(INSTALLED);
+  const { dependencies = {}, devDependencies = {} } = locked[''] ?? {};
+  /**
+   * @param {string} name
+   * @param {string} purpose
+   */
+  const item = (name, purpose) => {
+    const path = `node_modules/${name}`;
+    const { version = '' } = locked[path] ?? {};
+    return { name: `${name} ${version}`, purpose, present: installed[path]?.version === version };
+  };
+  return [
+    item(`node-linux-${process.arch}`, 'the Node that runs Ironwake, whatever Node calls npm'),
+    ...Object.keys(dependencies).map((name) => item(name, 'npm package')),
+    ...(withDev ? Object.keys(devDependencies).map((name) => item(name, 'npm package, for tests and checks')) : []),
+  ];
 }
 
 /** @param {readonly [string, string]} link */
@@ -177,7 +205,7 @@ export function npmStep(layer) {
         needs: installedAsLocked(withDev)
           ? `note that the ${count} packages of package-lock.json are installed already (no network)`
           : `npm ${commandFor(withDev)} --ignore-scripts: ${count} packages as package-lock.json says, into node_modules (no root, nothing is compiled)`,
-        items: [],
+        items: directPackages(withDev),
       };
     },
     async apply(say) {

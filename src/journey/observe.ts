@@ -1,5 +1,6 @@
 /** The one way a run changes: load, transition, store run and events in one transaction, tell the listeners. */
 import { IronwakeError } from '../errors.ts';
+import type { Mac } from '../net/mac.ts';
 import type { Node } from '../nodes/node.ts';
 import { type EventCode, REPEATABLE_CODES } from '../runs/events.ts';
 import type { Observation } from '../runs/observation.ts';
@@ -32,14 +33,17 @@ export async function observe(
         if (!(await repositories.runs.update(result.run, run.revision))) return undefined;
       }
       const events = result.events.filter((event) => isNews(journey, runId, event));
+      let mac: Mac | undefined;
       if (events.length > 0) {
         const node = await repositories.nodes.byId(run.nodeId);
-        await repositories.events.append(events.map((event) => eventOf(journey, event, node, run)));
+        const rows = events.map((event) => eventOf(journey, event, node, run));
+        mac = rows[0]?.mac;
+        await repositories.events.append(rows);
       }
       if (result.kind === 'accepted') await alongside?.(repositories, result.run, run);
       if (result.run.state === 'ready' && run.state !== 'ready')
         await joinReportedPorts(repositories, result.run, journey.clock.now());
-      return { result, events, before: run, changed: result.run.revision !== run.revision };
+      return { result, events, mac, before: run, changed: result.run.revision !== run.revision };
     });
     if (done === undefined) continue;
     if (done.changed) {
@@ -47,7 +51,8 @@ export async function observe(
       journey.changes.notify();
     }
     for (const event of done.events) {
-      journey.log.info({ run: runId, ip: event.data.address, event: event.code, ...logged(event) }, 'timeline');
+      const { mac } = done;
+      journey.log.info({ mac, run: runId, ip: event.data.address, event: event.code, ...logged(event) }, 'timeline');
     }
     return done.result;
   }
@@ -69,8 +74,8 @@ function isNews(journey: Journey, runId: string, { code }: RunEvent): boolean {
 
 /** Data of an event that helps in the log; outputs and documents stay on the timeline. */
 function logged(event: RunEvent): Record<string, unknown> {
-  const { module, step, result, reason, state } = event.data;
-  return { module, step, result, reason, state };
+  const { arch, module, step, result, reason, state } = event.data;
+  return { arch, module, step, result, reason, state };
 }
 
 export function eventOf(journey: Journey, event: RunEvent, node: Node | undefined, run: Run | undefined): NewEvent {

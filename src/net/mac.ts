@@ -6,8 +6,8 @@ export type Mac = string & { readonly __brand: 'Mac' };
 const HEX12 = /^[0-9a-f]{12}$/;
 
 /**
- * Reads a MAC in any notation that vendors print: `BC:24:11:00:00:01`, `bc-24-11-00-00-01`, `bc24.1100.0001`, `bc2411000001`,
- * `01-bc-24-...` is not one (PXELINUX's prefix).
+ * Reads a MAC in any notation that vendors print: `BC:24:11:00:00:01`, `bc-24-11-00-00-01`, `bc24.1100.0001`, `bc2411-000001`,
+ * `bc2411000001`; `01-bc-24-...` is not one (PXELINUX's prefix).
  * @throws IronwakeError `mac.malformed`, `mac.not-unicast` (group bit or all zero: no machine sends from such an address)
  */
 export function parseMac(text: string, field = 'mac'): Mac {
@@ -33,13 +33,14 @@ export function parseMac(text: string, field = 'mac'): Mac {
   return format(hex);
 }
 
-/** Pairs (`aa:bb:..`), groups of four (`aabb.ccdd.eeff`) or no separator at all; nothing uneven such as `a:bb:...`. */
+/** Pairs (`aa:bb:..`), groups of four (`aabb.ccdd.eeff`), halves (`aabbcc-ddeeff`) or no separator at all; nothing uneven such as `a:bb:...`. */
 function groupsAreEven(text: string): boolean {
   const groups = text.split(/[:.\- ]/);
   return (
     groups.length === 1 ||
     (groups.length === 6 && groups.every((g) => g.length === 2)) ||
-    (groups.length === 3 && groups.every((g) => g.length === 4))
+    (groups.length === 3 && groups.every((g) => g.length === 4)) ||
+    (groups.length === 2 && groups.every((g) => g.length === 6))
   );
 }
 

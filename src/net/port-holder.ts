@@ -130,7 +130,7 @@ export async function bindError(
       kind: 'refused',
       code: 'net.port-forbidden',
       message: `${where} may not be bound by this user: ports below 1024 need a right`,
-      remedy: 'Start as root (sudo), or through the systemd unit, which brings CAP_NET_BIND_SERVICE.',
+      remedy: 'Type: sudo npm run serve. (The systemd unit needs no root: it brings CAP_NET_BIND_SERVICE.)',
       cause,
     });
   return new IronwakeError({

@@ -2,6 +2,7 @@
  * The daemon as an SSH client: proves that a node lets an administrator in, and that it is the node (host key of the webhook). Through the ssh2
  * library; nothing is run on the node but the forced command of the probe key.
  */
+import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { IronwakeError, messageOf } from '../errors.ts';
 import type { SshProber } from '../journey/ports.ts';
 
@@ -64,8 +65,8 @@ export function createSshProber(options: ProberOptions = {}): SshProber {
             username: target.user,
             privateKey: target.privateKey,
             readyTimeout: TIMEOUT_MS,
-            // Only the types that an installer reports, so that the server offers a key that can be compared.
-            algorithms: { serverHostKey: ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512', 'rsa-sha2-256'] },
+            // Only the types that were reported, so that the server shows a key that can be compared.
+            algorithms: { serverHostKey: algorithmsOf(target.hostKeys) },
             hostVerifier: (key: Buffer) => {
               hostKeyMatches = wanted.has(key.toString('base64'));
               return hostKeyMatches;
@@ -77,6 +78,19 @@ export function createSshProber(options: ProberOptions = {}): SshProber {
       });
     },
   };
+}
+
+const ALGORITHMS = {
+  'ssh-ed25519': ['ssh-ed25519'],
+  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
+  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
+} as const;
+
+/** All that an installer may report where none of them is known: the connection then fails by the comparison of the keys, which says why. */
+function algorithmsOf(hostKeys: readonly string[]): ServerHostKeyAlgorithm[] {
+  const types = hostKeys.map((line) => line.trim().split(/\s+/)[0]);
+  const known = Object.entries(ALGORITHMS).filter(([type]) => types.includes(type));
+  return (known.length === 0 ? Object.entries(ALGORITHMS) : known).flatMap(([, algorithms]) => [...algorithms]);
 }
 
 function stopping(): IronwakeError {

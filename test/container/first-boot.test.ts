@@ -202,6 +202,8 @@ t.test('what fails stops what depends on it, and nothing else', async (t) => {
       moduleOf('good', { apply: marker('/root/good') }),
     ),
   );
+  const slow = server.reports.find(({ module }) => module === 'slow')?.durationMs ?? 0;
+  t.ok(slow >= 1000 && slow < 60_000, `what was cut after a second took ${slow} ms`);
   t.strictSame(
     server.reports.map(({ module, step, result, detail }) => `${module} ${step} ${result}: ${detail}`),
     [

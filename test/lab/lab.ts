@@ -9,7 +9,7 @@
  */
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Machine, type MachineOptions } from './machine.ts';
@@ -43,6 +43,9 @@ export interface DaemonOptions {
   readonly timeoutMs?: number;
 }
 
+/** What ends a lab in the middle: Ctrl-C, a kill, a terminal that was closed. */
+const ENDS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 export class Lab {
   readonly name: string;
   /** Everything of this lab that is a file; removed with it. */
@@ -60,7 +63,7 @@ export class Lab {
   readonly #onExit = (): void => this.#tearDown();
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     this.#tearDown();
-    process.exit(signal === 'SIGINT' ? 130 : 143);
+    process.exit(128 + constants.signals[signal]);
   };
 
   private constructor() {
@@ -72,8 +75,7 @@ export class Lab {
       return made;
     };
     process.on('exit', this.#onExit);
-    process.on('SIGINT', this.#onSignal);
-    process.on('SIGTERM', this.#onSignal);
+    for (const signal of ENDS) process.on(signal, this.#onSignal);
     try {
       this.net = namespace('net');
       this.net.ip('link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0');
@@ -238,8 +240,7 @@ export class Lab {
     if (this.#down) return;
     this.#down = true;
     process.off('exit', this.#onExit);
-    process.off('SIGINT', this.#onSignal);
-    process.off('SIGTERM', this.#onSignal);
+    for (const signal of ENDS) process.off(signal, this.#onSignal);
     for (const machine of this.machines) if (machine.on) machine.process?.kill('SIGKILL');
     for (const child of this.#children) child.kill('SIGKILL');
     for (const namespace of this.#namespaces) {

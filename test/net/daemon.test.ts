@@ -15,6 +15,7 @@ import { ended, Namespaces } from '../support/netns.ts';
 import { PUBLIC_KEY } from '../support/parts.ts';
 import { makeStandInIso } from '../support/stand-in-iso.ts';
 
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const DHCP_CLIENT = fileURLToPath(new URL('peers/dhcp-client.ts', import.meta.url));
 const NODE_MAC = 'bc:24:11:00:00:01';
@@ -231,6 +232,16 @@ t.test('the first start', async (t) => {
   );
   t.equal((await daemon.stop()).code, 0);
   t.notOk(existsSync(join(data, 'server.json')), 'nobody is told of a daemon that is gone');
+});
+
+t.test('npm run serve, ended by a signal to npm', async (t) => {
+  const made = office(t);
+  const { spaces, data, folder, server } = made;
+  const flags = ['--data-dir', data, '--answers', join(folder, 'answers'), '--log-format', 'json'];
+  const npm = made.background(server, 'npm', '--prefix', ROOT, 'run', 'serve', '--', ...flags);
+  await npm.until(/Ironwake is serving/);
+  t.equal((await npm.stop()).code, 0, 'npm says what the daemon says');
+  t.equal(spaces.run(server, 'ss', ['-lntuH']), '', 'and nobody is left that listens');
 });
 
 t.test('packets that cannot be read are counted, and the count can be read', async (t) => {

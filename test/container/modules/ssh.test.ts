@@ -119,6 +119,28 @@ printf 'PermitRootLogin yes\\nMatch User nobody\\n    PasswordAuthentication yes
     t.equal(rig.container.read('/root/.ssh/authorized_keys'), `${opsKey}\n`);
   });
 
+  t.test(`ssh on ${release}: settings of others that sshd refuses`, async (t) => {
+    const rig = await startRig(t, { release });
+    const { container, server } = rig;
+    await container.sh('install -d -m 700 /root/.ssh; echo "NoSuchWord yes" >> /etc/ssh/sshd_config');
+    await container.write('/root/.ssh/authorized_keys', `${opsKey}\n`, '0600');
+    const since = (await container.sh('systemctl show -p ActiveEnterTimestampMonotonic ssh.service')).trim();
+    await rig.runPlan({ postInstall: { ssh: {} }, release: productRelease });
+    t.strictSame(rig.steps(), ['ssh apply failed']);
+    t.match(rig.detailOf('ssh', 'apply'), /^sshd refuses the new settings: .*NoSuchWord/);
+    t.not(
+      (await container.exec(['test', '-e', '/etc/ssh/sshd_config.d/10-ironwake.conf'])).code,
+      0,
+      'nothing is left of ours',
+    );
+    t.notOk(server.requests.includes('POST /node/v1/probe'), 'nothing was tried that needs a way back');
+    t.equal(
+      (await container.sh('systemctl show -p ActiveEnterTimestampMonotonic ssh.service')).trim(),
+      since,
+      'and sshd goes on',
+    );
+  });
+
   t.test(`ssh on ${release}: the server goes away when it should log in`, async (t) => {
     const rig = await startRig(t, { release });
     const { container, server } = rig;
