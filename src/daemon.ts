@@ -35,6 +35,7 @@ import { startRotation } from './journey/rotation.ts';
 import { createRuleBook } from './journey/rule-book.ts';
 import { startSweep } from './journey/sweep.ts';
 import { createThrottle } from './journey/throttle.ts';
+import { createTimekeeping } from './journey/timekeeping.ts';
 import { createLog, type Log } from './log.ts';
 import { openCatalogue } from './media/catalogue.ts';
 import { chooseInterfaces, readHost, segmentOf } from './net/interfaces.ts';
@@ -147,9 +148,12 @@ export async function startDaemon(config: Config): Promise<Daemon> {
 
     const probing = new AbortController();
     let segments: readonly Segment[] = [];
+    const budgets = budgetsOf(config);
+    const changes = createChanges();
     const journey: Journey = {
       store,
       clock,
+      timekeeping: createTimekeeping({ store, clock, log, budgets, changes }),
       log,
       keys: keysOf(instance),
       identity: identityOf({ certificates }),
@@ -160,10 +164,10 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       prober: createSshProber({ signal: probing.signal }),
       reach: createReach({ signal: probing.signal }),
       segments: () => segments,
-      budgets: budgetsOf(config),
+      budgets,
       settings: { site: config.site, severities },
       discovered: createDiscovered(store, clock, log, config.limits.discoveredCapacity),
-      changes: createChanges(),
+      changes,
       throttle: createThrottle(clock),
       metrics: createMetrics(),
       limits: createLimits(clock),

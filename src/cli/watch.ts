@@ -22,11 +22,9 @@ export async function follow(session: Session, node: string): Promise<ExitStatus
     const view = await look(session, node, last !== undefined);
     const { run, waiting } = view;
     if (run === null) throw neverArmed(view);
-    const since = last?.id ?? 0;
-    // The whole story of this installation and what was told after it began; not those before it.
-    const events = view.timeline.filter(
-      (event) => event.id > since && (event.runId === run.id || event.at >= run.armedAt),
-    );
+    // The whole story of this installation and what was told after it began; not those before it. By their order: the clock may have been set.
+    const begun = view.timeline.find((event) => event.runId === run.id)?.id ?? 0;
+    const events = view.timeline.filter(({ id }) => id >= begun && id > (last?.id ?? 0));
     if (json) for (const event of events) io.out(`${JSON.stringify(event)}\n`);
     else io.out(timelineLines(events, last));
     last = events.at(-1) ?? last;

@@ -5,6 +5,7 @@ import { buildPlan } from '../postinstall/plan.ts';
 import type { ResolvedProfile } from '../profiles/resolve.ts';
 import type { Observation } from '../runs/observation.ts';
 import { ENDED_STATES, type Run, type RunData } from '../runs/run.ts';
+import { shifted } from '../runs/set-clock.ts';
 import { uuidv7 } from '../trust/uuid.ts';
 import { currentNode, refuseArchived } from './change-node.ts';
 import { withFreeAddresses } from './free-addresses.ts';
@@ -105,13 +106,17 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
       machine: await machineFactsOf(journey, node),
     });
   }
-  await journey.store.transaction(async (repositories) => {
+  await journey.timekeeping.follow();
+  const armed = await journey.store.transaction(async (repositories) => {
     // Once more: meanwhile somebody may have protected, archived or removed it.
     refuseInstallation(await currentNode(repositories, node.id));
-    await repositories.runs.insert(run);
+    // It begins when it is written: nothing between may have been decided by a clock that was set meanwhile.
+    const at = journey.clock.now();
+    const written = shifted(run, at - now);
+    await repositories.runs.insert(written);
     await repositories.events.append([
       {
-        at: now,
+        at,
         mac: node.macs[0],
         nodeId: node.id,
         runId: run.id,
@@ -119,10 +124,11 @@ export async function armNode(journey: Journey, node: Node, options: ArmOptions)
         data: { media: media.name, by: options.by, expiresInMs: minutes * MINUTE },
       },
     ]);
-    if (options.audit !== undefined) await repositories.audit.append(options.audit(run));
+    if (options.audit !== undefined) await repositories.audit.append(options.audit(written));
+    return written;
   });
   journey.changes.notify();
-  return run;
+  return armed;
 }
 
 /**

@@ -22,6 +22,7 @@ import type { Metrics } from './metrics.ts';
 import type { ImageSources, Reach, SshProber, Store } from './ports.ts';
 import type { RuleBook } from './rule-book.ts';
 import type { Throttle } from './throttle.ts';
+import type { Timekeeping } from './timekeeping.ts';
 
 export interface Profiles {
   /** The last good version. @throws IronwakeError `profile.unknown` */
@@ -71,6 +72,7 @@ export interface JourneySettings {
 export interface Journey {
   readonly store: Store;
   readonly clock: Clock;
+  readonly timekeeping: Timekeeping;
   readonly log: Log;
   readonly keys: Keys;
   /** As it is at this moment: read it anew for every use. */

@@ -1,5 +1,5 @@
 /** What is counted while the daemon runs, for /metrics. Numbers only: names of machines and addresses never become labels. */
-import type { Run } from '../runs/run.ts';
+import { lengthOf, type Run } from '../runs/run.ts';
 
 /** Upper bounds in seconds, from a DHCP round trip to a slow installation. */
 export const DURATION_BUCKETS = [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200] as const;
@@ -52,10 +52,10 @@ export function createMetrics(): Metrics {
     served: (protocol, bytes) => add(servedBytes, protocol, bytes),
     moved(before, after, now) {
       if (before.state === after.state) return;
-      record(stateDurations, before.state, now - before.stateSince);
+      record(stateDurations, before.state, lengthOf(before.stateSince, now));
       if (after.endedAt === undefined) return;
       add(ended, `${after.state} ${after.failure ?? ''}`, 1);
-      record(runDurations, after.state, after.endedAt - after.armedAt);
+      record(runDurations, after.state, lengthOf(after.armedAt, after.endedAt));
     },
   };
 }

@@ -64,6 +64,7 @@ export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: 
 
 /** The run under way. One whose time is over ends here and now: the sweep may be a minute behind after a jump of the clock. */
 async function activeRun(journey: Journey, node: Node): Promise<Run | undefined> {
+  await journey.timekeeping.follow();
   const run = await journey.store.runs.activeOf(node.id);
   if (run === undefined || !hasExpired(run, journey.clock.now())) return run;
   await observe(journey, run.id, { kind: 'deadline' });

@@ -24,6 +24,7 @@ export async function observe(
   observation: Observation,
   alongside?: (repositories: Repositories, run: Run, before: Run) => Promise<void>,
 ): Promise<Transition> {
+  await journey.timekeeping.follow();
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const done = await journey.store.transaction(async (repositories) => {
       const run = await repositories.runs.byId(runId);

@@ -1,6 +1,6 @@
 /**
  * The sweep: one timer for the next deadline of all runs, taken from the store, so that a restart loses none. It looks again whenever
- * something was written, and notices when the clock of this host is set: deadlines are lengths of time, and move along.
+ * something was written, and sees to it that a clock that was set is noticed also when nothing else happens.
  */
 import { messageOf } from '../errors.ts';
 import type { Journey } from './journey.ts';
@@ -9,8 +9,6 @@ import { observe } from './observe.ts';
 const BATCH = 100;
 /** After a failure (a busy database), and at the longest between two looks: a clock that jumped is noticed within this time. */
 const LOOK_AGAIN_MS = 60_000;
-/** Time synchronisation that slews stays far below; a step of less harms no budget. */
-const JUMP_MS = 5000;
 
 export interface Sweep {
   /** Stops the timer and waits for a pass that is under way. */
@@ -22,14 +20,12 @@ export function startSweep(journey: Journey): Sweep {
   let cancel = (): void => {};
   let stopped = false;
   let pass: Promise<void> = Promise.resolve();
-  /** Time of day minus passed time: constant until somebody sets the clock. */
-  let offset = clock.now() - clock.monotonic();
 
   async function look(): Promise<void> {
     if (stopped) return;
     try {
       // Before anything is due: a clock that was set forward makes everything seem late.
-      await followClock();
+      await journey.timekeeping.follow();
       for (const run of await journey.store.runs.due(clock.now(), BATCH)) {
         await observe(journey, run.id, { kind: 'deadline' });
       }
@@ -39,16 +35,6 @@ export function startSweep(journey: Journey): Sweep {
       return;
     }
     await schedule();
-  }
-
-  async function followClock(): Promise<void> {
-    const byMs = Math.round(clock.now() - clock.monotonic() - offset);
-    if (Math.abs(byMs) < JUMP_MS) return;
-    log.warn({ byMs }, 'the clock of this host was set; deadlines move along');
-    for (const run of await journey.store.runs.active()) {
-      await observe(journey, run.id, { kind: 'clock-jumped', byMs });
-    }
-    offset += byMs;
   }
 
   async function schedule(atLeastMs = 50): Promise<void> {

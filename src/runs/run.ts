@@ -151,6 +151,11 @@ export interface RunData {
   readonly stalledSince?: number | undefined;
 }
 
+/** From one moment to another; a small step of the clock back between them makes no negative length. Milliseconds. */
+export function lengthOf(since: number, until: number): number {
+  return Math.max(0, until - since);
+}
+
 /** States before the answer was handed out: only these expire. */
 const BEFORE_CLAIM: ReadonlySet<RunState> = new Set(['armed', 'booting', 'loading', 'live']);
 

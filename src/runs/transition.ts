@@ -9,7 +9,8 @@
 import type { Budgets } from './budgets.ts';
 import type { EventCode } from './events.ts';
 import type { ContestReason, Observation, Source } from './observation.ts';
-import { ENDED_STATES, hasExpired, type Run, type RunData, type RunState } from './run.ts';
+import { ENDED_STATES, hasExpired, lengthOf, type Run, type RunData, type RunState } from './run.ts';
+import { JUMP_MS, shifted, shiftOf } from './set-clock.ts';
 
 export interface RunEvent {
   readonly code: EventCode;
@@ -457,7 +458,7 @@ class Step {
     }
     if (result === 'failed')
       return this.#end('failed', [event('run.failed', { failure: 'plan-failed' })], 'plan-failed');
-    return this.#end('ready', [event('run.ready', { durationMs: this.#now - this.#run.armedAt })]);
+    return this.#end('ready', [event('run.ready', { durationMs: lengthOf(this.#run.armedAt, this.#now) })]);
   }
 
   #trust(by: string): Transition {
@@ -488,24 +489,21 @@ class Step {
         { stalledSince: this.#now },
         { deadlineAt: claimed ? this.#now + this.#budgets.giveUp : data.expiresAt },
       ),
-      [event('run.stalled', { state, silentMs: this.#now - stateSince })],
+      [event('run.stalled', { state, silentMs: lengthOf(stateSince, this.#now) })],
     );
   }
 
-  /** What was written after the clock was set has the new time already: no deadline becomes longer than a fresh one. */
+  /** All times of the run move along; and no deadline is further away than a fresh one. */
   #clockJumped(byMs: number): Transition {
-    const { state, deadlineAt, data } = this.#run;
-    if (deadlineAt === undefined) return this.#nothing();
-    const expiresAt = data.expiresAt + byMs;
-    const shifted = new Step(this.with({ expiresAt }), this.#now, this.#budgets);
-    // A stall and a wait for a person have deadlines of their own.
-    const ordinary = data.stalledSince === undefined && data.waitingForCodeSince === undefined;
-    const fresh = ordinary ? shifted.deadlineOf(state) : undefined;
-    const moved = deadlineAt + byMs;
-    return this.#accept(
-      this.with({ expiresAt }, { deadlineAt: fresh === undefined || byMs < 0 ? moved : Math.min(moved, fresh) }),
-      [event('run.clock-jumped', { byMs })],
-    );
+    const shift = shiftOf(this.#run, byMs, this.#now);
+    if (Math.abs(shift) < JUMP_MS) return this.#nothing();
+    const moved = new Step(shifted(this.#run, shift), this.#now, this.#budgets);
+    const { state, deadlineAt = Infinity, data } = moved.#run;
+    // A stall has a deadline of its own.
+    const latest = data.stalledSince === undefined ? (moved.deadlineOf(state) ?? deadlineAt) : deadlineAt;
+    return this.#accept(moved.with({}, { deadlineAt: Math.min(deadlineAt, latest) }), [
+      event('run.clock-jumped', { byMs: shift }),
+    ]);
   }
 
   /** A contested run releases nothing. Only webhooks are kept: refusing one would leave an installed machine at a shell. */

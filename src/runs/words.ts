@@ -23,8 +23,9 @@ export function formatBytes(value: unknown): string {
 }
 
 /** Milliseconds as people say them: `250 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
-export function formatDuration(value: unknown): string {
-  if (typeof value !== 'number') return '?';
+export function formatDuration(length: unknown): string {
+  if (typeof length !== 'number') return '?';
+  const value = Math.max(0, length);
   if (value < 1000) return `${Math.round(value)} ms`;
   if (value < 60_000) return `${(value / 1000).toFixed(value < 10_000 ? 1 : 0)} s`;
   const minutes = Math.floor(value / 60_000);

@@ -25,6 +25,7 @@ import { createMetrics } from '../../src/journey/metrics.ts';
 import type { MediaRecord, OverlayFile, Role } from '../../src/journey/ports.ts';
 import { createRuleBook } from '../../src/journey/rule-book.ts';
 import { createThrottle } from '../../src/journey/throttle.ts';
+import { createTimekeeping } from '../../src/journey/timekeeping.ts';
 import { type Log, silentLog } from '../../src/log.ts';
 import { bytesSource } from '../../src/media/source.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
@@ -132,9 +133,12 @@ export async function startParts(options: PartsOptions = {}) {
   let overlay: readonly OverlayFile[] = [];
   let padding = 0;
   let segments: readonly Segment[] = [];
+  const budgets = DEFAULT_BUDGETS;
+  const changes = createChanges();
   const journey: Journey = {
     store,
     clock,
+    timekeeping: createTimekeeping({ store, clock, log, budgets, changes }),
     log,
     keys: {
       instance,
@@ -170,10 +174,10 @@ export async function startParts(options: PartsOptions = {}) {
       ping: async () => 'answered',
     },
     segments: () => segments,
-    budgets: DEFAULT_BUDGETS,
+    budgets,
     settings: { site: 'test' },
     discovered: createDiscovered(store, clock, log, 100),
-    changes: createChanges(),
+    changes,
     throttle: createThrottle(clock),
     metrics: createMetrics(),
     limits: createLimits(clock),

@@ -4,9 +4,12 @@ import t, { type Test } from 'tap';
 import { ManualClock } from '../../../src/clock.ts';
 import { armNode } from '../../../src/journey/arm.ts';
 import { observe } from '../../../src/journey/observe.ts';
+import type { RunRepository, Store } from '../../../src/journey/ports.ts';
 import { addNode } from '../../../src/journey/registry.ts';
 import { startSweep } from '../../../src/journey/sweep.ts';
+import { createTimekeeping } from '../../../src/journey/timekeeping.ts';
 import type { Ipv4 } from '../../../src/net/ipv4.ts';
+import type { Mac } from '../../../src/net/mac.ts';
 import type { Observation } from '../../../src/runs/observation.ts';
 import { NODE_MAC, type Parts, startParts } from '../../support/parts.ts';
 
@@ -141,6 +144,143 @@ for (const [name, byMs] of [
     await settle();
     t.equal((await parts.journey.store.runs.byId(id))?.state, 'expired');
   });
+}
+
+for (const [name, byMs] of [
+  ['forward by three hours', 180 * MINUTE],
+  ['back by three hours', -180 * MINUTE],
+] as const) {
+  t.test(
+    `the clock is set ${name}, and a run is armed before the sweep looks: it has its own time, no more and no less`,
+    async (t) => {
+      const clock = new ManualClock();
+      const parts = await startParts({ clock });
+      t.teardown(() => parts.close());
+      await swept(t, parts);
+      clock.advance(10 * MINUTE);
+      await settle();
+      clock.jump(byMs);
+      clock.advance(20_000);
+      const { id, armedAt } = await armed(parts);
+      clock.advance(2 * MINUTE);
+      await settle();
+      const run = await parts.journey.store.runs.byId(id);
+      t.match(run, {
+        state: 'armed',
+        armedAt,
+        deadlineAt: armedAt + 60 * MINUTE,
+        data: { expiresAt: armedAt + 60 * MINUTE },
+      });
+      clock.advance(57 * MINUTE);
+      await settle();
+      t.equal((await parts.journey.store.runs.byId(id))?.state, 'armed');
+      clock.advance(2 * MINUTE);
+      await settle();
+      t.equal((await parts.journey.store.runs.byId(id))?.state, 'expired');
+    },
+  );
+
+  t.test(`the clock is set ${name}: lengths stay what they were, also when a packet is what notices it`, async (t) => {
+    const clock = new ManualClock();
+    const parts = await startParts({ clock });
+    t.teardown(() => parts.close());
+    const { id, armedAt } = await armed(parts);
+    await observe(parts.journey, id, { kind: 'firmware-asked', arch: 'bios', stage: 'PXE', interfaceName: 'lo' });
+    clock.advance(2 * MINUTE);
+    clock.jump(byMs);
+    // No sweep has looked: the machine asks for its script, and is neither too late nor early.
+    const done = await observe(parts.journey, id, { kind: 'script-served', source: NODE });
+    t.equal(done.kind, 'accepted');
+    t.match(done.run, {
+      state: 'booting',
+      armedAt: armedAt + byMs,
+      stateSince: clock.now() - 2 * MINUTE,
+      deadlineAt: clock.now() + 3 * MINUTE,
+      data: { expiresAt: clock.now() + 58 * MINUTE },
+    });
+    clock.advance(3 * MINUTE);
+    await swept(t, parts);
+    const events = await parts.journey.store.events.newestOf(done.run.nodeId, 10);
+    const stalled = events.find(({ code }) => code === 'run.stalled');
+    t.equal(stalled?.data.silentMs, 5 * MINUTE, 'the time in the state');
+  });
+}
+
+for (const [name, startsBehindMs, left] of [
+  ['two days behind, then right', 48 * 60 * MINUTE, 60],
+  ['ten minutes behind, then right', 10 * MINUTE, 60],
+  ['a second behind', 1000, 60],
+] as const) {
+  t.test(
+    `the daemon starts again with its clock ${name}: an armed run lives no longer than it was armed for`,
+    async (t) => {
+      const databasePath = join(t.testdir(), 'ironwake.db');
+      const before = new ManualClock();
+      const first = await startParts({ databasePath, clock: before });
+      const { id } = await armed(first);
+      await first.close();
+      const clock = new ManualClock(before.now() - startsBehindMs);
+      const second = await startParts({ databasePath, clock });
+      t.teardown(() => second.close());
+      await swept(t, second);
+      const started = await second.journey.store.runs.byId(id);
+      const most = left * MINUTE + (startsBehindMs < 5000 ? startsBehindMs : 0);
+      t.equal((started?.deadlineAt ?? 0) - clock.now(), most);
+      clock.advance(3 * MINUTE);
+      await settle();
+      clock.jump(startsBehindMs);
+      clock.advance(2 * MINUTE);
+      await settle();
+      const right = await second.journey.store.runs.byId(id);
+      t.equal((right?.deadlineAt ?? 0) - clock.now(), left * MINUTE - 5 * MINUTE);
+      t.equal(right?.data.expiresAt, right?.deadlineAt);
+      clock.advance(left * MINUTE);
+      await settle();
+      t.equal((await second.journey.store.runs.byId(id))?.state, 'expired');
+    },
+  );
+}
+
+for (const byMs of [20 * MINUTE, -20 * MINUTE]) {
+  t.test(
+    `the clock is set by ${byMs / MINUTE} min and the second of two writes fails: none is moved twice`,
+    async (t) => {
+      const clock = new ManualClock();
+      const parts = await startParts({ clock });
+      t.teardown(() => parts.close());
+      const { store } = parts.journey;
+      const first = await armed(parts);
+      const node = await addNode(parts.journey, {
+        macs: ['bc:24:11:00:00:77' as Mac],
+        fqdn: 'pve2.lab.example',
+        profile: 'default',
+      });
+      const second = await armNode(parts.journey, node, { by: 'admin' });
+      let writes = 0;
+      const failing: Store = {
+        ...store,
+        transaction: (work) =>
+          store.transaction((repositories) => {
+            const update: RunRepository['update'] = async (run, revision) => {
+              writes += 1;
+              if (writes === 2) throw new Error('busy');
+              return repositories.runs.update(run, revision);
+            };
+            return work({ ...repositories, runs: { ...repositories.runs, update } });
+          }),
+      };
+      const timekeeping = createTimekeeping({ ...parts.journey, store: failing });
+      await timekeeping.follow();
+      clock.jump(byMs);
+      await t.rejects(timekeeping.follow(), /busy/);
+      for (const run of [first, second]) t.strictSame(await store.runs.byId(run.id), run, 'none is moved');
+      await Promise.all([timekeeping.follow(), timekeeping.follow()]);
+      await timekeeping.follow();
+      t.equal(writes, 4);
+      for (const { id, deadlineAt = 0 } of [first, second])
+        t.equal((await store.runs.byId(id))?.deadlineAt, deadlineAt + byMs, 'each is moved once');
+    },
+  );
 }
 
 t.test('a slewed clock is no jump', async (t) => {

@@ -238,7 +238,13 @@ t.test('no cell breaks a rule', async (t) => {
             !contested || seen.kind === 'trust' || after.state === state || ENDED_STATES.has(after.state),
           ],
           ['a state that was entered begins now', after.state === state || after.stateSince === NOW],
-          ['identity stays', after.id === run.id && after.nodeId === run.nodeId && after.armedAt === run.armedAt],
+          ['identity stays', after.id === run.id && after.nodeId === run.nodeId],
+          [
+            'when it was armed moves with the clock only, and the time that it was armed for never changes',
+            (after.armedAt === run.armedAt || seen.kind === 'clock-jumped') &&
+              after.data.expiresAt - after.armedAt === run.data.expiresAt - run.armedAt,
+          ],
+          ['nothing has happened in the future', after.armedAt <= NOW && after.stateSince <= NOW],
           [
             'every event has words',
             result.events.every(
