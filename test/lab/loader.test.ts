@@ -49,6 +49,6 @@ test('SeaBIOS, a ROM without iPXE: loader, script, kernel, and the image once mo
     'firmware, loader, script, kernel, image',
   );
   t.equal(view.timeline.find(({ code }) => code === 'boot.loader-fetched')?.data.file, 'undionly.kpxe');
-  t.ok(boot.includes('boot.image-cut'), 'the timeline tells that it broke off');
+  t.ok(boot.filter((code) => code === 'boot.kernel-sent').length > 1, 'the timeline shows that it came again');
   t.equal(view.run?.ended, false, 'and the run goes on');
 });
