@@ -9,6 +9,8 @@ interface Check {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
+  /** What it writes is shown also when nothing is wrong. */
+  readonly tells?: boolean;
 }
 
 process.chdir(new URL('..', import.meta.url).pathname);
@@ -26,12 +28,13 @@ const CHECKS: readonly Check[] = [
   },
   { name: 'generated pages', program: process.execPath, args: ['scripts/answer-page.ts', '--check'] },
   { name: 'page of the modules', program: process.execPath, args: ['scripts/modules-page.ts', '--check'] },
+  { name: 'page of the mutants', program: process.execPath, args: ['scripts/mutation.ts', '--check'], tells: true },
   { name: 'shell scripts', program: 'shellcheck', args: ['--severity=warning', ...shellFiles] },
 ];
 
 const failed: string[] = [];
 const absent: string[] = [];
-for (const { name, program, args } of CHECKS) {
+for (const { name, program, args, tells } of CHECKS) {
   const startedAt = Date.now();
   const { status, error, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
@@ -40,6 +43,7 @@ for (const { name, program, args } of CHECKS) {
   const verdict = error === undefined ? (status === 0 ? 'ok' : 'FAILED') : `not checked (${error.message})`;
   process.stdout.write(`${name}: ${verdict} (${seconds} s)\n`);
   if (status !== 0) process.stdout.write(`${stdout ?? ''}${stderr ?? ''}\n`);
+  else if (tells === true) process.stdout.write(stdout ?? '');
 }
 if (absent.length > 0) process.stdout.write(`not checked: ${absent.join(', ')}. Type: sudo npm run setup -- test\n`);
 if (process.argv.includes('--all')) failed.push(...absent);

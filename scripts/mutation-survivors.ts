@@ -22,6 +22,11 @@ const RULES: readonly Rule[] = [
       /\/(?:globs|disk-rules|network-rules)\.ts$/.test(file) && was === "''" && /\?\? ''/.test(context),
   },
   {
+    reason: 'A shortcut before the real comparison: a shorter beginning of the glob does as well',
+    fits: ({ file, mutator, context }) =>
+      file.endsWith('/globs.ts') && mutator === 'Regex' && context.startsWith('const beginning'),
+  },
+  {
     reason: 'The same either way: of equal releases each is the oldest, and the first row of a section is one of them',
     fits: ({ file, context }) => file.endsWith('/keys.ts') && context.includes('oldest'),
   },

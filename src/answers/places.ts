@@ -7,14 +7,24 @@ export interface Position {
   readonly column: number;
 }
 
+/** Where each line begins. */
+function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return starts;
+}
+
 /** Position of an offset in a text. */
-export function positionAt(text: string, offset: number): Position {
-  const before = text.slice(0, offset);
-  const lineStart = before.lastIndexOf('\n') + 1;
-  let line = 1;
-  for (let at = before.indexOf('\n'); at !== -1; at = before.indexOf('\n', at + 1)) line++;
+export function positionAt(text: string, offset: number, starts: readonly number[] = lineStarts(text)): Position {
+  let [line, beyond] = [0, starts.length];
+  while (beyond - line > 1) {
+    const middle = (line + beyond) >> 1;
+    if ((starts[middle] ?? 0) <= offset) line = middle;
+    else beyond = middle;
+  }
   // Not the byte-order mark: editors do not show it.
-  return { line, column: [...before.slice(lineStart).replace(/^\ufeff/, '')].length + 1 };
+  const before = text.slice(starts[line], offset).replace(/^\ufeff/, '');
+  return { line: line + 1, column: [...before].length + 1 };
 }
 
 /** A reader gave up: not TOML, not JSON, or a key that stands there twice. */
@@ -42,6 +52,8 @@ export class Places {
   readonly #exact = new Map<string, number>();
   /** The same with hyphens for underscores: findings name a key by its right spelling. */
   readonly #folded = new Map<string, number>();
+  /** Made when somebody asks. */
+  #lineStarts: readonly number[] | undefined;
 
   constructor(text: string) {
     this.text = text;
@@ -58,7 +70,9 @@ export class Places {
   of(path: string): Position {
     for (let rest = path; rest !== ''; rest = parentOf(rest)) {
       const offset = this.#exact.get(rest) ?? this.#folded.get(rest.replaceAll('_', '-'));
-      if (offset !== undefined) return positionAt(this.text, offset);
+      if (offset === undefined) continue;
+      this.#lineStarts ??= lineStarts(this.text);
+      return positionAt(this.text, offset, this.#lineStarts);
     }
     return { line: 1, column: 1 };
   }

@@ -23,10 +23,7 @@ export function foldSpelling(answer: Table, { takesHyphens, release } = newestDi
       const former = entry === undefined ? undefined : formerName(entry);
       // An alias has underscores throughout: `root_ssh-keys` is no spelling at all.
       const isAlias =
-        name !== hyphened &&
-        !name.includes('-') &&
-        entry !== undefined &&
-        (takesHyphens ? hasUnderscoreAlias(entry) : former !== undefined);
+        !name.includes('-') && entry !== undefined && (takesHyphens ? hasUnderscoreAlias(entry) : former !== undefined);
       const key = isAlias ? hyphened : name;
       const path = `${section}.${prefix}${name}`;
       if (folded.has(key)) {

@@ -146,6 +146,7 @@ class Reader {
         }
         parts.push([this.#text.slice(start, this.#at), start]);
       }
+      if (parts.length > MAX_DEPTH) this.#fail('This nests too deep');
       this.#skipBlanks();
       if (this.#text[this.#at] !== '.') return parts;
       this.#at++;

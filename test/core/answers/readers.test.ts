@@ -108,6 +108,7 @@ const WRONG: ReadonlyArray<readonly [string, RegExp, number, number]> = [
   ['[[a]]\n[a]', /'a' stands here twice/, 2, 2],
   ['a = { b = 1, b = 2 }', /'a.b' stands here twice/, 1, 14],
   [`a = ${'['.repeat(80)}`, /too deep/, 1, 70],
+  [`${'a.'.repeat(80)}b = 1`, /too deep/, 1, 130],
   ['ä = "😀" x', /cannot stand/, 1, 1],
   ['a = "😀" x', /line should end/, 1, 9],
 ];
