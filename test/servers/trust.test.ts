@@ -109,7 +109,7 @@ t.test('secrets wait for the code of the node; the rest of the plan does not', a
   t.equal(audited.length, 9, 'and every refused attempt');
 });
 
-t.test('the code belongs to one host key: another node that proves itself later is not confirmed by it', async (t) => {
+t.test('a node that proves the same host key again stays confirmed (another key: core/runs/transition)', async (t) => {
   const at = await armedToConfirm(t);
   const { parts } = at;
   const { key, hook, node, runId, credential } = await install(t, parts, await loadImage(parts));

@@ -97,7 +97,7 @@ const ORDER: readonly RunState[] = RUN_STATES.slice(0, RUN_STATES.indexOf('ready
 const reached = (state: RunState, other: RunState): boolean => ORDER.indexOf(state) >= ORDER.indexOf(other);
 
 /** A run as it is when it has come to a state the usual way, its deadline just over. */
-function runIn(state: RunState, contested: boolean): Run {
+function runIn(state: RunState, contested: boolean, withheld = false): Run {
   const ended = ENDED_STATES.has(state);
   const data: RunData = {
     profileName: 'default',
@@ -114,6 +114,8 @@ function runIn(state: RunState, contested: boolean): Run {
           credentialHash: 'h',
           provedFingerprint: 'SHA256:x',
           planModules: ['ssh'],
+          results: { ssh: { verify: 'ok', reapply: 'unchanged' } },
+          ...(withheld ? { withheld: ['admin-user'] } : {}),
           probePublicKey: 'p',
           lastReportSeq: 3,
         }
@@ -169,17 +171,17 @@ function label(observation: Observation): string {
 const ALL: readonly Observation[] = Object.values(SEEN).flat();
 
 function page(): string {
-  const table = (contested: boolean, states: readonly RunState[]): string => {
+  const table = (contested: boolean, states: readonly RunState[], withheld = false): string => {
     const rows = ALL.map(
       (seen) =>
         `| ${label(seen)} | ${states
           .map((state) => {
-            const run = runIn(state, contested);
+            const run = runIn(state, contested, withheld);
             return cell(run, transition(run, seen, NOW, DEFAULT_BUDGETS));
           })
           .join(' | ')} |`,
     );
-    return `| seen | ${states.join(' | ')} |\n|${' --- |'.repeat(states.length + 1)}\n${rows.join('\n')}\n`;
+    return `| seen | ${states.map((state) => (withheld ? `${state}, modules withheld` : state)).join(' | ')} |\n|${' --- |'.repeat(states.length + 1)}\n${rows.join('\n')}\n`;
   };
   const ongoing = RUN_STATES.filter((state) => !ENDED_STATES.has(state));
   return `# What becomes of a run
@@ -191,6 +193,9 @@ an event. \`-\`: taken, nothing changes (a repetition, or it comes too late to m
 timeline. \`contest\`: refused, and the run is contested from now on. The deadline of the state has just passed in each of them, so that \`deadline\` shows what it does.
 
 ${table(false, ongoing)}
+## While a code is needed
+
+${table(false, ['configuring'], true)}
 ## While contested
 
 ${table(true, ongoing)}
@@ -202,9 +207,14 @@ ${table(false, [...ENDED_STATES])}`;
 t.test('no cell breaks a rule', async (t) => {
   let cells = 0;
   for (const state of RUN_STATES) {
-    for (const contested of [false, true]) {
+    for (const [contested, withheld] of [
+      [false, false],
+      [false, true],
+      [true, false],
+      [true, true],
+    ] as const) {
       for (const seen of ALL) {
-        const run = runIn(state, contested);
+        const run = runIn(state, contested, withheld);
         const before = JSON.stringify(run);
         const result = transition(run, seen, NOW, DEFAULT_BUDGETS);
         const after = result.run;
@@ -257,7 +267,7 @@ t.test('no cell breaks a rule', async (t) => {
       }
     }
   }
-  t.equal(cells, RUN_STATES.length * 2 * ALL.length);
+  t.equal(cells, RUN_STATES.length * 4 * ALL.length);
 });
 
 t.test('docs/run-states.md shows what the rules do', async (t) => {

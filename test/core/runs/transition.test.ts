@@ -522,6 +522,36 @@ t.test('deadlines', async (t) => {
   t.equal(transition(loading, SEEN.deadline, loading.data.expiresAt, DEFAULT_BUDGETS).run.state, 'expired');
 });
 
+t.test('release by code: how long a person may take, how often he may be wrong, and for which key', async (t) => {
+  const HOUR = 60 * MINUTE;
+  const step = (run: Run, seen: Observation, now: number) => transition(run, seen, now, DEFAULT_BUDGETS);
+  const withheld: Partial<RunData> = { ...BOUND, ...HOLDS, withheld: ['admin-user'], provedFingerprint: 'SHA256:x' };
+
+  const stalled = aRun('configuring', { ...withheld, stalledSince: NOW - MINUTE });
+  const waiting = step(stalled, SEEN['code-awaited'], NOW).run;
+  t.match(waiting, { deadlineAt: NOW + 24 * HOUR, data: { waitingForCodeSince: NOW } });
+  t.equal(waiting.data.stalledSince, undefined, 'a node that waits for a person is not stalled');
+  t.equal(step(waiting, SEEN['code-awaited'], NOW + HOUR).run, waiting, 'asking again wins no time');
+  const reported = step(waiting, SEEN['step-reported'], NOW + HOUR).run;
+  t.equal(reported.deadlineAt, NOW + 24 * HOUR, 'nor does a report that was held up');
+  t.equal(step(reported, SEEN.deadline, NOW + 24 * HOUR - 1).run.state, 'configuring');
+  t.match(step(reported, SEEN.deadline, NOW + 24 * HOUR).run, { state: 'failed', failure: 'not-confirmed' });
+
+  const wrong: Observation = { kind: 'code-entered', right: false, by: 'admin' };
+  let guessed = waiting;
+  for (let n = 0; n < 5; n += 1) guessed = step(guessed, wrong, NOW).run;
+  t.match(step(guessed, SEEN['code-entered'], NOW + 10 * MINUTE - 1), { kind: 'refused', reason: 'too-many-codes' });
+  t.match(step(guessed, SEEN['code-entered'], NOW + 10 * MINUTE), { kind: 'accepted' });
+  t.match(step(guessed, wrong, NOW + 10 * MINUTE), { reason: 'wrong-code', run: { data: { codeFailures: 1 } } });
+
+  const confirmed = step(waiting, SEEN['code-entered'], NOW).run;
+  t.equal(confirmed.data.confirmedAt, NOW);
+  t.equal(step(confirmed, SEEN['node-proved'], NOW + 1).run.data.confirmedAt, NOW, 'the same host key stays confirmed');
+  const other = step(confirmed, { ...SEEN['node-proved'], fingerprint: 'SHA256:other' }, NOW + 1).run;
+  t.equal(other.data.confirmedAt, undefined, 'another host key is not');
+  t.match(step(other, SEEN['plan-fetched'], NOW + 2), { kind: 'refused' }, 'and gets nothing that was withheld');
+});
+
 t.test('a failed plan fails the run', async (t) => {
   const result = transition(
     aRun('configuring', { ...BOUND, ...HOLDS }),
