@@ -66,7 +66,9 @@ export function registerLive(plugin: FastifyInstance, journey: Journey, limits: 
       if (open.size >= limits.streams) throw tooMany();
       const node = reference === undefined ? undefined : await findNode(journey, reference);
       const resumed = lastEventId(request) ?? (after === undefined ? undefined : Number(after));
-      const cursor = resumed ?? (await journey.store.events.lastId());
+      // An id that is not there yet was given out before an older backup was restored: what comes next is what is new.
+      const newest = await journey.store.events.lastId();
+      const cursor = Math.min(resumed ?? newest, newest);
       const stopped = new AbortController();
       open.add(stopped);
       reply.hijack();

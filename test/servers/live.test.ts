@@ -101,6 +101,25 @@ t.test('resumed by Last-Event-ID: nothing twice, nothing missing, however often'
   );
 });
 
+for (const [name, query, header] of [
+  ['of a store that was newer than the backup which was restored', '', '999999999999'],
+  ['the same, asked by after', '?after=999999999', undefined],
+  ['no number', '', 'abc'],
+  ['negative', '', '-1'],
+  ['longer than any', '', '9'.repeat(40)],
+] as const) {
+  t.test(`a Last-Event-ID that cannot be (${name}) costs nothing of what happens from now on`, async (t) => {
+    const { parts, node, viewer } = await aSite(t);
+    const response = await open(parts, viewer, query, header === undefined ? {} : { 'Last-Event-ID': header });
+    t.equal(response.statusCode, 200);
+    const before = await parts.journey.store.events.lastId();
+    const reading = read(response, (events) => timeline(events).length >= 1);
+    await armNode(parts.journey, node, { by: 'admin' });
+    const [first] = timeline(await reading);
+    t.equal(Number(first?.id), before + 1);
+  });
+}
+
 t.test('one node only, and its state beside the events', async (t) => {
   const { parts, node, other, viewer } = await aSite(t);
   const response = await open(parts, viewer, '?node=pve1&after=0');
