@@ -143,7 +143,16 @@ export async function takeWatch(
     ]);
     return after;
   });
+  // A node that only asks says nothing that others wait for.
+  if (verifications !== undefined) journey.changes.notify();
   return { kind: 'watch', order: kept ? orderOf(watch, now) : 'none', pins: pinList(journey.identity.pins) };
+}
+
+/** A transaction of which those are told who follow events: the live stream, webhooks. */
+async function told<T>(journey: Journey, work: (repositories: Repositories) => Promise<T>): Promise<T> {
+  const result = await journey.store.transaction(work);
+  journey.changes.notify();
+  return result;
 }
 
 /** @throws IronwakeError `plan.not-confirmed` (409) where the profile wants a person at the screen before secrets go out, and none was there */
@@ -181,7 +190,7 @@ export async function orderPlan(
   demandConfirmed(node, run, plan);
   const holder = { node, run };
   const now = journey.clock.now();
-  return journey.store.transaction(async (repositories) => {
+  return told(journey, async (repositories) => {
     const watch = await watchOf(repositories, holder, now);
     const ordered: Watch = { ...watch, application: { by, orderedAt: now } };
     await repositories.watches.put(ordered);
@@ -208,7 +217,7 @@ export async function fetchOrderedPlan(
   const wanted = await planOfNode(journey, node);
   demandConfirmed(node, run, wanted);
   const { plan, profile } = wanted;
-  await journey.store.transaction(async (repositories) => {
+  await told(journey, async (repositories) => {
     const watch = await watchOf(repositories, holder, now);
     if (watch.application === undefined || hasBegun(watch.application)) return;
     const modules = plan.modules.map(({ module }) => module.name);
@@ -254,7 +263,7 @@ export async function takeOrderedReports(
 ): Promise<{ readonly kind: 'taken' } | undefined> {
   if (!(await isKept(journey, holder))) return undefined;
   const now = journey.clock.now();
-  return journey.store.transaction(async (repositories) => {
+  return told(journey, async (repositories) => {
     let watch = await watchOf(repositories, holder, now);
     if (openOrder(watch, now)?.fetchedAt === undefined) return undefined;
     for (const report of [...reports].sort((a, b) => a.seq - b.seq)) {
@@ -305,7 +314,7 @@ export async function finishOrderedPlan(
 ): Promise<{ readonly kind: 'taken' } | undefined> {
   if (!(await isKept(journey, holder))) return undefined;
   const now = journey.clock.now();
-  return journey.store.transaction(async (repositories) => {
+  return told(journey, async (repositories) => {
     const { application, ...watch } = await watchOf(repositories, holder, now);
     if (application?.fetchedAt === undefined || openOrder({ application }, now) === undefined) return undefined;
     const { results = {}, modules = [], by, postInstall, profileVersion = '' } = application;

@@ -56,7 +56,13 @@ t.test('from ready on', async (t) => {
     ],
     packages: ['openssh-server 1:9.2 -> 1:9.3'],
   });
+  let woken = 0;
+  const listening = parts.journey.changes.listen(() => {
+    woken += 1;
+  });
+  t.teardown(listening);
   t.equal((await post('watch', look('failed'))).status, 200);
+  t.not(woken, 0, 'who follows events is told');
   t.equal((await post('watch', look('failed'))).status, 429, 'once a minute');
   t.equal((await post('watch', {})).status, 200, 'it may ask at any time');
   clock.advance(60_000);
