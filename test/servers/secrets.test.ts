@@ -2,19 +2,29 @@
  * Secrets that a test knows, sent through everything there is; then every byte that was written or answered is searched for them, as they are and
  * in the encodings in which they would travel.
  */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { EXPORT_NAMES } from '../../src/exports/format-names.ts';
 import { createLog } from '../../src/log.ts';
 import { armed, install, loadImage, webhookOf } from '../support/machine.ts';
-import { PROFILE } from '../support/parts.ts';
+import { PROFILE, STRANGER_AT, STRANGER_MAC } from '../support/parts.ts';
 
 const PASSWORD = 'seeded-Passw0rd-of-the-admin';
 const UNUSED = 'seeded-secret-that-nobody-uses';
 const BORN = 'seeded-secret-that-was-born-and-read';
 const BORN_UNREAD = 'seeded-secret-that-was-born';
-const CONFIRM = `${PROFILE.replace('name: admin,', 'name: admin, password: {secret: admin-password},')}install: { release: confirm }\n`;
+const ROOT_BY_PLAN = 'seeded-root-password-of-the-plan';
+const ROOT_BY_INSTALLER = 'seeded-root-password-of-the-answer';
+const BY_HAND = 'seeded-secret-that-somebody-types';
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const CONFIRM = `${PROFILE.replace('name: admin,', 'name: admin, password: {secret: admin-password}, rootPassword: {secret: root-by-plan},')}install: { release: confirm }\n`;
+/** Root's password as the installer sets it is that of a secret: its hash, and nothing else of it, is in the answer. */
+const GIVEN = `${PROFILE}install: { allowSecretsInAnswer: true, rootPassword: { secret: root-by-installer } }\n`;
 
 /** As it is, and as base64, base64url, hex and percent-encoding would show it. */
 function shapes(secret: string): readonly string[] {
@@ -27,9 +37,18 @@ function shapes(secret: string): readonly string[] {
   return [secret, bytes.toString('hex'), encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), ...inner];
 }
 
+/** What there is nothing to answer yet. */
+const EMPTY: ReadonlySet<string> = new Set(['/nodes/pve1/drift', '/nodes/pve2/drift']);
+
 async function filesOf(directory: string): Promise<readonly string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Arguments and environment of a process; empty when it has ended. */
+async function processOf(pid: number | 'self'): Promise<string> {
+  const files = ['cmdline', 'environ'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => ''));
+  return (await Promise.all(files)).join('\0');
 }
 
 t.test('known secrets are nowhere but where they belong', async (t) => {
@@ -44,9 +63,14 @@ t.test('known secrets are nowhere but where they belong', async (t) => {
   const at = await armed(t, {
     databasePath: join(data, 'ironwake.db'),
     log,
-    profiles: { confirm: CONFIRM },
+    profiles: { confirm: CONFIRM, given: GIVEN },
     profile: 'confirm',
-    secrets: { 'admin-password': PASSWORD, unused: UNUSED },
+    secrets: {
+      'admin-password': PASSWORD,
+      'root-by-plan': ROOT_BY_PLAN,
+      'root-by-installer': ROOT_BY_INSTALLER,
+      unused: UNUSED,
+    },
   });
   const { parts, admin } = at;
   const answers: string[] = [];
@@ -60,6 +84,16 @@ t.test('known secrets are nowhere but where they belong', async (t) => {
   const url = await loadImage(parts);
   const { node, credential, runId } = await install(t, parts, url);
   const token = await credential();
+  // A second machine, with the other way to give root a password.
+  const given = { mac: STRANGER_MAC, from: STRANGER_AT, fqdn: 'pve2.lab.example' };
+  await api('/nodes', { json: { mac: given.mac, fqdn: given.fqdn, profile: 'given' } });
+  t.equal((await api('/nodes/pve2/install', { json: {} })).status, 201);
+  const givenUrl = await loadImage(parts, given.from, given.mac);
+  const second = await install(t, parts, givenUrl, given);
+  const secondToken = await second.credential();
+  const secondPlan = await parts.call(`${second.node}/plan`, { from: given.from, token: secondToken });
+  t.equal(secondPlan.status, 200, 'where nothing is withheld, the plan has no secret of the answer');
+  answers.push(secondPlan.text);
   // Kept apart: the one answer that shows each of these.
   const apiToken = JSON.parse(
     (await parts.call(`${base}/tokens`, { token: admin, json: { name: 'ci', role: 'admin' } })).text,
@@ -98,11 +132,15 @@ t.test('known secrets are nowhere but where they belong', async (t) => {
     const reply = await parts.call(`${node}/born`, { token, json: body });
     answers.push(`/node/v1/born ${reply.status} ${reply.text}`);
   }
-  const { items } = JSON.parse((await api('/nodes/pve1/secrets')).text);
-  t.match(items, [{ name: 'unread' }, { name: 'read' }]);
-  const shown = await parts.call(`${base}/nodes/pve1/secrets/${items[1].id}/read`, { token: admin, method: 'POST' });
+  const { items } = JSON.parse((await api('/nodes/pve1/secrets')).text) as {
+    items: ReadonlyArray<{ readonly id: string; readonly name: string }>;
+  };
+  // Both were born in the same millisecond: which one is first is chance.
+  t.strictSame(items.map(({ name }) => name).sort(), ['read', 'unread']);
+  const read = items.find(({ name }) => name === 'read')?.id ?? '';
+  const shown = await parts.call(`${base}/nodes/pve1/secrets/${read}/read`, { token: admin, method: 'POST' });
   t.equal(JSON.parse(shown.text).value, BORN);
-  await api(`/nodes/pve1/secrets/${items[1].id}/read`, { method: 'POST' });
+  await api(`/nodes/pve1/secrets/${read}/read`, { method: 'POST' });
   await api('/nodes/pve1/confirm', { json: { code: 'bcdf-bcdf-bcdf' } });
   await api('/secrets/admin-password', { method: 'PUT', json: { value: PASSWORD, extra: 1 } });
   await api('/secrets/BAD NAME', { method: 'PUT', json: { value: PASSWORD } });
@@ -112,35 +150,71 @@ t.test('known secrets are nowhere but where they belong', async (t) => {
     headers: { 'Content-Type': 'application/json' },
   });
   await api('/secrets/admin-password', { method: 'PUT', json: { value: { nested: PASSWORD } } });
-  for (const path of [
+  const nodes = ['pve1', 'pve2'].flatMap((name) =>
+    ['', '/reports', '/profile', '/answer-preview', '/runs', '/plan', '/plan/diff', '/drift', '/secrets']
+      .concat('/hardware', '/credential')
+      .map((path) => `/nodes/${name}${path}`),
+  );
+  const others = [
     '/nodes',
-    '/nodes/pve1',
-    '/nodes/pve1/reports',
-    '/nodes/pve1/profile',
-    '/nodes/pve1/answer-preview',
-  ])
-    await api(path);
-  for (const path of [
     '/runs/pve1/answer',
+    '/runs/pve2/answer',
     '/events',
     '/secrets',
     '/tokens',
     '/audit?limit=1000',
     '/status',
     '/profiles',
-  ])
-    await api(path);
-  for (const path of [
-    '/nodes/pve1/credential',
-    '/profiles/confirm',
-    '/certificate',
-    '/discovered',
-    '/explain/bc2411000001',
-  ])
-    await api(path);
+  ]
+    .concat(
+      '/profiles/confirm',
+      '/profiles/given',
+      '/certificate',
+      '/discovered',
+      '/explain/bc2411000001',
+      '/drift',
+      '/plans/impact',
+    )
+    .concat('/rules', '/media', '/exports/nodes', '/exports/nodes?format=json', '/schemas/answer');
+  const exported = EXPORT_NAMES.map((format) => `/exports/${format}`);
+  for (const path of [...nodes, ...others, ...exported]) {
+    const { status, text } = await api(path);
+    t.ok(status === 200 || EMPTY.has(path), `${path}: ${status} ${text.slice(0, 200)}`);
+  }
+  await api('/nodes/pve1/plan/apply', { method: 'POST', json: {} });
+  for (const name of ['pve1', 'pve2']) t.equal((await api(`/nodes/${name}/plan/export`, { json: {} })).status, 200);
+  await api('/nodes/pve2/root-password', { method: 'POST' });
   await parts.call(url.replace(/answer$/, 'webhook'), { body: webhookOf('ssh-ed25519 AAAA') });
   await api('/nodes/pve1/credential', { method: 'DELETE' });
   await api('/secrets/unused', { method: 'DELETE' });
+
+  // What somebody types is read from standard input: any user of the machine may read arguments, root the environment.
+  const directory = t.testdir();
+  const apiTokenFile = join(directory, 'token');
+  await writeFile(apiTokenFile, `${apiToken}\n`, { mode: 0o600 });
+  const server = ['--server', parts.segment.httpsUrl, '--fingerprint', parts.journey.identity.fingerprint];
+  const commandLines = [await processOf('self')];
+  const typedIn = spawn(process.execPath, [MAIN, 'secret', 'set', 'by-hand', ...server, '--token-file', apiTokenFile], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    cwd: directory,
+  });
+  const left = once(typedIn, 'close');
+  let complaint = '';
+  typedIn.stderr.on('data', (text) => {
+    complaint += text;
+  });
+  typedIn.stdin.end(BY_HAND);
+  while (typedIn.exitCode === null) {
+    commandLines.push(await processOf(typedIn.pid ?? 0));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await left;
+  t.equal(typedIn.exitCode, 0, complaint);
+  answers.push(complaint);
+  t.ok(
+    commandLines.some((text) => text.includes('secret\0set\0by-hand')) && commandLines[0]?.includes('PATH='),
+    'arguments and environments can be found by this search',
+  );
 
   // What leaves this server: with and without the keys that open what is sealed.
   const archives: Array<readonly [string, string]> = [];
@@ -155,12 +229,17 @@ t.test('known secrets are nowhere but where they belong', async (t) => {
   const secrets: ReadonlyArray<readonly [string, string]> = [
     ['a secret of the plan', PASSWORD],
     ['a secret that is not used', UNUSED],
+    ['the root password of a plan', ROOT_BY_PLAN],
+    ['the root password of an answer', ROOT_BY_INSTALLER],
+    ['a secret that was typed', BY_HAND],
     ['a secret born on the node and read', BORN],
     ['one that nobody has read', BORN_UNREAD],
     ['the root password', password],
     ['the token of the API that asks for all of it', apiToken],
     ['the node credential', token],
+    ['the credential of the second node', secondToken],
     ['a step token', stepTokens[0] ?? '?'],
+    ['a step token of the second node', givenUrl.match(/installer\/([^/]+)\//)?.[1] ?? '?'],
   ];
   const files = await filesOf(data);
   t.ok(
@@ -183,6 +262,10 @@ t.test('known secrets are nowhere but where they belong', async (t) => {
   t.ok(answers.join('').includes('admin-password'), 'the name of a secret may be told');
   for (const [name, secret] of secrets) {
     for (const shape of shapes(secret)) {
+      t.notOk(
+        commandLines.some((text) => text.includes(shape)),
+        `${name} in arguments or an environment`,
+      );
       for (const [file, text] of written) t.notOk(text.includes(shape), `${name} in ${file.slice(data.length)}`);
       t.notOk(
         lines.some((line) => line.includes(shape)),
