@@ -18,7 +18,11 @@ export const DEBIAN_PACKAGES = [
   { name: 'iproute2', layer: 'test', purpose: 'network namespaces' },
   { name: 'nftables', layer: 'test', purpose: 'packet filters of the network tests' },
   { name: 'procps', layer: 'test', purpose: 'sysctl, for hosts with several addresses' },
-  { name: 'e2fsprogs', layer: 'test', purpose: 'a file system that fails while the daemon writes to it' },
+  {
+    name: 'e2fsprogs',
+    layer: 'test',
+    purpose: 'a file system that fails while the daemon writes to it; disks of virtual machines',
+  },
   { name: 'tcpdump', layer: 'test', purpose: 'captures of what went over the wire' },
   { name: 'openssl', layer: 'test', purpose: 'independent reader of certificates and password hashes' },
   {
@@ -35,6 +39,7 @@ export const DEBIAN_PACKAGES = [
   { name: 'libarchive-tools', layer: 'test', purpose: 'bsdtar, a second reader of installer images' },
   { name: 'cpio', layer: 'test', purpose: 'independent reader of the wrapped initrd' },
   { name: 'zstd', layer: 'test', purpose: "compression of the stand-in image's initrd" },
+  { name: 'xz-utils', layer: 'test', purpose: "unpacks the kernel modules of the lab's guests" },
   { name: 'squashfs-tools', layer: 'test', purpose: 'file systems of the stand-in image' },
   { name: 'debootstrap', layer: 'test', purpose: 'Debian roots for containers and the stand-in image' },
   { name: 'debian-archive-keyring', layer: 'test', purpose: 'keys that debootstrap checks archives with' },

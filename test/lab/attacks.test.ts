@@ -2,89 +2,21 @@
  * A stranger on the provisioning network: what he gets, and what the timeline says of it. The node of each attack is a station that speaks
  * its part by curl, so that no machine has to boot; the image is the stand-in's.
  */
-import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import type { NodeView } from '../../src/api/schemas.ts';
 import { DAEMON_ADDRESS } from './lab.ts';
-import type { Namespace } from './namespaces.ts';
-import { ADMIN_PASSWORD, PROFILE, Site, timelineText } from './site.ts';
+import { ask, HTTP, PlayedMachine, type Reply } from './played.ts';
+import { ADMIN_PASSWORD, Site, timelineText } from './site.ts';
 
-const HTTP = `http://${DAEMON_ADDRESS}:8080`;
 const SENTENCE = /^Refused\. Whoever looks after this boot server finds the reason under reference \w+\.\n$/;
 
-interface Reply {
-  readonly status: number;
-  readonly body: string;
-}
-
-/** One request from a station. */
-async function ask(from: Namespace, url: string, body?: string): Promise<Reply> {
-  const post = body === undefined ? [] : ['--data-binary', '@-', '-H', 'Content-Type: application/json; charset=utf-8'];
-  const asked = await from.run(['curl', '-ksS', '-w', '\n%{http_code}', ...post, url], { input: body ?? '' });
-  if (asked.code !== 0) throw new Error(`${url}: ${asked.stderr}`);
-  const end = asked.stdout.lastIndexOf('\n');
-  return { status: Number(asked.stdout.slice(end + 1)), body: asked.stdout.slice(0, end) };
-}
-
-function systemInformation(mac: string): string {
-  return JSON.stringify({
-    $schema: { version: '1.0' },
-    product: { fullname: 'Proxmox VE', product: 'pve', enable_btrfs: true },
-    iso: { release: '9.2', isorelease: '1' },
-    dmi: { baseboard: {}, chassis: {}, system: {} },
-    network_interfaces: [{ link: 'eno1', mac: mac.toUpperCase() }],
-  });
-}
-
 /** An armed node and the station that plays it. */
-class Victim {
-  readonly site: Site;
-  readonly mac: string;
-  readonly id: string;
-  readonly station: Namespace;
-
-  private constructor(site: Site, mac: string, id: string, station: Namespace) {
-    this.site = site;
-    this.mac = mac;
-    this.id = id;
-    this.station = station;
-  }
-
-  static async arm(site: Site, number: number): Promise<Victim> {
-    const mac = `bc:24:11:00:01:0${number}`;
-    const added = await site.must('POST', '/api/v1/nodes', { mac, fqdn: `victim${number}.lab.test`, profile: PROFILE });
-    const { id } = added as { id: string };
-    await site.must('POST', `/api/v1/nodes/${id}/install`, {});
-    return new Victim(site, mac, id, site.lab.station(`victim${number}`, `10.77.0.5${number}`, mac));
-  }
-
-  get scriptUrl(): string {
-    return `${HTTP}/boot/script/${this.mac.replaceAll(':', '-')}`;
-  }
-
-  view(): Promise<NodeView> {
-    return this.site.node(this.id);
-  }
-
-  /** Script, kernel and image, as the loader fetches them. Returns the URLs that the script and the image hold. */
-  async load(from: Namespace = this.station): Promise<{ readonly image: string; readonly answer: string }> {
-    const script = (await ask(from, this.scriptUrl)).body;
-    const image = /http:\S+\/initrd\.img/.exec(script)?.[0];
-    const kernel = /http:\S+\/linux26/.exec(script)?.[0];
-    if (image === undefined || kernel === undefined) throw new Error(`no URLs in the script:\n${script}`);
-    const file = join(this.site.lab.folder, `image-${this.id}`);
-    for (const url of [kernel, image]) {
-      const loaded = await from.run(['curl', '-sSf', '-o', file, url], { timeoutMs: 300_000 });
-      if (loaded.code !== 0) throw new Error(loaded.stderr);
-    }
-    const found = await from.run(['grep', '-a', '-o', '-E', '-m1', 'https://[^"]+/answer', file]);
-    return { image, answer: found.stdout.trim() };
-  }
-
-  claim(url: string, from: Namespace = this.station): Promise<Reply> {
-    return ask(from, url, systemInformation(this.mac));
-  }
-}
+const arm = (site: Site, number: number): Promise<PlayedMachine> =>
+  PlayedMachine.arm(site, {
+    mac: `bc:24:11:00:01:0${number}`,
+    fqdn: `victim${number}.lab.test`,
+    address: `10.77.0.5${number}`,
+  });
 
 /** @param status 401 for a node's credential: its node is to prove its host key again */
 function refusedAlike(t: Test, reply: Reply, what: string, status = 403): void {
@@ -112,18 +44,18 @@ test('a stranger on the provisioning network', async (t) => {
   await site.must('POST', '/api/v1/media', { path: site.image });
 
   await t.test('(a) writes the MAC of an armed machine into the URL', async (t) => {
-    const victim = await Victim.arm(site, 1);
+    const victim = await arm(site, 1);
     refusedAlike(t, await ask(stranger, victim.scriptUrl), 'the script');
-    const view = await victim.view();
+    const view = await site.node(victim.id);
     saysRefused(t, view, /the boot script.*another one than it says/, '10.77.0.9');
     t.equal(view.run?.state, 'armed', 'the run waits on, untouched');
     t.match((await ask(victim.station, victim.scriptUrl)).body, /^#!ipxe/, 'the machine itself gets its script');
   });
 
   await t.test('(b) takes the MAC for his own', async (t) => {
-    const victim = await Victim.arm(site, 2);
+    const victim = await arm(site, 2);
     // Nobody can tell him from the machine: he gets the answer. What it is worth is asserted, and that the machine notices.
-    const spoofer = site.lab.station('spoofer', '10.77.0.66', victim.mac);
+    const spoofer = site.lab.station('spoofer', '10.77.0.66', victim.options.mac);
     victim.station.ip('link', 'set', 'lan0', 'down');
     const urls = await victim.load(spoofer);
     const got = await victim.claim(urls.answer, spoofer);
@@ -139,7 +71,7 @@ test('a stranger on the provisioning network', async (t) => {
       'the machine boots its disk',
     );
     refusedAlike(t, await victim.claim(urls.answer), 'the machine with the same token, from its own address');
-    const view = await victim.view();
+    const view = await site.node(victim.id);
     t.ok(view.run?.contested, 'contested');
     t.ok(codesOf(view).includes('run.contested'), 'and the timeline raises the alarm', {
       timeline: timelineText(view),
@@ -151,10 +83,10 @@ test('a stranger on the provisioning network', async (t) => {
   });
 
   await t.test('(c) sniffed the image on its way', async (t) => {
-    const victim = await Victim.arm(site, 3);
+    const victim = await arm(site, 3);
     const urls = await victim.load();
     refusedAlike(t, await ask(stranger, urls.image), 'the image again');
-    const contested = await victim.view();
+    const contested = await site.node(victim.id);
     t.ok(contested.run?.contested, 'contested: the token was seen at another machine');
     t.match(
       contested.timeline.find((event) => event.code === 'run.contested')?.text,
@@ -164,28 +96,28 @@ test('a stranger on the provisioning network', async (t) => {
     refusedAlike(t, await victim.claim(urls.answer, stranger), 'the answer, with the token from the image');
     refusedAlike(t, await victim.claim(urls.answer), 'the machine itself, until somebody decides');
     await site.must('POST', `/api/v1/nodes/${victim.id}/trust`);
-    const trusted = await victim.view();
+    const trusted = await site.node(victim.id);
     t.notOk(trusted.run?.contested, 'an administrator looked and trusts it');
     t.equal((await victim.claim(urls.answer)).status, 200, 'then it goes on');
     refusedAlike(t, await victim.claim(urls.answer, stranger), 'and still not for him');
   });
 
   await t.test('(d) claims before the node', async (t) => {
-    const victim = await Victim.arm(site, 4);
+    const victim = await arm(site, 4);
     const urls = await victim.load();
     refusedAlike(t, await victim.claim(urls.answer, stranger), 'the claim');
-    const view = await victim.view();
+    const view = await site.node(victim.id);
     t.ok(view.run?.contested, 'contested');
     t.notOk(codesOf(view).includes('installer.answer-served'), 'no answer has left', { timeline: timelineText(view) });
     saysRefused(t, view, /the answer.*bound to another address/, '10.77.0.9');
   });
 
   await t.test('(d) claims after the node', async (t) => {
-    const victim = await Victim.arm(site, 5);
+    const victim = await arm(site, 5);
     const urls = await victim.load();
     t.equal((await victim.claim(urls.answer)).status, 200, 'the node has its answer');
     refusedAlike(t, await victim.claim(urls.answer, stranger), 'the second claim');
-    const view = await victim.view();
+    const view = await site.node(victim.id);
     t.ok(view.run?.contested, 'contested');
     t.same(
       codesOf(view).filter((code) => code === 'installer.answer-served'),

@@ -209,11 +209,15 @@ export class Lab {
 
   /** A machine on the lab's wire, switched off. */
   machine(options: MachineOptions): Machine {
-    const tap = `tap${this.machines.length}`;
-    this.net.ip('tuntap', 'add', tap, 'mode', 'tap');
-    this.net.ip('link', 'set', tap, 'master', 'br0');
-    this.net.ip('link', 'set', tap, 'up');
-    const machine = new Machine(options, this.folder, this.net, tap);
+    const taps = [options.mac, ...(options.furtherMacs ?? [])].map(
+      (_, card) => `tap${this.machines.length}${card === 0 ? '' : `c${card}`}`,
+    );
+    for (const tap of taps) {
+      this.net.ip('tuntap', 'add', tap, 'mode', 'tap');
+      this.net.ip('link', 'set', tap, 'master', 'br0');
+      this.net.ip('link', 'set', tap, 'up');
+    }
+    const machine = new Machine(options, this.folder, this.net, taps);
     this.machines.push(machine);
     return machine;
   }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, copyFileSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Monitor } from './monitor.ts';
@@ -24,6 +25,12 @@ export interface MachineOptions {
   readonly diskGiB?: number;
   /** Default 1: `vda`; two are `vda` and `vdb`. */
   readonly disks?: number;
+  /** MACs of further cards on the same wire. */
+  readonly furtherMacs?: readonly string[];
+  /** What is on the first disk: a raw image, of which the machine gets a copy. Empty unless told. */
+  readonly image?: string;
+  /** Whether somebody may type on its serial console (default false). */
+  readonly keyboard?: boolean;
   /** Whether a BIOS machine's card has its ROM, the iPXE (default true). Without it nothing but a direct boot is before the disk. */
   readonly networkRom?: boolean;
   /** Skips firmware and loader: for looking at the image alone. */
@@ -42,22 +49,27 @@ export class Machine {
   readonly uuid = randomUUID();
   readonly #folder: string;
   readonly #namespace: Namespace;
-  readonly #tap: string;
+  readonly #taps: readonly string[];
   #process: ChildProcess | undefined;
   #monitor: Promise<Monitor | undefined> = Promise.resolve(undefined);
+  #keyboard: Socket | undefined;
   #consumed = 0;
 
-  /** @param tap the machine's port of the lab's bridge, in `namespace` */
-  constructor(options: MachineOptions, folder: string, namespace: Namespace, tap: string) {
+  /** @param taps the ports of the lab's bridge that its cards are at, in `namespace` */
+  constructor(options: MachineOptions, folder: string, namespace: Namespace, taps: readonly string[]) {
     this.options = options;
     this.#folder = folder;
     this.#namespace = namespace;
-    this.#tap = tap;
+    this.#taps = taps;
+    const kind = options.image === undefined ? 'qcow2' : 'raw';
     this.disks = Array.from({ length: options.disks ?? 1 }, (_, index) =>
-      join(folder, `${options.name}-${index}.qcow2`),
+      join(folder, `${options.name}-${index}.${index === 0 ? kind : 'qcow2'}`),
     );
     this.serialFile = join(folder, `${options.name}.serial`);
-    for (const disk of this.disks) must('qemu-img', 'create', '-q', '-f', 'qcow2', disk, `${options.diskGiB ?? 10}G`);
+    for (const disk of this.disks) {
+      if (options.image !== undefined && disk.endsWith('.raw')) must('cp', '--sparse=always', options.image, disk);
+      else must('qemu-img', 'create', '-q', '-f', 'qcow2', disk, `${options.diskGiB ?? 10}G`);
+    }
     if (options.firmware === 'uefi') copyFileSync(OVMF_VARS, this.#vars);
   }
 
@@ -69,6 +81,10 @@ export class Machine {
     return join(this.#folder, `${this.options.name}.qmp`);
   }
 
+  get #console(): string {
+    return join(this.#folder, `${this.options.name}.console`);
+  }
+
   get on(): boolean {
     return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
   }
@@ -78,7 +94,8 @@ export class Machine {
   }
 
   #arguments(fromDisk: boolean): string[] {
-    const { firmware, mac, memoryMiB = 2048, processors = 1, networkRom = true, directBoot } = this.options;
+    const { firmware, mac, furtherMacs = [], memoryMiB = 2048, processors = 1, networkRom = true } = this.options;
+    const { directBoot, keyboard = false } = this.options;
     const uefi = firmware === 'uefi';
     const direct = directBoot !== undefined && !fromDisk;
     return [
@@ -87,14 +104,21 @@ export class Machine {
       ...['-machine', 'q35,graphics=off', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(processors)],
       ...['-m', String(memoryMiB), '-device', 'virtio-rng-pci', '-uuid', this.uuid],
       ...['-smbios', `type=1,manufacturer=Ironwake,product=Lab,serial=LAB-${this.options.name}`],
-      ...['-chardev', `file,id=serial,path=${this.serialFile},append=on`, '-serial', 'chardev:serial'],
+      '-chardev',
+      keyboard
+        ? `socket,id=serial,path=${this.#console},server=on,wait=off,logfile=${this.serialFile},logappend=on`
+        : `file,id=serial,path=${this.serialFile},append=on`,
+      ...['-serial', 'chardev:serial'],
       ...['-qmp', `unix:${this.#qmp},server=on,wait=off`],
       ...(direct ? [] : ['-action', 'reboot=shutdown']),
-      ...['-netdev', `tap,id=net,ifname=${this.#tap},script=no,downscript=no`],
-      // OVMF takes a card's option ROM where there is one, and QEMU's is an iPXE: without it OVMF's own PXE is what boots.
-      ...['-device', `virtio-net-pci,netdev=net,mac=${mac},bootindex=1${uefi || !networkRom ? ',romfile=' : ''}`],
+      ...[mac, ...furtherMacs].flatMap((address, index) => [
+        ...['-netdev', `tap,id=net${index},ifname=${this.#taps[index]},script=no,downscript=no`],
+        '-device',
+        // OVMF takes a card's option ROM where there is one, and QEMU's is an iPXE: without it OVMF's own PXE is what boots.
+        `virtio-net-pci,netdev=net${index},id=card${index},mac=${address}${index > 0 ? '' : ',bootindex=1'}${uefi || !networkRom || index > 0 ? ',romfile=' : ''}`,
+      ]),
       ...this.disks.flatMap((disk, index) => [
-        ...['-drive', `if=none,id=disk${index},file=${disk},format=qcow2,cache=unsafe`],
+        ...['-drive', `if=none,id=disk${index},file=${disk},format=${disk.split('.').at(-1)},cache=unsafe`],
         ...['-device', `virtio-blk-pci,drive=disk${index},bootindex=${2 + index}`],
       ]),
       ...(uefi
@@ -127,6 +151,7 @@ export class Machine {
     const child = spawn(command, args, { stdio: ['ignore', log, log] });
     closeSync(log);
     this.#process = child;
+    this.#keyboard = undefined;
     let restarts = false;
     child.once('exit', () => {
       if (restarts) this.#start(fromDisk);
@@ -163,6 +188,25 @@ export class Machine {
     this.#consumed = existsSync(this.serialFile) ? statSync(this.serialFile).size : 0;
     const monitor = await this.#monitor;
     monitor?.send('system_reset');
+  }
+
+  /** Puts the cable of a card in or pulls it out; 0 is the first card. After power on every cable is in. */
+  async plug(card: number, connected: boolean): Promise<void> {
+    const monitor = await this.#monitor;
+    monitor?.send('set_link', { name: `card${card}`, up: connected });
+  }
+
+  /** Types a line on the serial console, and Enter. */
+  async type(line: string): Promise<void> {
+    if (this.#keyboard === undefined) {
+      const socket = createConnection(this.#console);
+      await once(socket, 'connect');
+      // What the machine shows is read from the log; the connection ends with QEMU.
+      socket.on('error', () => undefined);
+      socket.resume();
+      this.#keyboard = socket;
+    }
+    this.#keyboard.write(`${line}\n`);
   }
 
   /** Everything that came out of the serial port since the machine was made. */

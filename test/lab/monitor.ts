@@ -37,8 +37,8 @@ export class Monitor {
     return undefined;
   }
 
-  send(execute: string): void {
-    this.#socket.write(`${JSON.stringify({ execute })}\n`);
+  send(execute: string, args?: Readonly<Record<string, unknown>>): void {
+    this.#socket.write(`${JSON.stringify({ execute, ...(args === undefined ? {} : { arguments: args }) })}\n`);
   }
 
   #read(text: string): void {

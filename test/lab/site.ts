@@ -33,6 +33,8 @@ interface ProfileChoice {
 
 export interface SiteOptions extends Partial<ProfileChoice>, LabOptions {
   readonly release?: StandInRelease;
+  /** Further profiles, by name. */
+  readonly profiles?: (publicKey: string) => Readonly<Record<string, object>>;
 }
 
 export class Site {
@@ -60,7 +62,7 @@ export class Site {
       const server = fileURLToPath(new URL('vendor-mirror.ts', import.meta.url));
       lab.spawn(lab.dhcp, [process.execPath, server, mirror.folder, MIRROR_ADDRESS, '80'], 'mirror.log');
       must('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'lab', '-f', site.key);
-      site.#writeProfiles({ root: options.root ?? 'ext4', secrets: options.secrets ?? 'auto' });
+      site.#writeProfiles({ root: options.root ?? 'ext4', secrets: options.secrets ?? 'auto' }, options.profiles);
       await site.startDaemon();
       await site.command(['secret', 'set', ADMIN_SECRET], ADMIN_PASSWORD);
       return site;
@@ -76,7 +78,7 @@ export class Site {
   }
 
   /** The profile of every machine: what it says itself, over a parent and a mix-in. What a node says over it: `NODE_VALUES`. */
-  #writeProfiles({ root, secrets }: ProfileChoice): void {
+  #writeProfiles({ root, secrets }: ProfileChoice, further: SiteOptions['profiles']): void {
     const publicKey = readFileSync(`${this.key}.pub`, 'utf8').trim();
     const answers = join(this.lab.folder, 'answers');
     mkdirSync(answers);
@@ -114,6 +116,7 @@ export class Site {
         answer: { 'disk-setup': { filter: null, ...ROOTS[root].diskSetup } },
         install: { release: secrets },
       },
+      ...further?.(publicKey),
     };
     for (const [name, profile] of Object.entries(files))
       writeFileSync(join(answers, `${name}.yaml`), stringify(profile));

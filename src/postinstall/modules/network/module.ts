@@ -22,6 +22,10 @@ export const network = defineModule({
       test: 'container/modules/network',
       on: 'Debian 12 and 13 in containers, real ifupdown2: bridges, lock-out and rollback',
     },
+    {
+      test: 'lab/plan-trixie',
+      on: 'a virtual machine with Debian 13: bond with a leg down, VLANs apart on bridge and cable, a power cut while nobody could reach it',
+    },
   ],
   programs: ['settle.pl'],
   folder: new URL('.', import.meta.url),

@@ -96,6 +96,10 @@ export const sysctl = defineModule({
       test: 'container/modules/hardening',
       on: 'Debian 12 and 13 in containers: the network’s keys are set and read back; those of the kernel are rendered and checked only',
     },
+    {
+      test: 'lab/plan-trixie',
+      on: 'a virtual machine with Debian 13: those of the kernel, too',
+    },
   ],
   programs: ['at-boot.pl', 'keys.sh'],
   folder: new URL('.', import.meta.url),

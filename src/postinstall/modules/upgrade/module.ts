@@ -38,6 +38,10 @@ export const upgrade = defineModule({
       test: 'container/modules/upgrade',
       on: 'Debian 12 and 13 in containers with real packages, conffiles, held locks, a kernel package and a restart',
     },
+    {
+      test: 'lab/plan-trixie',
+      on: 'a virtual machine with Debian 13: a kernel comes, and the node restarts into it',
+    },
   ],
   programs: ['newer-kernel.sh', 'pending.sh'],
   folder: new URL('.', import.meta.url),
