@@ -2,15 +2,19 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { parse } from 'yaml';
 import type { NodeView } from '../../src/api/schemas.ts';
 import type { StandInRelease } from './image.ts';
 import { DAEMON_ADDRESS } from './lab.ts';
 import type { Machine, MachineFirmware } from './machine.ts';
 import { ROOTS, type RootName } from './roots.ts';
-import { ADMIN_PASSWORD, ADMIN_USER, NODE_VALUES, PROFILE, Site, timelineText } from './site.ts';
+import { ADMIN_PASSWORD, ADMIN_USER, NODE_VALUES, PROFILE, SHIPPED_PROFILE, Site, timelineText } from './site.ts';
 
 const FQDN = 'pve1.lab.test';
-const MODULES = ['repositories', 'admin-user', 'ssh'];
+/** The full plan of the shipped profile. */
+const MODULES = Object.keys(
+  (parse(readFileSync(SHIPPED_PROFILE, 'utf8')) as { postInstall: Readonly<Record<string, unknown>> }).postInstall,
+);
 
 export interface JourneyOptions {
   readonly firmware: MachineFirmware;

@@ -1,6 +1,6 @@
 /** One provisioning site in the lab: network, vendor's repositories, the daemon with a profile, an administrator's hands. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -12,6 +12,8 @@ import { ROOTS, type RootName } from './roots.ts';
 import { vendorMirror } from './vendor-mirror.ts';
 
 export const PROFILE = 'lab';
+/** Of the profiles that come with Ironwake, the one whose plan the lab's machines get. */
+export const SHIPPED_PROFILE = fileURLToPath(new URL('../../answers/default.yaml', import.meta.url));
 export const ADMIN_USER = 'rackadmin';
 /** A secret of the plan: the administrator's password on the node. */
 export const ADMIN_PASSWORD = 'seen by nobody on the way 7';
@@ -77,13 +79,18 @@ export class Site {
     return join(this.lab.folder, 'key');
   }
 
-  /** The profile of every machine: what it says itself, over a parent and a mix-in. What a node says over it: `NODE_VALUES`. */
+  /**
+   * The profile of every machine: the shipped one as it is, and over it, by a parent and a mix-in, what its first lines ask of whoever uses it. What a
+   * node says over all of them: `NODE_VALUES`.
+   */
   #writeProfiles({ root, secrets }: ProfileChoice, further: SiteOptions['profiles']): void {
     const publicKey = readFileSync(`${this.key}.pub`, 'utf8').trim();
     const answers = join(this.lab.folder, 'answers');
     mkdirSync(answers);
+    copyFileSync(SHIPPED_PROFILE, join(answers, basename(SHIPPED_PROFILE)));
     const files: Readonly<Record<string, object>> = {
       _base: {
+        extends: basename(SHIPPED_PROFILE, '.yaml'),
         answer: {
           global: {
             keyboard: 'de',
@@ -91,15 +98,13 @@ export class Site {
             timezone: 'UTC',
             mailto: 'admin@lab.example',
             'root-ssh-keys': [publicKey],
+            // What failed is to be looked at.
+            'reboot-on-error': false,
           },
-          network: { source: 'from-dhcp' },
-          'disk-setup': { filesystem: 'ext4', filter: { DEVNAME: '/dev/vda' } },
         },
-        postInstall: { repositories: { channel: 'no-subscription' } },
       },
       _access: {
         postInstall: {
-          ssh: {},
           'admin-user': {
             name: ADMIN_USER,
             comment: 'Rack {{values.rack}} for {{host}}',
