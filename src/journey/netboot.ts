@@ -55,6 +55,7 @@ export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: 
       arch: facts.arch?.name ?? '?',
       stage: STAGES[facts.kind],
       interfaceName: segment.interfaceName,
+      signal: facts.kind === 'ipxe' ? 'ipxe' : facts.port === 4011 ? 'boot-server' : 'discover',
       relayed: facts.relay !== undefined && !isServed(journey, facts.relay),
     });
   }

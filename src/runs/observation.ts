@@ -1,7 +1,7 @@
 /** What can be observed of a run. Each observation is one arrow of the journey; transition.ts says what it does in each state. */
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
-import type { HostKeys, StepReport } from './run.ts';
+import type { BootSignal, HostKeys, StepReport } from './run.ts';
 
 /** Where a request came from, as far as the network tells. */
 export interface Source {
@@ -20,6 +20,8 @@ export type Observation =
       readonly arch: string;
       readonly stage: string;
       readonly interfaceName: string;
+      /** By which question: a DISCOVER, a request to the boot server's port 4011, or as iPXE. */
+      readonly signal: Extract<BootSignal, 'discover' | 'boot-server' | 'ipxe'>;
       readonly relayed?: boolean;
     }
   | { readonly kind: 'loader-fetched'; readonly file: string; readonly via: 'TFTP' | 'HTTP'; readonly bytes: number }

@@ -77,6 +77,10 @@ export interface Run {
   readonly data: RunData;
 }
 
+/** The last sign of a machine that netboots, in the order in which they come: a later one is not undone by an earlier one that is repeated. */
+export const BOOT_SIGNALS = ['discover', 'boot-server', 'loader', 'ipxe', 'script'] as const;
+export type BootSignal = (typeof BOOT_SIGNALS)[number];
+
 export interface RunData {
   /** SHA-256 of the resolved profile that was in force when the run was armed; the answer and the plan come from this snapshot. */
   readonly profileVersion: string;
@@ -94,6 +98,8 @@ export interface RunData {
   readonly expiresAt: number;
   /** The stage of the last DHCP request that was written down: a repetition is not another event. */
   readonly lastStage?: string | undefined;
+  /** How far it has come on its way to the script; kept while it is repeated. */
+  readonly bootSignal?: BootSignal | undefined;
   /** The firmware's request came through a DHCP relay: this machine lives behind a router, where no MAC can be checked. */
   readonly relayed?: boolean | undefined;
   /** Where the installer really runs: bound from the first image byte on. */

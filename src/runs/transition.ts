@@ -11,6 +11,7 @@ import type { EventCode } from './events.ts';
 import type { ContestReason, Observation, Source } from './observation.ts';
 import { ENDED_STATES, hasExpired, lengthOf, type Run, type RunData, type RunState } from './run.ts';
 import { JUMP_MS, shifted, shiftOf } from './set-clock.ts';
+import { furthest, signalOf } from './stalls.ts';
 
 export interface RunEvent {
   readonly code: EventCode;
@@ -143,7 +144,7 @@ class Step {
         return this.#firmwareAsked(seen);
       case 'loader-fetched':
         if (!isBefore(state, 'loading')) return this.#nothing();
-        return this.#enter('booting', {}, [
+        return this.#enter('booting', { bootSignal: furthest(this.#run.data.bootSignal, 'loader') }, [
           event('boot.loader-fetched', { file: seen.file, via: seen.via, bytes: seen.bytes }),
         ]);
       case 'script-served':
@@ -216,12 +217,14 @@ class Step {
   #firmwareAsked(seen: Extract<Observation, { kind: 'firmware-asked' }>): Transition {
     const { state, data } = this.#run;
     if (!isBefore(state, 'claimed')) return this.#nothing();
-    const { arch, stage, interfaceName, relayed = false } = seen;
+    const { arch, stage, interfaceName, signal, relayed = false } = seen;
     const asked = event('boot.firmware-asked', { arch, stage, interface: interfaceName });
     if (isBefore(state, 'loading')) {
-      const fresh = { arch, lastStage: stage, relayed: data.relayed === true || relayed };
+      const bootSignal = furthest(data.bootSignal, signal);
+      const fresh = { arch, lastStage: stage, bootSignal, relayed: data.relayed === true || relayed };
       if (data.lastStage === stage) {
-        return fresh.relayed === (data.relayed ?? false) ? this.#nothing() : this.#accept(this.with(fresh), []);
+        const isKnown = fresh.relayed === (data.relayed ?? false) && bootSignal === data.bootSignal;
+        return isKnown ? this.#nothing() : this.#accept(this.with(fresh), []);
       }
       // Repeating it renews no budget.
       return state === 'booting' ? this.#accept(this.with(fresh), [asked]) : this.#enter('booting', fresh, [asked]);
@@ -235,8 +238,11 @@ class Step {
     const { state } = this.#run;
     if (!isBefore(state, 'claimed')) return this.#refuse('not-in-this-state');
     const served = event('boot.script-served', { address: source.address });
-    if (isBefore(state, 'loading')) return this.#enter('booting', {}, [served]);
-    return this.#enter('booting', UNBOUND, [event('boot.restarted', { from: state }), served]);
+    if (isBefore(state, 'loading')) return this.#enter('booting', { bootSignal: 'script' }, [served]);
+    return this.#enter('booting', { ...UNBOUND, bootSignal: 'script' }, [
+      event('boot.restarted', { from: state }),
+      served,
+    ]);
   }
 
   #imageRequested({ source, totalBytes, fingerprint }: Extract<Observation, { kind: 'image-requested' }>): Transition {
@@ -489,7 +495,14 @@ class Step {
         { stalledSince: this.#now },
         { deadlineAt: claimed ? this.#now + this.#budgets.giveUp : data.expiresAt },
       ),
-      [event('run.stalled', { state, silentMs: lengthOf(stateSince, this.#now) })],
+      [
+        event('run.stalled', {
+          state,
+          signal: signalOf(this.#run),
+          arch: data.arch,
+          silentMs: lengthOf(stateSince, this.#now),
+        }),
+      ],
     );
   }
 

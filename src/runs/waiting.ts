@@ -1,6 +1,7 @@
 /** What a run is waiting for: the last line of every timeline. */
 import { ENDED_STATES, type Run, type RunState } from './run.ts';
-import { formatBytes, STALLS } from './words.ts';
+import { signalOf, stallOf } from './stalls.ts';
+import { formatBytes } from './words.ts';
 
 export interface Waiting {
   readonly for: string;
@@ -43,7 +44,7 @@ export function waitingOf(run: Run): Waiting | undefined {
     };
   }
   const wait = WAITS[run.state] ?? { for: 'the next step', do: 'Nothing.' };
-  const stall = run.data.stalledSince === undefined ? undefined : STALLS[run.state];
+  const stall = run.data.stalledSince === undefined ? undefined : stallOf(signalOf(run), run.data.arch);
   const { imageBytes, imageTotalBytes, imageDeliveredAt } = run.data;
   const progress =
     run.state === 'loading' && imageDeliveredAt === undefined && imageTotalBytes !== undefined

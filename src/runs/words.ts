@@ -1,5 +1,5 @@
 /** Words for the values that events carry: sizes, durations, and the longer texts of stalls, contests, refusals and failures. */
-import type { RunState } from './run.ts';
+import { type Signal, type Stall, stallOf } from './stalls.ts';
 
 export type EventData = Readonly<Record<string, unknown>>;
 
@@ -33,45 +33,6 @@ export function formatDuration(length: unknown): string {
   if (minutes < 60) return seconds === 0 ? `${minutes} min` : `${minutes} min ${seconds} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
-
-interface Stall {
-  readonly cause: string;
-  readonly remedy: string;
-}
-
-/** What silence in each state most likely means, and the one thing to do (the installer's signals; the firmware's habits). */
-export const STALLS: Readonly<Partial<Record<RunState, Stall>>> = {
-  booting: {
-    cause:
-      'the firmware ignored the offer, or its TFTP/HTTP requests are blocked by a firewall, or Secure Boot refused the loader',
-    remedy: "Look at the machine's screen; run npx ironwake doctor on this server.",
-  },
-  loading: {
-    cause:
-      'the transfer stopped, or the kernel did not start (too little memory: image size plus twice the unpacked initrd)',
-    remedy: "Look at the machine's screen; check its memory (8 GiB and more is safe) and restart it.",
-  },
-  live: {
-    cause: 'the installer has no route to this server, or its request was cut by a firewall (TCP 8443)',
-    remedy: "Look at the machine's screen (it stands at a shell); check that port 8443 of this server is reachable.",
-  },
-  claimed: {
-    cause: 'the installer refused the answer, or could not fetch the first-boot executable',
-    remedy: "Read the message on the machine's screen, mend the profile, cancel and install again.",
-  },
-  installing: {
-    cause: 'the installer stopped at a question or an error, or the disk is very slow',
-    remedy: "Look at the machine's screen: the installer's log is in /tmp there.",
-  },
-  installed: {
-    cause: 'the machine did not boot from its disk, or the installed system has no network',
-    remedy: 'Check the boot order (the disk must follow the network) and the network of the profile.',
-  },
-  configuring: {
-    cause: 'a step of the plan hangs, or the node lost its network',
-    remedy: 'On the node: journalctl -u ironwake-first-boot.',
-  },
-};
 
 const CONTESTS: Readonly<Record<string, string>> = {
   'second-claim': 'the answer was asked for a second time',
@@ -113,9 +74,14 @@ function lookUp(table: Readonly<Record<string, string>>, value: unknown): string
   return (typeof value === 'string' ? table[value] : undefined) ?? String(value ?? '?');
 }
 
+function stallIn(data: EventData): Stall | undefined {
+  const { arch } = data;
+  return stallOf((data.signal ?? data.state) as Signal, typeof arch === 'string' ? arch : undefined);
+}
+
 export const DETAIL = {
-  stallCause: (data: EventData): string | undefined => STALLS[data.state as RunState]?.cause,
-  stallRemedy: (data: EventData): string | undefined => STALLS[data.state as RunState]?.remedy,
+  stallCause: (data: EventData): string | undefined => stallIn(data)?.cause,
+  stallRemedy: (data: EventData): string | undefined => stallIn(data)?.remedy,
   contest: (data: EventData): string => `${lookUp(CONTESTS, data.reason)} (from ${text(data, 'address')})`,
   refusal: (data: EventData): string => lookUp(REFUSALS, data.reason),
   failure: (data: EventData): string => lookUp(FAILURES, data.failure),

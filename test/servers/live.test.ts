@@ -69,7 +69,13 @@ t.test('what happens from now on, with the ids of the store', async (t) => {
   const before = await parts.journey.store.events.lastId();
   const run = await armNode(parts.journey, node, { by: 'admin' });
   const reading = read(response, (events) => timeline(events).length >= 2);
-  await observe(parts.journey, run.id, { kind: 'firmware-asked', arch: 'bios', stage: 'PXE', interfaceName: 'lo' });
+  await observe(parts.journey, run.id, {
+    kind: 'firmware-asked',
+    signal: 'discover',
+    arch: 'bios',
+    stage: 'PXE',
+    interfaceName: 'lo',
+  });
   const events = await reading;
   t.strictSame(codes(events), ['run.armed', 'boot.firmware-asked'], 'nothing of what was before');
   t.strictSame(

@@ -19,7 +19,7 @@ const NODE = { address: '127.0.0.2' as Ipv4, interfaceName: 'lo', mac: NODE_MAC 
 /** What brings a run from armed into each state. */
 const STEPS: ReadonlyArray<readonly [string, Observation | undefined]> = [
   ['armed', undefined],
-  ['booting', { kind: 'firmware-asked', arch: 'bios', stage: 'PXE', interfaceName: 'lo' }],
+  ['booting', { kind: 'firmware-asked', signal: 'discover', arch: 'bios', stage: 'PXE', interfaceName: 'lo' }],
   ['loading', { kind: 'image-requested', source: NODE, totalBytes: 10, fingerprint: 'AA' }],
   ['loading', { kind: 'image-delivered', bytes: 10, durationMs: 1 }],
   ['live', { kind: 'installer-seen' }],
@@ -185,7 +185,13 @@ for (const [name, byMs] of [
     const parts = await startParts({ clock });
     t.teardown(() => parts.close());
     const { id, armedAt } = await armed(parts);
-    await observe(parts.journey, id, { kind: 'firmware-asked', arch: 'bios', stage: 'PXE', interfaceName: 'lo' });
+    await observe(parts.journey, id, {
+      kind: 'firmware-asked',
+      signal: 'discover',
+      arch: 'bios',
+      stage: 'PXE',
+      interfaceName: 'lo',
+    });
     clock.advance(2 * MINUTE);
     clock.jump(byMs);
     // No sweep has looked: the machine asks for its script, and is neither too late nor early.

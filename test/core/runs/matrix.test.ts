@@ -42,7 +42,7 @@ const CLAIM = { kind: 'answer-claimed', source: NODE, answer: '[global]', produc
 
 /** At least one of each kind (the compiler counts), and those that mean another thing when somebody else or somebody twice makes them. */
 const SEEN = {
-  'firmware-asked': [{ kind: 'firmware-asked', arch: 'bios', stage: 'PXE', interfaceName: 'eno1' }],
+  'firmware-asked': [{ kind: 'firmware-asked', signal: 'discover', arch: 'bios', stage: 'PXE', interfaceName: 'eno1' }],
   'loader-fetched': [{ kind: 'loader-fetched', file: 'undionly.kpxe', via: 'TFTP', bytes: 70_000 }],
   'script-served': [{ kind: 'script-served', source: NODE }],
   'kernel-requested': [{ kind: 'kernel-requested', source: NODE }],

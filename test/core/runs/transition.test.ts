@@ -73,6 +73,7 @@ const REPORT: StepReport = {
 const SEEN = {
   'firmware-asked': {
     kind: 'firmware-asked',
+    signal: 'discover',
     arch: 'bios',
     stage: 'firmware (PXE)',
     interfaceName: 'eno1',
@@ -520,6 +521,111 @@ t.test('deadlines', async (t) => {
   const loading = transition(aRun('loading', BOUND, due), SEEN.deadline, NOW, DEFAULT_BUDGETS).run;
   t.equal(loading.deadlineAt, loading.data.expiresAt, 'before the claim the expiry of the run is the last word');
   t.equal(transition(loading, SEEN.deadline, loading.data.expiresAt, DEFAULT_BUDGETS).run.state, 'expired');
+});
+
+t.test('what silence means: by the last that was heard, one cause and one thing to do', async (t) => {
+  const asked = (signal: 'discover' | 'boot-server' | 'ipxe', arch = 'x64-uefi'): Observation => ({
+    kind: 'firmware-asked',
+    ...{ arch, stage: signal === 'ipxe' ? 'iPXE' : 'firmware (PXE)', interfaceName: 'eno1', signal },
+  });
+  const rows: readonly {
+    readonly name: string;
+    readonly seen: readonly Observation[];
+    readonly cause: RegExp;
+    readonly remedy: RegExp;
+  }[] = [
+    {
+      name: 'DISCOVER alone',
+      seen: [asked('discover')],
+      cause: /did not take our offer/,
+      remedy: /^Run npx ironwake doctor/,
+    },
+    {
+      name: 'it asks the boot server, again and again',
+      seen: [asked('discover'), asked('boot-server'), asked('discover'), asked('boot-server')],
+      cause: /request for the loader does not come through/,
+      remedy: /UDP ports 69 and 4011/,
+    },
+    {
+      name: 'loader fetched, and the firmware begins anew',
+      seen: [asked('discover'), asked('boot-server'), SEEN['loader-fetched'], asked('discover')],
+      cause: /Secure Boot/,
+      remedy: /^Switch Secure Boot off/,
+    },
+    {
+      name: 'the same with a BIOS, which has no Secure Boot',
+      seen: [asked('discover', 'bios'), SEEN['loader-fetched']],
+      cause: /no way to use the network card/,
+      remedy: /^Look at the machine's screen/,
+    },
+    {
+      name: 'iPXE asks',
+      seen: [SEEN['loader-fetched'], asked('ipxe')],
+      cause: /request for the script/,
+      remedy: /8080/,
+    },
+    {
+      name: 'script',
+      seen: [asked('ipxe'), SEEN['script-served']],
+      cause: /kernel was never asked for/,
+      remedy: /boot script says there/,
+    },
+    {
+      name: 'kernel',
+      seen: [SEEN['script-served'], SEEN['kernel-requested']],
+      cause: /image was never asked for/,
+      remedy: /boot script says there/,
+    },
+    {
+      name: 'half an image',
+      seen: [SEEN['script-served'], SEEN['kernel-requested'], SEEN['image-requested']],
+      cause: /transfer of the image stopped/,
+      remedy: /^Restart the machine/,
+    },
+    {
+      name: 'the whole image',
+      seen: [SEEN['script-served'], SEEN['image-requested'], SEEN['image-delivered']],
+      cause: /too little memory.*no driver for the network card/,
+      remedy: /which of the two/,
+    },
+    {
+      name: 'restarted in the middle of it, and no kernel this time',
+      seen: [SEEN['script-served'], SEEN['image-requested'], SEEN['image-delivered'], SEEN['script-served']],
+      cause: /kernel was never asked for/,
+      remedy: /boot script says there/,
+    },
+  ];
+  for (const { name, seen, cause, remedy } of rows) {
+    const run = seen.reduce((now, each) => transition(now, each, NOW, DEFAULT_BUDGETS).run, aRun('armed'));
+    const due = { ...run, deadlineAt: NOW };
+    const stalled = transition(due, SEEN.deadline, NOW, DEFAULT_BUDGETS);
+    const event = stalled.events.find(({ code }) => code === 'run.stalled');
+    t.match(describeEvent('run.stalled', event?.data ?? {}), { cause, remedy }, name);
+    const line = waitingOf(stalled.run)?.do ?? '';
+    t.match(line, cause, `${name}: and the view says it`);
+    t.match(line, remedy);
+  }
+  const later: readonly (readonly [RunState, RegExp, RegExp])[] = [
+    ['live', /request does not come through/, /8443/],
+    ['claimed', /refused the answer/, /names the key/],
+    ['installing', /stopped at an error/, /log is in \/tmp/],
+    ['installed', /did not boot from its disk/, /login prompt/],
+    ['configuring', /step of the plan hangs/, /journalctl -u ironwake-first-boot/],
+  ];
+  for (const [state, cause, remedy] of later) {
+    const { events } = transition(aRun(state, BOUND, { deadlineAt: NOW }), SEEN.deadline, NOW, DEFAULT_BUDGETS);
+    t.match(describeEvent('run.stalled', events[0]?.data ?? {}), { cause, remedy }, state);
+  }
+  t.equal(
+    transition(
+      aRun('booting', { lastStage: 'iPXE', arch: 'bios', bootSignal: 'ipxe' }),
+      { ...asked('ipxe', 'bios') },
+      NOW,
+      DEFAULT_BUDGETS,
+    ).run.revision,
+    7,
+    'a repetition writes nothing',
+  );
 });
 
 t.test('release by code: how long a person may take, how often he may be wrong, and for which key', async (t) => {
