@@ -267,20 +267,38 @@ async function rolledBackAtBoot(t: Test, node: Node): Promise<void> {
   t.equal(await node.out('grep -c ironwake-probe /root/.ssh/authorized_keys || true'), '0', 'the probe key is gone');
 }
 
-const ACTIVE_LEG = 'cat /sys/class/net/bond0/bonding/active_slave';
+/** True on the node when this leg has that carrier (1 or 0) and the bond uses this one. */
+const legs = (leg: string, carrier: 0 | 1, used: string): string =>
+  `[ "$(cat /sys/class/net/${leg}/carrier)" = ${carrier} ] && [ "$(cat /sys/class/net/bond0/bonding/active_slave)" = ${used} ]`;
 
-/** The cable that carries the traffic comes out while a connection is open. */
+/** Each leg in turn, while a connection is open. */
 async function aLegMayFail(t: Test, node: Node): Promise<void> {
-  t.equal(await node.out(ACTIVE_LEG), 'eno1', 'the primary leg is in use');
-  const open = node.ssh(`touch /run/open; until [ "$(${ACTIVE_LEG})" = eno2 ]; do sleep 0.2; done; echo still here`);
-  await node.out('until [ -e /run/open ]; do sleep 0.2; done');
-  await node.machine.plug(0, false);
-  t.equal((await open).stdout.trim(), 'still here', 'its cable is out: a connection that was open goes on over eno2');
-  t.ok(await node.answers(), 'and new ones come through');
-  const verified = await node.out('bash /var/lib/ironwake/lib/verify.sh network');
-  t.match(verified, /"result":"ok"/, 'a cable that is out is no drift');
-  await node.machine.plug(0, true);
-  await node.out(`until [ "$(${ACTIVE_LEG})" = eno1 ]; do sleep 0.2; done`);
+  t.equal(await node.out(`${legs('eno1', 1, 'eno1')} && echo in use`), 'in use', 'the primary leg carries the traffic');
+  for (const [card, leg, other] of [
+    [0, 'eno1', 'eno2'],
+    [1, 'eno2', 'eno1'],
+  ] as const) {
+    const open = node.ssh(`touch /run/open-${leg}; until ${legs(leg, 0, other)}; do sleep 0.2; done; echo still here`);
+    await node.out(`until [ -e /run/open-${leg} ]; do sleep 0.2; done`);
+    await node.machine.plug(card, false);
+    t.equal(
+      (await open).stdout.trim(),
+      'still here',
+      `the cable of ${leg} is out: an open connection goes on over ${other}`,
+    );
+    t.ok(await node.answers(), 'and new traffic flows');
+    t.match(
+      await node.out('bash /var/lib/ironwake/lib/verify.sh network'),
+      /"result":"ok"/,
+      'a cable that is out is no drift',
+    );
+    await node.machine.plug(card, true);
+    t.equal(
+      await node.out(`until ${legs(leg, 1, 'eno1')}; do sleep 0.2; done`),
+      '',
+      'in again: the primary leg is used',
+    );
+  }
 }
 
 /** Guests of the node's bridge, played by network namespaces: name, tag of their port, last number of their address in one network. */

@@ -24,7 +24,7 @@ export const network = defineModule({
     },
     {
       test: 'lab/plan-trixie',
-      on: 'a virtual machine with Debian 13: bond with a leg down, VLANs apart on bridge and cable, a power cut while nobody could reach it',
+      on: 'virtual machines with Debian 13 and, in plan-bookworm, 12: bond with each leg down, VLANs apart on bridge and cable, a power cut while nobody could reach it',
     },
   ],
   programs: ['settle.pl'],

@@ -98,7 +98,7 @@ export const sysctl = defineModule({
     },
     {
       test: 'lab/plan-trixie',
-      on: 'a virtual machine with Debian 13: those of the kernel, too',
+      on: 'virtual machines with Debian 13 and, in plan-bookworm, 12: those of the kernel, too',
     },
   ],
   programs: ['at-boot.pl', 'keys.sh'],

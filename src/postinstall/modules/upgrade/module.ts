@@ -40,7 +40,7 @@ export const upgrade = defineModule({
     },
     {
       test: 'lab/plan-trixie',
-      on: 'a virtual machine with Debian 13: a kernel comes, and the node restarts into it',
+      on: 'virtual machines with Debian 13 and, in plan-bookworm, 12: a kernel comes, and the node restarts into it',
     },
   ],
   programs: ['newer-kernel.sh', 'pending.sh'],
