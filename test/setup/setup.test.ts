@@ -78,9 +78,9 @@ test('the command sets up what it lacks, and passes arguments, signals and statu
   writeFileSync(
     join(checkout, 'src/cli/main.ts'),
     `const version: string = process.version;
+     process.on('SIGTERM', () => process.exit(7));
      console.log(JSON.stringify({ version, argv: process.argv.slice(2), execArgv: process.execArgv }));
      if (process.argv[2] === 'status') process.exit(Number(process.argv[3]));
-     process.on('SIGTERM', () => process.exit(7));
      if (process.argv[2] === 'wait') setInterval(() => undefined, 1000);
     `,
   );
