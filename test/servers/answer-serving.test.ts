@@ -220,8 +220,8 @@ t.test('an installer that cannot be served: one line for the screen, a red mark 
   const { run, timeline } = await view();
   t.equal(run.state, 'loading', 'a release that is not that of the image says nothing about the profile');
   t.match(
-    timeline.find(({ code }) => code === 'installer.request-unusable')?.text,
-    /older than that of Proxmox VE 8\.4/,
+    timeline.find(({ code }) => code === 'installer.request-unusable'),
+    { severity: 'alarm', text: /older than that of Proxmox VE 8\.4/ },
   );
 });
 
