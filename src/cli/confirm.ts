@@ -1,7 +1,6 @@
 /** Nothing is destroyed by a slip: whoever sits at a terminal types the name once more, a script says `--yes`. */
-import { createInterface } from 'node:readline';
 import { IronwakeError } from '../errors.ts';
-import { type Io, printable } from './terminal.ts';
+import { type Io, printable, typedLine } from './terminal.ts';
 
 export interface Destruction {
   /** What must be typed. */
@@ -21,20 +20,8 @@ export async function confirmDestruction(io: Io, { name, effect, yes }: Destruct
       'Add --yes when it is meant.',
     );
   io.err(printable(`${effect}\nType ${name} to go on: `));
-  if ((await lineOf(io)).trim() !== name)
+  if ((await typedLine(io, 'shown')).trim() !== name)
     throw notConfirmed(`that is not ${name}; nothing was done`, 'Type the name as it is shown, or add --yes.');
-}
-
-async function lineOf(io: Io): Promise<string> {
-  const lines = createInterface({ input: io.input });
-  try {
-    return await new Promise<string>((resolve) => {
-      lines.once('line', resolve);
-      lines.once('close', () => resolve(''));
-    });
-  } finally {
-    lines.close();
-  }
 }
 
 function notConfirmed(message: string, remedy: string): IronwakeError {

@@ -1,12 +1,10 @@
 /** `ironwake secret ...`: values come from standard input or a file, never from the command line, where everybody on the machine sees them. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { Writable } from 'node:stream';
 import { invalid, messageOf, systemCode } from '../errors.ts';
 import { print, type Session } from './session.ts';
 import { table } from './table.ts';
-import { type ExitStatus, type Io, printable } from './terminal.ts';
+import { type ExitStatus, type Io, printable, typedLine } from './terminal.ts';
 import { dayAndTime } from './timeline.ts';
 
 const MAX_BYTES = 64 * 1024;
@@ -65,15 +63,9 @@ async function fromInput(io: Io): Promise<string> {
 /** A line from the terminal that is not shown while it is typed. */
 async function hiddenLine(io: Io): Promise<string> {
   io.err('Value (not shown): ');
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: io.input, output: nowhere, terminal: true });
   try {
-    return await new Promise<string>((resolve) => {
-      lines.once('line', resolve);
-      lines.once('close', () => resolve(''));
-    });
+    return await typedLine(io, 'hidden');
   } finally {
-    lines.close();
     io.err('\n');
   }
 }

@@ -1,5 +1,6 @@
 /** What a command sees of its surroundings, and what it leaves behind. */
-import type { Readable } from 'node:stream';
+import { createInterface } from 'node:readline';
+import { type Readable, Writable } from 'node:stream';
 
 /** What a command touches of the outside world; tests hand in their own. */
 export interface Io {
@@ -35,4 +36,18 @@ export function printableCell(text: string): string {
 function escaped(character: string): string {
   const code = character.charCodeAt(0);
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+}
+
+/** The next line of the input, without its end; empty when there is none. `hidden`: it is not shown while it is typed. */
+export async function typedLine({ input }: Io, how: 'shown' | 'hidden'): Promise<string> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface(how === 'hidden' ? { input, output: nowhere, terminal: true } : { input });
+  try {
+    return await new Promise<string>((resolve) => {
+      lines.once('line', resolve);
+      lines.once('close', () => resolve(''));
+    });
+  } finally {
+    lines.close();
+  }
 }

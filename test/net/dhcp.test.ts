@@ -16,7 +16,7 @@ import { MESSAGE, OPTION, readIpv4 } from '../../src/dhcp/options.ts';
 import { type DhcpPacket, encodePacket, parsePacket } from '../../src/dhcp/packet.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
 import type { Mac } from '../../src/net/mac.ts';
-import { ended, Namespaces } from '../support/netns.ts';
+import { ended, Namespaces, plainLeases } from '../support/netns.ts';
 
 const peer = (name: string) => fileURLToPath(new URL(`peers/${name}.ts`, import.meta.url));
 const EVERYBODY = '255.255.255.255';
@@ -122,20 +122,7 @@ async function dnsmasq(
   range: string,
   more: readonly string[],
 ): Promise<ChildProcess> {
-  const child = lab.spawn(ns, 'dnsmasq', [
-    '--no-daemon',
-    '--conf-file=/dev/null',
-    '--port=0',
-    '--no-ping',
-    '--leasefile-ro',
-    // Nobody reads its log while this process waits for a client, and a full pipe stops it.
-    '--quiet-dhcp',
-    '--user=root',
-    '--pid-file=',
-    `--interface=${interfaceName}`,
-    `--dhcp-range=${range},1h`,
-    ...more,
-  ]);
+  const child = lab.spawn(ns, 'dnsmasq', plainLeases(interfaceName, range, more));
   t.teardown(() => ended(child));
   const { stderr } = child;
   if (stderr === null) throw new Error('no pipes');

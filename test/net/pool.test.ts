@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { NodeProfileView, NodeView } from '../../src/api/schemas.ts';
-import { Namespaces } from '../support/netns.ts';
+import { Namespaces, plainLeases } from '../support/netns.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 /** No measure of anything: only the end of a wait for what never comes. */
@@ -76,20 +76,7 @@ t.test('a pool on a network with neighbours', async (t) => {
   const data = join(folder, 'data');
   const serve = ['serve', '--data-dir', data, '--answers', answers, '--log-format', 'json'];
   await said(spaces.spawn(server, process.execPath, [MAIN, ...serve]), /Ironwake is serving/);
-  const dnsmasq = [
-    '--no-daemon',
-    '--conf-file=/dev/null',
-    '--port=0',
-    '--no-ping',
-    '--leasefile-ro',
-    '--quiet-dhcp',
-  ].concat([
-    '--user=root',
-    '--pid-file=',
-    '--interface=eth0',
-    '--dhcp-sequential-ip',
-    '--dhcp-range=10.97.0.30,10.97.0.60,1h',
-  ]);
+  const dnsmasq = plainLeases('eth0', '10.97.0.30,10.97.0.60', ['--dhcp-sequential-ip']);
   await said(spaces.spawn(leases, 'dnsmasq', dnsmasq), /DHCP, IP range/);
 
   const ironwake = (...words: readonly string[]): string =>
