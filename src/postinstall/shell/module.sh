@@ -33,9 +33,19 @@ keep() {
   # A link is kept as such, also one that leads nowhere from where the copy lies.
   if is_there "$copy" || [ -e "$copy.absent" ]; then return 0; fi
   mkdir -p "$(dirname "$copy")"
-  if is_there "$1"; then cp -a "$1" "$copy"; else : > "$copy.absent"; fi
+  if is_there "$1"; then
+    # In two steps: a copy that was cut short must not pass for the file.
+    rm -rf "$IRONWAKE_STATE/keeping"
+    cp -a "$1" "$IRONWAKE_STATE/keeping"
+    on_disk "$IRONWAKE_STATE/keeping"
+    mv -f "$IRONWAKE_STATE/keeping" "$copy"
+  else
+    : > "$copy.absent"
+  fi
 }
 is_there() { [ -e "$1" ] || [ -L "$1" ]; }
+# on_disk FILE: its content outlives a power cut. A rename that reaches the disk before what it names would leave an empty file.
+on_disk() { if [ -f "$1" ]; then sync "$1"; fi; }
 
 # restore PATH: the file as `keep` found it. Nothing happens when it was never kept.
 restore() {
@@ -44,6 +54,7 @@ restore() {
     rm -f "$1" "$copy.absent"
   elif is_there "$copy"; then
     cp -a "$copy" "$1.ironwake-new"
+    on_disk "$1.ironwake-new"
     mv -f "$1.ironwake-new" "$1"
     rm -f "$copy"
   fi
@@ -54,6 +65,7 @@ install_file() {
   if [ -f "$2" ] && cmp -s "$1" "$2" && [ "$(stat -c %a "$2")" = "${3#0}" ]; then return 0; fi
   keep "$2"
   install -D -m "$3" "$1" "$2.ironwake-new"
+  on_disk "$2.ironwake-new"
   mv -f "$2.ironwake-new" "$2"
   changed "$2"
 }
