@@ -66,7 +66,7 @@ export const FINDING_TEXTS: Readonly<Record<FindingCode, string>> = {
   'answer.url': 'Not an absolute http or https URL.',
   'answer.fingerprint': 'Not the SHA-256 of a certificate.',
   'answer.fingerprint-missing': 'An https URL without fingerprint; they are not inherited.',
-  'answer.first-boot-url': 'source is from-url and there is no url.',
+  'answer.first-boot-url': 'source is from-url and there is no url. 8.3 finds out on the machine only.',
   'answer.select-disks':
     'A profile selects disks by what they are (disk-setup.disks), and the machine has no such set, or has told nothing of its disks yet.',
   'answer.select-port': 'A profile selects a port by its role or name (network.port), and the machine has none such.',

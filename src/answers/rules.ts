@@ -50,8 +50,18 @@ function onePasswordRule(view: View): Finding[] {
 
 function firstBootSourceRule(view: View): Finding[] {
   if (view.text('first-boot.source') !== 'from-url' || view.has('first-boot.url')) return [];
+  // Checked since installer 8.3.5. That of 8.3 (8.3.3) looks for the URL on the machine only, when it wants to download.
+  const early = compareReleases(view.dialect.release, '8.4') >= 0;
   return [
-    finding('answer.first-boot-url', 'first-boot.url', 'source is from-url and there is no url', 'Set first-boot.url.'),
+    finding(
+      'answer.first-boot-url',
+      'first-boot.url',
+      early
+        ? 'source is from-url and there is no url'
+        : 'source is from-url and there is no url; the installer stops on the machine, where it wants to download',
+      'Set first-boot.url.',
+      { by: early ? 'installer' : 'ironwake' },
+    ),
   ];
 }
 

@@ -320,6 +320,7 @@ test('what the releases between and before take, one letter for each of 8.2, 8.3
     ],
     ['hook with a hyphen', old({}, { 'first-boot': { source: 'from-iso', 'cert-fingerprint': 'y' } }), 'nyyyyy'],
     ['hook with an underscore', old({}, { 'first-boot': { source: 'from-iso', cert_fingerprint: 'y' } }), 'nnyyyy'],
+    ['hook without url', old({}, { 'first-boot': { source: 'from-url' } }), 'nynnnn'],
     ['level in upper case', oldZfs({ raid: 'RAID1' }, ['sda', 'sdb']), 'nyyyyy'],
     ['too few disks', oldZfs({ raid: 'raid1' }, ['sda']), 'yyynnn'],
     ['one disk twice', oldZfs({ raid: 'raid1' }, ['sda', 'sda']), 'yyynnn'],

@@ -99,7 +99,8 @@ table('keys by release', [
     { 'first-boot': { source: 'from-url', url: 'x', 'cert-fingerprint': 'y' } },
     'nyyyyy',
   ],
-  ['first-boot without url', { 'first-boot': { source: 'from-url' } }, 'nnnnnn'],
+  // 8.3.3 stops on the machine, before its check; validate-answer looks since 8.3.5.
+  ['first-boot without url', { 'first-boot': { source: 'from-url' } }, 'nynnnn'],
   ['first-boot ordering', { 'first-boot': { source: 'from-iso', ordering: 'before-network' } }, 'nyyyyy'],
   ['first-boot ordering wrong', { 'first-boot': { source: 'from-iso', ordering: 'multi-user' } }, 'nnnnnn'],
   ['pinning', pinning({ [MAC]: 'lan0' }), 'nnnnyy'],

@@ -418,9 +418,13 @@ def check_answer(answer, dialect):
     if dialect.since(9, 0):
         check_listed(answer["disk-setup"])
     check_global(answer["global"], dialect)
-    first_boot = answer.get("first-boot")
-    if first_boot and first_boot["source"] == "from-url" and "url" not in first_boot:
+    if dialect.since(8, 4) and lacks_first_boot_url(answer):
         raise Refused("C", "first-boot executable source set to URL, but none specified!")
+
+
+def lacks_first_boot_url(answer):
+    first_boot = answer.get("first-boot")
+    return first_boot is not None and first_boot["source"] == "from-url" and "url" not in first_boot
 
 
 # --- phase M ----------------------------------------------------------------------------------------------------------------------
@@ -520,6 +524,9 @@ def node_name(answer, lease):
 
 def check_machine(answer, machine):
     """Phase M, as far as the stand-in has machines: disks, interfaces and the lease."""
+    if lacks_first_boot_url(answer):
+        # Release 8.3 gets here: it looks when it wants to download, which is before anything else.
+        raise Refused("M", "first-boot hook source set to URL, but none specified!")
     setup = answer["disk-setup"]
     check_swap(setup, "M")
     found = {"fqdn": node_name(answer, machine["lease"])}
