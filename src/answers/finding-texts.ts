@@ -77,7 +77,9 @@ export const FINDING_TEXTS: Readonly<Record<FindingCode, string>> = {
     'The installer would stop on this machine: a filter that matches nothing, or a glob that does not compile.',
   'answer.machine-disk': 'The machine has no such disk; with zfs and btrfs the installer goes on without it.',
   'answer.machine-disk-count': 'On this machine the wrong number of disks is chosen for the RAID level.',
-  'answer.machine-interface': 'The machine has no such port, or too little is known of it.',
+  'answer.machine-interface': 'The machine has no port with this MAC; the installer pins the others and says nothing.',
+  'answer.machine-unknown':
+    'What was given with `--machine` does not tell of these disks or ports, so this could not be checked; it says what to give instead.',
   'answer.unwise-single-disk': 'ZFS on a single disk (handbook 3.7, 1).',
   'answer.unwise-raid0': 'raid0 over several disks (handbook 3.7, 1).',
   'answer.unwise-raidz1': 'raidz-1 on disks of 4 TB and more, or of unknown size (handbook 3.3.1).',

@@ -1,4 +1,7 @@
-/** An answer against one machine: what its filters and lists choose there, as the installer would, and what it would die of. */
+/**
+ * An answer against one machine: what its filters and lists choose there, as the installer would, and what it would die of. What the document that
+ * tells of the machine does not say is not checked, and a finding says so.
+ */
 
 import { MINIMUM_DISKS, raidLevel, takesOneDisk } from './disk-rules.ts';
 import { type Finding, finding } from './findings.ts';
@@ -8,6 +11,7 @@ import {
   describePort,
   inInstallersOrder,
   type MachineDisk,
+  type MachineDocument,
   type MachineFacts,
   type MachinePort,
   type Properties,
@@ -46,6 +50,27 @@ function problem(...findings: readonly Finding[]): MachineCheck {
   return { findings, selections: [] };
 }
 
+const FULLER: Readonly<Record<MachineDocument, string>> = {
+  'system information':
+    'Give the webhook document of an earlier installation, or the output of proxmox-auto-install-assistant device-info.',
+  'webhook document': 'Give the output of proxmox-auto-install-assistant device-info.',
+  'device-info': 'Give the output of proxmox-auto-install-assistant device-info -t all.',
+};
+
+/** Silence would be taken for a check that was passed. */
+function notChecked(path: string, { document }: MachineFacts, why: string, what: string): MachineCheck {
+  return problem(
+    finding('answer.machine-unknown', path, `Not checked: ${why}, so ${what} cannot be told`, FULLER[document]),
+  );
+}
+
+/** What this document does not tell, with the reason where it lies in its kind. */
+function tellsNothingOf(devices: 'disks' | 'ports', { document }: MachineFacts): string {
+  if (document === 'system information' && devices === 'disks')
+    return 'a system information names the ports of a machine, never its disks';
+  return `this ${document} names no ${devices}`;
+}
+
 function matchesAny(entries: Entries, properties: Properties): boolean {
   return entries.some(([key, glob]) => {
     const value = Object.hasOwn(properties, key) ? properties[key] : undefined;
@@ -73,56 +98,57 @@ function brokenGlob(path: string, entries: Entries): Finding | undefined {
   );
 }
 
+const KNOWN_BY_NAME_AND_MAC: ReadonlySet<string> = new Set(['ID_NET_NAME_MAC', 'INTERFACE']);
+
 /** What is known of a port: all of udev's properties, or what follows from its MAC for most drivers. */
 function propertiesOf(port: MachinePort): Properties {
   if (port.properties !== undefined) return port.properties;
   return port.mac === undefined ? {} : { ID_NET_NAME_MAC: `enx${port.mac.replaceAll(':', '')}`, INTERFACE: port.name };
 }
 
-function checkPorts(view: View, { ports }: MachineFacts): MachineCheck {
+function checkPorts(view: View, machine: MachineFacts): MachineCheck {
+  const { ports } = machine;
   const path = 'network.filter';
   const entries = view.entries(path);
   if (entries === undefined || view.text('network.source') !== 'from-answer' || entries.length === 0) return nothing;
   const broken = brokenGlob(path, entries);
   if (broken !== undefined) return problem(broken);
+  if (ports.length === 0)
+    return notChecked(path, machine, tellsNothingOf('ports', machine), 'which interface it selects');
   const byName = [...ports].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  const chosen = byName.find((port) => matchesAny(entries, propertiesOf(port)));
-  if (chosen !== undefined) return { findings: [], selections: [{ path, devices: [describePort(chosen)] }] };
-  const unknown =
-    ports.some((port) => port.properties === undefined) && !entries.every(([key]) => key === 'ID_NET_NAME_MAC');
-  if (unknown) {
-    return problem(
-      finding(
-        'answer.machine-interface',
-        path,
-        'Whether it matches cannot be told: the machine named its ports, not their udev properties',
-        'Use ID_NET_NAME_MAC, or the webhook document of an earlier installation.',
-        { severity: 'warning' },
-      ),
-    );
+  for (const port of byName) {
+    if (matchesAny(entries, propertiesOf(port)))
+      return { findings: [], selections: [{ path, devices: [describePort(port)] }] };
+    // It may match by a property that is not known here, and would then go before the ports behind it.
+    const open = port.properties === undefined ? entries.find(([key]) => !KNOWN_BY_NAME_AND_MAC.has(key)) : undefined;
+    if (open === undefined) continue;
+    const why = `this ${machine.document} tells the name and the MAC of ${describePort(port)}, not its ${open[0]}`;
+    return notChecked(path, machine, why, 'which interface it selects');
   }
   return problem(
     finding(
       'answer.machine-filter',
       path,
-      `It matches none of the ports of this machine: ${ports.map(describePort).join(', ') || 'it has none'}`,
+      `It matches none of the ports of this machine: ${ports.map(describePort).join(', ')}`,
       'Correct the glob.',
     ),
   );
 }
 
-function checkPinning(view: View, { ports }: MachineFacts): MachineCheck {
+function checkPinning(view: View, machine: MachineFacts): MachineCheck {
   const path = 'network.interface-name-pinning.mapping';
+  const mapping = view.entries(path) ?? [];
+  if (mapping.length > 0 && machine.ports.length === 0)
+    return notChecked(path, machine, tellsNothingOf('ports', machine), 'whether it has these MACs');
   return problem(
-    ...(view.entries(path) ?? [])
-      .filter(([mac]) => !ports.some((port) => port.mac === mac.toLowerCase()))
+    ...mapping
+      .filter(([mac]) => !machine.ports.some((port) => port.mac === mac.toLowerCase()))
       .map(([mac]) =>
         finding(
           'answer.machine-interface',
           `${path}.${mac}`,
           `This machine has no port with the MAC ${mac}`,
           'Correct the MAC, or remove the line.',
-          { severity: 'warning' },
         ),
       ),
   );
@@ -142,11 +168,19 @@ function checkProduct(view: View): MachineCheck {
 
 function checkDisks(view: View, machine: MachineFacts): MachineCheck {
   const { disks } = machine;
-  if (disks === undefined) return nothing;
   const listed = view.strings('disk-setup.disk-list');
   const entries = view.entries('disk-setup.filter') ?? [];
-  if (listed.length > 0) return checkList(view, disks, listed);
-  return entries.length === 0 ? nothing : checkFilter(view, disks, entries);
+  if (listed.length === 0 && entries.length === 0) return nothing;
+  if (disks === undefined) {
+    const [path, what] =
+      listed.length > 0
+        ? ['disk-setup.disk-list', 'whether the machine has these disks']
+        : ['disk-setup.filter', 'which disks it selects'];
+    const level = raidLevel(view);
+    const enough = level === undefined || listed.length > 0 ? '' : ` and whether they are enough for ${level}`;
+    return notChecked(path, machine, tellsNothingOf('disks', machine), `${what}${enough}`);
+  }
+  return listed.length > 0 ? checkList(view, disks, listed) : checkFilter(view, disks, entries);
 }
 
 function named(disks: readonly MachineDisk[]): string {

@@ -25,9 +25,14 @@ export interface MachinePort {
   readonly properties: Properties | undefined;
 }
 
+/** Where facts are from: the words for it, since they decide what can be known. */
+export type MachineDocument = 'system information' | 'webhook document' | 'device-info';
+
 export interface MachineFacts {
-  /** Undefined where nothing is known of disks. */
+  readonly document: MachineDocument;
+  /** Undefined where nothing is known of disks: a system information of any release names ports only. */
   readonly disks: readonly MachineDisk[] | undefined;
+  /** Empty where nothing is known of ports; a machine without any cannot be installed over the network. */
   readonly ports: readonly MachinePort[];
   readonly bootMode: 'bios' | 'efi' | undefined;
 }
@@ -46,14 +51,14 @@ export function parseMachineFacts(body: string | Uint8Array): MachineFacts {
         properties: undefined,
       }),
     );
-    return { disks: undefined, ports, bootMode: undefined };
+    return { document: 'system information', disks: undefined, ports, bootMode: undefined };
   }
   if (Array.isArray(report['network-interfaces']) || Array.isArray(report.disks)) return webhookFacts(report);
   if (isTable(report.nics) || isTable(report.disks)) return deviceInfoFacts(report);
   throw invalid(
     'machine.malformed',
     'machine',
-    'This is neither a system information nor a webhook document',
+    'This is neither a webhook document, nor a device-info, nor a system information',
     'Save what the installer sent: GET /api/v1/nodes/NODE, or proxmox-auto-install-assistant system-info.',
   );
 }
@@ -67,6 +72,7 @@ function webhookFacts(report: Table): MachineFacts {
   });
   const mode = textAt(tableAt(report, 'boot-info'), 'mode');
   return {
+    document: 'webhook document',
     disks: disks.length === 0 ? undefined : disks,
     ports,
     bootMode: mode === 'bios' || mode === 'efi' ? mode : undefined,
@@ -81,7 +87,7 @@ function deviceInfoFacts(report: Table): MachineFacts {
     const mac = hex === undefined ? undefined : macAt({ mac: hex.replaceAll(/..(?=.)/g, '$&:') }, 'mac');
     return { name, mac, properties };
   });
-  return { disks: disks.length === 0 ? undefined : disks, ports, bootMode: undefined };
+  return { document: 'device-info', disks: disks.length === 0 ? undefined : disks, ports, bootMode: undefined };
 }
 
 function disk(index: string, entry: unknown): MachineDisk {

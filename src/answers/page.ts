@@ -54,6 +54,16 @@ spell their keys with underscores and know neither \`reboot-mode\` nor a host na
 parses and checks the file (with \`--machine\` also when it meets the machine). Our own findings go to standard error; with \`--strict\` those of severity *error* count as well.
 All codes, and how to raise or lower them: [answer-findings.md](answer-findings.md).
 
+\`--machine FACTS.json\` prints what each filter and list selects on that machine, disks and network ports. How much can be checked depends on the document:
+
+| document | ports | disks |
+| --- | --- | --- |
+| webhook document of an installation | every filter | every filter and list |
+| \`proxmox-auto-install-assistant device-info\`, typed on the machine | every filter | every filter and list |
+| system information, which installers send with the request for their answer | names, and filters by \`ID_NET_NAME_MAC\` or \`INTERFACE\` | nothing: no release sends its disks |
+
+What could not be checked is said, with the reason: \`answer.machine-unknown\`.
+
 ## Keys
 
 ${SECTIONS.map(keyTable).join('\n')}

@@ -103,7 +103,7 @@ function print(io: Io, result: Verdict | Unreadable, strict: boolean): void {
       `${file}: rejected ${cause.code} ${cause.path === '' ? '-' : cause.path} ${whereOf(cause)}${textOf(cause)}\n`,
     );
   for (const { path, devices } of result.selections)
-    io.out(`${file}: ${path} selects ${devices.map(printable).join(', ')}\n`);
+    io.out(`${file}: ${path} selects ${devices.map(printable).join(', ') || 'nothing'}\n`);
   for (const found of result.findings) {
     if (found === cause) continue;
     io.err(

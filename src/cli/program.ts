@@ -661,7 +661,10 @@ function addAnswer(program: Command, io: Io, done: (status: ExitStatus) => void,
     .addOption(product())
     .option('--strict', 'our own errors count as well')
     .option('--json', 'print an array of {file, accepted, findings}')
-    .option('--machine <FACTS>', 'check against this machine: a saved system information or webhook document')
+    .option(
+      '--machine <FACTS>',
+      'check against this machine: a saved webhook document, device-info or system information (no disks)',
+    )
     .option('--config <FILE>', "the daemon's configuration file, for its findings")
     .option('--severity <CODE=LEVEL>', 'weigh a finding of ours as error, warning or off; may be repeated', collect);
   validate.action(async () => done(await (await commands()).validate(io, validate.args, validate.opts())));

@@ -23,7 +23,7 @@ export async function machineFactsOf(
   if (now === undefined) return told;
   // Udev's properties are known of the ports of the report only; that a port is there at all is known of those of now.
   const ports = now.ports.map((port) => told?.ports.find(({ mac }) => mac !== undefined && mac === port.mac) ?? port);
-  return { disks: told?.disks, ports, bootMode: told?.bootMode };
+  return { document: told?.document ?? now.document, disks: told?.disks, ports, bootMode: told?.bootMode };
 }
 
 function read(document: string): MachineFacts | undefined {

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'smol-toml';
 import { type Test, test } from 'tap';
-import { SMALLEST, STATIC, withValue } from '../support/answers.ts';
+import { type JsonMap, SMALLEST, STATIC, withValue } from '../support/answers.ts';
 import { type Printed, typed } from '../support/command-line.ts';
 
 const GOOD = stringify(withValue({ ...SMALLEST, network: STATIC }, ['global', 'mailto'], 'admin@example.org'));
@@ -24,6 +24,20 @@ const FILES: Readonly<Record<string, string>> = {
   'ironwake.yaml': 'findings: [answer.unwise-local-mail=error]\n',
   'wrong-code.yaml': 'findings: [answer.unwise-local-male=error]\n',
   'machine.json': JSON.stringify({ network_interfaces: [{ link: 'eno1', mac: 'BC:24:11:00:00:01' }] }),
+  'webhook.json': JSON.stringify({
+    disks: ['sda', 'sdb'].map((name) => ({ 'udev-properties': { DEVNAME: `/dev/${name}`, ID_SERIAL: `S-${name}` } })),
+    'network-interfaces': [
+      { name: 'eno1', mac: 'bc:24:11:00:00:01', 'udev-properties': { ID_NET_NAME_MAC: 'enxbc2411000001' } },
+    ],
+  }),
+  'mirror.toml': stringify(
+    withValue(parse(GOOD) as JsonMap, ['disk-setup'], {
+      filesystem: 'zfs',
+      zfs: { raid: 'raid1' },
+      filter: { ID_SERIAL: 'S-*' },
+    }),
+  ),
+  'gone.toml': GOOD.replace('"sda"', '"sdz"'),
   'other-machine.json': JSON.stringify({ network_interfaces: [{ link: 'eno1', mac: 'BC:24:11:00:00:99' }] }),
 };
 
@@ -143,8 +157,36 @@ test('validate --machine', async (t) => {
   t.same(await run('validate good.toml --machine machine.json'), {
     status: 0,
     out: 'good.toml: accepted\ngood.toml: network.filter selects eno1 (bc:24:11:00:00:01)\n',
-    err: '',
+    err:
+      'good.toml:12:1: warning: answer.machine-unknown disk-setup.disk-list: Not checked: a system information names the ports of a machine, ' +
+      'never its disks, so whether the machine has these disks cannot be told. Give the webhook document of an earlier installation, or the ' +
+      'output of proxmox-auto-install-assistant device-info.\n',
   });
+  t.same(
+    await run('validate mirror.toml --machine webhook.json'),
+    {
+      status: 0,
+      out:
+        'mirror.toml: accepted\nmirror.toml: network.filter selects eno1 (bc:24:11:00:00:01)\n' +
+        'mirror.toml: disk-setup.filter selects /dev/sda (S-sda), /dev/sdb (S-sdb)\n',
+      err: '',
+    },
+    'what each filter selects, of ports and of disks',
+  );
+  t.match(await run('validate gone.toml --machine webhook.json'), {
+    status: 1,
+    out: /rejected answer\.machine-disk .*\n.*\ngone\.toml: disk-setup\.disk-list selects nothing\n$/,
+  });
+  const json = JSON.parse((await run('validate mirror.toml good.toml --machine machine.json --json')).out);
+  t.match(json, [
+    {
+      accepted: true,
+      findings: [{ code: 'answer.machine-unknown', path: 'disk-setup.filter' }],
+      selections: [{ path: 'network.filter' }],
+    },
+    { accepted: true, findings: [{ code: 'answer.machine-unknown', path: 'disk-setup.disk-list' }] },
+  ]);
+  t.match(await run('validate good.toml --machine machine.json --severity answer.machine-unknown=off'), { err: '' });
   t.match(await run('validate good.toml --machine other-machine.json'), {
     status: 1,
     out: /rejected answer\.machine-filter network\.filter .*eno1 \(bc:24:11:00:00:99\)/,

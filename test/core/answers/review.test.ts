@@ -371,7 +371,7 @@ test('on a machine: what is selected, and what the installer would die of', (t) 
       GOOD,
       SYSTEM_INFORMATION,
       true,
-      [],
+      ['answer.machine-unknown'],
       { 'network.filter': ['eno1 (bc:24:11:00:00:01)'] },
     ],
     [
@@ -379,7 +379,7 @@ test('on a machine: what is selected, and what the installer would die of', (t) 
       nic({ ID_PATH: '*' }),
       SYSTEM_INFORMATION,
       true,
-      ['answer.machine-interface'],
+      ['answer.machine-unknown', 'answer.machine-unknown'],
       {},
     ],
   ];
@@ -407,6 +407,108 @@ test('on a machine: what is selected, and what the installer would die of', (t) 
   t.notOk(onMachine(btrfs, WEBHOOK, 'pbs').accepted, 'phase M: btrfs on Backup Server');
   for (const body of ['', '[]', '{}', '{"disks": 5}'])
     t.throws(() => parseMachineFacts(body), { code: 'machine.malformed' }, body);
+  t.end();
+});
+
+test('what the document does not tell of is said to be unchecked, with the reason and what to give instead', (t) => {
+  const disks = (setup: JsonMap): JsonMap => withValue(GOOD, ['disk-setup'], setup);
+  const nic = (filter: JsonMap): JsonMap => withValue(GOOD, ['network', 'filter'], filter);
+  const byModel = disks({ filesystem: 'zfs', zfs: { raid: 'raid1' }, filter: { ID_MODEL: 'Samsung*' } });
+  const pinned = withValue(GOOD, ['network', 'interface-name-pinning'], {
+    enabled: true,
+    mapping: { 'bc:24:11:00:00:01': 'lan0', 'bc:24:11:00:00:02': 'lan1' },
+  });
+  const { disks: _disks, ...withoutDisks } = JSON.parse(WEBHOOK);
+  const { 'network-interfaces': _ports, ...withoutPorts } = JSON.parse(WEBHOOK);
+  const noDisks = /^Not checked: a system information names the ports of a machine, never its disks, so /;
+  const rows: ReadonlyArray<readonly [string, JsonMap, unknown, ReadonlyArray<readonly [string, RegExp, RegExp]>]> = [
+    ['a list', GOOD, SYSTEM_INFORMATION, [['disk-setup.disk-list', noDisks, /webhook document .*device-info/]]],
+    [
+      'a filter and its level',
+      byModel,
+      SYSTEM_INFORMATION,
+      [
+        [
+          'disk-setup.filter',
+          /which disks it selects and whether they are enough for raid1 cannot be told$/,
+          /device-info/,
+        ],
+      ],
+    ],
+    [
+      'a property that only udev knows',
+      nic({ ID_PATH: 'pci-*' }),
+      SYSTEM_INFORMATION,
+      [
+        ['disk-setup.disk-list', noDisks, /./],
+        [
+          'network.filter',
+          /the name and the MAC of eno1 \(bc:24:11:00:00:01\), not its ID_PATH, so which interface/,
+          /./,
+        ],
+      ],
+    ],
+    [
+      'it may match an earlier port than the one that matches for certain',
+      nic({ ID_PATH: 'pci-*', ID_NET_NAME_MAC: '*bc2411000002' }),
+      {
+        network_interfaces: [
+          { link: 'eno2', mac: 'bc:24:11:00:00:02' },
+          { link: 'eno1', mac: 'bc:24:11:00:00:01' },
+        ],
+      },
+      [
+        ['disk-setup.disk-list', noDisks, /./],
+        ['network.filter', /of eno1 /, /./],
+      ],
+    ],
+    [
+      'a webhook that could not read the disks',
+      GOOD,
+      withoutDisks,
+      [['disk-setup.disk-list', /this webhook document names no disks/, /device-info/]],
+    ],
+    [
+      'a webhook that could not read the ports',
+      pinned,
+      withoutPorts,
+      [
+        ['network.filter', /this webhook document names no ports, so which interface it selects cannot be told/, /./],
+        ['network.interface-name-pinning.mapping', /names no ports, so whether it has these MACs/, /./],
+      ],
+    ],
+    [
+      'device-info of disks only',
+      GOOD,
+      { disks: { 0: udev('sda', 'BOOT') }, nics: null },
+      [['network.filter', /this device-info names no ports/, /device-info -t all/]],
+    ],
+    [
+      'device-info of ports only',
+      GOOD,
+      { disks: null, nics: { eno1: { ID_NET_NAME_MAC: 'enxbc2411000001' } } },
+      [['disk-setup.disk-list', /this device-info names no disks/, /device-info -t all/]],
+    ],
+    ['nothing to check', withValue(GOOD, ['network'], { source: 'from-dhcp' }), withoutPorts, []],
+  ];
+  for (const [name, answer, facts, wanted] of rows) {
+    const found = onMachine(answer, typeof facts === 'string' ? facts : JSON.stringify(facts));
+    t.ok(found.accepted, `${name}: what cannot be told is no refusal`);
+    const unchecked = found.findings.filter(({ code }) => code === 'answer.machine-unknown');
+    t.match(
+      unchecked,
+      wanted.map(([path, message, remedy]) => ({ path, message, remedy, severity: 'warning', by: 'ironwake' })),
+      name,
+    );
+    t.equal(unchecked.length, wanted.length, name);
+    t.notOk(
+      found.selections.some(({ path }) => unchecked.some((each) => each.path === path)),
+      `${name}: nothing is said to be selected`,
+    );
+  }
+  // A certain match that comes first decides, whatever the other key is.
+  const certain = nic({ ID_PATH: 'pci-*', ID_NET_NAME_MAC: '*bc2411000001' });
+  t.match(onMachine(certain, SYSTEM_INFORMATION).selections, [{ devices: ['eno1 (bc:24:11:00:00:01)'] }]);
   t.end();
 });
 
