@@ -60,10 +60,14 @@ export const HardwareView = Type.Object(
     serial: maybe(Type.String({ description: 'A hint as well.' })),
     manufacturer: maybe(Type.String()),
     model: maybe(Type.String()),
+    assetTag: maybe(Type.String()),
     cpu: maybe(Type.String()),
+    memoryBytes: maybe(Type.Integer({ description: 'Of all memory modules, as the loader read it in SMBIOS.' })),
     bootMode: maybe(Type.String({ description: '`bios` or `efi`.' })),
     arch: maybe(Type.String({ description: 'As its firmware asked last.' })),
     vendorClass: maybe(Type.String()),
+    networkChip: maybe(Type.String({ description: 'That it was booted through, in the words of iPXE.' })),
+    loader: maybe(Type.String({ examples: ['iPXE 1.21.1+git20250501'] })),
     disks: Type.Array(
       Type.Object({ device: Type.String(), text: Type.String(), sizeBytes: maybe(Type.Integer()) }, closed),
     ),
@@ -81,7 +85,7 @@ export const HardwareView = Type.Object(
     heard: Type.Array(
       Type.Object(
         {
-          source: Type.String({ description: '`dhcp`, `system-information` or `report`.' }),
+          source: Type.String({ description: '`dhcp`, `ipxe`, `system-information` or `report`.' }),
           at: time('When it was heard last.'),
         },
         closed,

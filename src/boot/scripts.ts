@@ -25,13 +25,15 @@ export function ipxeText(value: unknown): string {
 const engine = Handlebars.create();
 engine.registerHelper('ipxe', ipxeText);
 
+const template = (file: string): string =>
+  readFileSync(new URL(`../../templates/boot/${file}`, import.meta.url), 'utf8');
+
 function compile<V>(file: string): (values: V) => string {
-  let template: Handlebars.TemplateDelegate<V> | undefined;
+  let script: Handlebars.TemplateDelegate<V> | undefined;
   return (values) => {
-    template ??= engine.compile<V>(readFileSync(new URL(`../../templates/boot/${file}`, import.meta.url), 'utf8'), {
-      strict: true,
-    });
-    return template(values);
+    if (!Object.hasOwn(engine.partials, 'machine')) engine.registerPartial('machine', template('machine.ipxe.hbs'));
+    script ??= engine.compile<V>(template(file), { strict: true });
+    return script(values);
   };
 }
 
@@ -48,8 +50,15 @@ export interface InstallScriptValues {
 /** The script that fetches kernel and wrapped initrd and starts the installer. */
 export const renderInstallScript = compile<InstallScriptValues>('install.ipxe.hbs');
 
-/** The script that goes on to the local disk, with a reference under which the timeline says why. */
-export const renderLocalDiskScript = compile<{ readonly reference: string }>('local-disk.ipxe.hbs');
+export interface LocalDiskScriptValues {
+  /** Under which the timeline says why. */
+  readonly reference: string;
+  /** Where the machine may say what it is. */
+  readonly machineUrl: string;
+}
+
+/** The script that goes on to the local disk. */
+export const renderLocalDiskScript = compile<LocalDiskScriptValues>('local-disk.ipxe.hbs');
 
 /**
  * The kernel's command line for the automated installer (proxmox-auto-install.md 3.3). `initrd=` is needed by old iPXE on UEFI, which passes

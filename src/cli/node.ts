@@ -2,9 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { NodeFilter } from '../api/client.ts';
+import type { HardwareView } from '../api/registry.ts';
 import type { NodeView, RunView } from '../api/schemas.ts';
 import { invalid, messageOf } from '../errors.ts';
-import { formatDuration } from '../runs/words.ts';
+import { formatBytes, formatDuration } from '../runs/words.ts';
 import { print, type Session } from './session.ts';
 import { facts, table } from './table.ts';
 import { type ExitStatus, printable } from './terminal.ts';
@@ -203,6 +204,7 @@ export function filterOf({ tag, state, profile, search, archived }: Options): No
 export async function show(session: Session, args: Args, options: Options): Promise<ExitStatus> {
   const [node = ''] = args;
   const view = await session.client.node(node);
+  const machine = session.json ? undefined : machineWords(await session.client.hardware(node));
   const reports = options.output === true ? await session.client.reports(node) : undefined;
   print(session, reports === undefined ? view : { ...view, reports: reports }, () => {
     const output = reports?.map(
@@ -211,7 +213,7 @@ export async function show(session: Session, args: Args, options: Options): Prom
         `${report.detail === '' ? '' : `: ${report.detail}`}\n${indent(report.output)}`,
     );
     return (
-      describe(view, session.io.now()) +
+      describe(view, machine, session.io.now()) +
       (output === undefined
         ? ''
         : `\nsteps of the plan:\n${printable(output.join('')) || '  none was reported yet\n'}`) +
@@ -226,13 +228,26 @@ function indent(text: string): string {
 }
 
 /** Everything about a node but its last line. */
-function describe({ node, run, timeline }: NodeView, now: number): string {
+/** In one line what it has said of itself; the rest is with `node hardware`. */
+function machineWords({ manufacturer, model, serial, cpu, memoryBytes }: HardwareView): string | undefined {
+  const words = [
+    manufacturer,
+    model,
+    serial && `serial ${serial}`,
+    cpu,
+    memoryBytes && `${formatBytes(memoryBytes)} of memory`,
+  ].filter((part) => typeof part === 'string');
+  return words.length === 0 ? undefined : words.join(', ');
+}
+
+function describe({ node, run, timeline }: NodeView, machine: string | undefined, now: number): string {
   return (
     `${printable(node.fqdn)}\n` +
     facts([
       ['state', runWords(run)],
       ['since', since({ node, run }, now)],
       ['MAC', node.macs.join(', ')],
+      ['machine', machine],
       ['profile', node.profile],
       ['registered', node.rule === undefined ? undefined : `by rule ${node.rule}`],
       ['archived', node.archivedAt === undefined ? undefined : `since ${dayAndTime(node.archivedAt)}`],

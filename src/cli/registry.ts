@@ -147,10 +147,14 @@ export async function hardware(session: Session, args: Args): Promise<ExitStatus
     return facts([
       ['model', [view.manufacturer, view.model].filter((part) => part !== null).join(' ') || undefined],
       ['serial', view.serial],
+      ['asset tag', view.assetTag],
       ['UUID', view.uuid],
       ['same UUID', view.sameUuid.length === 0 ? undefined : view.sameUuid.join(', ')],
       ['processor', view.cpu],
+      ['memory', view.memoryBytes === null ? undefined : formatBytes(view.memoryBytes)],
       ['boots', view.bootMode ?? view.arch],
+      ['loader', view.loader],
+      ['network chip', view.networkChip],
       ...view.disks.map(
         (disk) =>
           [

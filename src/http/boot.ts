@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Artefacts } from '../artefacts/artefacts.ts';
 import type { Journey } from '../journey/journey.ts';
-import { bootImage, bootScript, type CutReason, loaderFetched } from '../journey/netboot.ts';
+import { bootImage, bootScript, type CutReason, loaderFetched, machineSaid } from '../journey/netboot.ts';
 import { parseMac } from '../net/mac.ts';
 import { callerOf } from './caller.ts';
 import { sendLine } from './problem.ts';
@@ -48,6 +48,12 @@ export function registerBoot(app: FastifyInstance, { journey, artefacts, transfe
     reply.raw.end(request.method === 'HEAD' ? undefined : body);
   });
 
+  app.get<{ Params: { mac: string } }>('/boot/machine/:mac', async (request, reply) => {
+    if (request.method === 'HEAD') return sendLine(reply, 200, 'Noted.');
+    const said = await machineSaid(journey, caller(request), parseMac(request.params.mac), queryOf(request));
+    return said === 'kept' ? sendLine(reply, 200, 'Noted.') : sendLine(reply, 403, said.text);
+  });
+
   for (const file of ['linux26', 'initrd.img'] as const) {
     app.get<{ Params: { token: string } }>(`/boot/:token/${file}`, (request, reply) => sendImage(request, reply, file));
   }
@@ -57,7 +63,10 @@ export function registerBoot(app: FastifyInstance, { journey, artefacts, transfe
     reply: FastifyReply,
     file: 'linux26' | 'initrd.img',
   ): Promise<void> {
-    const image = await bootImage(journey, caller(request), request.params.token, file, request.method === 'HEAD');
+    const image = await bootImage(journey, caller(request), request.params.token, file, {
+      look: request.method === 'HEAD',
+      query: queryOf(request),
+    });
     if (image.kind === 'refused') return sendLine(reply, 403, image.text);
     reply.hijack();
     const { progress, source, etag } = image;
@@ -81,6 +90,12 @@ export function registerBoot(app: FastifyInstance, { journey, artefacts, transfe
       transfer.end();
     }
   }
+}
+
+/** As it was sent: a parser of forms would take what it does not understand for something else. */
+function queryOf({ raw: { url = '' } }: FastifyRequest): string {
+  const at = url.indexOf('?');
+  return at < 0 ? '' : url.slice(at + 1);
 }
 
 function cutReason(stopped: AbortSignal, withdrawn: AbortSignal): CutReason {

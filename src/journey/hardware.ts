@@ -2,6 +2,7 @@
 import { describeDisk, type MachineDisk, parseMachineFacts } from '../answers/machine.ts';
 import { parseSystemInformation } from '../answers/system-information.ts';
 import type { ClientFacts } from '../boot/facts.ts';
+import type { LoaderReport } from '../boot/loader-report.ts';
 import { IronwakeError } from '../errors.ts';
 import type { Mac } from '../net/mac.ts';
 import type { DiscoveredMachine, Node } from '../nodes/node.ts';
@@ -14,10 +15,16 @@ export interface Hardware {
   readonly serial: string | undefined;
   readonly manufacturer: string | undefined;
   readonly model: string | undefined;
+  readonly assetTag: string | undefined;
   readonly cpu: string | undefined;
+  /** Of the memory modules; the installer reports none. */
+  readonly memoryBytes: number | undefined;
   readonly bootMode: string | undefined;
   readonly arch: string | undefined;
   readonly vendorClass: string | undefined;
+  /** The network chip that it booted through, and the loader's version. */
+  readonly networkChip: string | undefined;
+  readonly loader: string | undefined;
   readonly disks: ReadonlyArray<{
     readonly device: string;
     readonly text: string;
@@ -39,26 +46,31 @@ export async function hardwareOf({ store }: Pick<Journey, 'store'>, node: Node):
   if (records.length === 0) return undefined;
   const of = (source: HardwareRecord['source']): Table =>
     records.find((record) => record.source === source)?.data ?? {};
-  const [dhcp, told, report] = [of('dhcp'), of('system-information'), of('report')];
+  const [dhcp, ipxe, told, report] = [of('dhcp'), of('ipxe'), of('system-information'), of('report')];
   const system = tableAt(tableAt(Object.keys(told).length > 0 ? told : report, 'dmi'), 'system');
   const facts = readFacts(report) ?? readFacts(told);
   const sizes = Array.isArray(report.disks) ? report.disks.map((disk) => tableOf(disk).size) : [];
-  const uuid = uuidIn(told) ?? uuidIn(report) ?? textAt(dhcp, 'uuid');
+  const uuid = uuidIn(told) ?? uuidIn(report) ?? textAt(ipxe, 'uuid') ?? textAt(dhcp, 'uuid');
+  const version = textAt(ipxe, 'version');
   return {
     uuid,
-    serial: textAt(system, 'serial'),
-    manufacturer: textAt(system, 'manufacturer') ?? textAt(system, 'vendor'),
-    model: textAt(system, 'name') ?? textAt(system, 'product_name') ?? textAt(system, 'sku'),
-    cpu: cpuOf(tableAt(report, 'cpu-info')),
-    bootMode: facts?.bootMode,
+    serial: textAt(system, 'serial') ?? textAt(ipxe, 'serial'),
+    manufacturer: textAt(system, 'manufacturer') ?? textAt(system, 'vendor') ?? textAt(ipxe, 'manufacturer'),
+    model: textAt(system, 'name') ?? textAt(system, 'product_name') ?? textAt(system, 'sku') ?? textAt(ipxe, 'product'),
+    assetTag: textAt(ipxe, 'asset'),
+    cpu: cpuOf(tableAt(report, 'cpu-info')) ?? textAt(ipxe, 'cpuModel') ?? textAt(ipxe, 'cpuVendor'),
+    memoryBytes: typeof ipxe.memoryMiB === 'number' ? ipxe.memoryMiB * 1024 * 1024 : undefined,
+    bootMode: facts?.bootMode ?? BOOT_MODES.get(textAt(ipxe, 'platform') ?? ''),
     arch: textAt(dhcp, 'arch'),
     vendorClass: textAt(dhcp, 'vendorClass'),
+    networkChip: textAt(ipxe, 'chip'),
+    loader: version === undefined ? undefined : `iPXE ${version}`,
     disks: (facts?.disks ?? []).map((disk, i) => ({
       device: disk.device,
       text: diskText(disk),
       sizeBytes: typeof sizes[i] === 'number' ? sizes[i] : undefined,
     })),
-    ports: (facts?.ports ?? []).map(({ name, mac }) => ({
+    ports: (facts?.ports ?? portsOfLoader(ipxe)).map(({ name, mac }) => ({
       name,
       mac,
       known: mac !== undefined && node.macs.includes(mac),
@@ -67,6 +79,17 @@ export async function hardwareOf({ store }: Pick<Journey, 'store'>, node: Node):
     heard: records.map(({ source, at }) => ({ source, at })),
     sameUuid: uuid === undefined ? [] : await othersWith(store, uuid, node),
   };
+}
+
+/** In the installer's words. */
+const BOOT_MODES: ReadonlyMap<string, string> = new Map([
+  ['pcbios', 'bios'],
+  ['efi', 'efi'],
+]);
+
+/** In iPXE's names of them. */
+function portsOfLoader({ ports }: Table): ReadonlyArray<{ readonly name: string; readonly mac: Mac }> {
+  return Array.isArray(ports) ? ports.map((mac: Mac, i) => ({ name: `net${i}`, mac })) : [];
 }
 
 async function othersWith(store: Journey['store'], uuid: string, node: Node): Promise<string[]> {
@@ -160,10 +183,17 @@ export async function keepDocument(
   await hardware.put({ nodeId: node.id, source, at: clock.now(), runId, uuid: uuidIn(kept), data: kept });
 }
 
-/** As rules see it (`/boot/arch`, `/boot/vendorClass`, ...): a sighting, or what `sightingOf` made of it. */
-export function bootFactsOf(seen: Sighting | HardwareRecord['data']): Table {
+/**
+ * As rules see it (`/boot/arch`, `/boot/vendorClass`, `/boot/ipxe/memoryMiB`, ...).
+ * @param seen a sighting, or what `sightingOf` made of it
+ * @param ipxe what its loader said
+ */
+export function bootFactsOf(
+  seen: Sighting | HardwareRecord['data'],
+  ipxe?: LoaderReport | HardwareRecord['data'],
+): Table {
   const { arch, uuid, vendorClass, hostName, interfaceName, address }: Table = seen;
-  const said = { arch, uuid, vendorClass, hostName, interface: interfaceName, address };
+  const said = { arch, uuid, vendorClass, hostName, interface: interfaceName, address, ipxe };
   return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
 }
 

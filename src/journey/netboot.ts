@@ -16,6 +16,7 @@ import { hasExpired, type Run } from '../runs/run.ts';
 import { formatBytes } from '../runs/words.ts';
 import { contestAndRefuse } from './contest.ts';
 import type { Journey } from './journey.ts';
+import { keepLoaderReport } from './loader-report.ts';
 import { appendEvent, observe } from './observe.ts';
 import type { MediaRecord } from './ports.ts';
 import { rearm } from './rearm.ts';
@@ -132,7 +133,8 @@ export async function bootScript(journey: Journey, caller: Caller, urlMac: Mac, 
   if (run === undefined || !allowed.yes) {
     const reference = makeReference(journey);
     if (!look) await noteLocalDisk(journey, named, run, describeReason(allowed.because), reference);
-    return { kind: 'script', text: renderLocalDiskScript({ reference }) };
+    const machineUrl = `${caller.segment.httpUrl}/boot/machine/${urlMac}`;
+    return { kind: 'script', text: renderLocalDiskScript({ reference, machineUrl }) };
   }
   const media = await journey.store.media.byId(run.mediaId);
   if (media === undefined) return refuse(journey, 'not-armed', what, caller.address, { node: named, run });
@@ -179,7 +181,7 @@ export type CutReason = 'client' | 'shutdown' | 'withdrawn';
 
 /**
  * The kernel, or the initrd in which image and mode file of this run are wrapped. Opened before it is observed: what cannot be read was not sent.
- * @param look true for a HEAD request: answered alike, and nothing is observed
+ * @param options `look`: a HEAD request: answered alike, and nothing is observed. `query`: of the URL: what the loader says of the machine
  * @throws IronwakeError `media.gone` and its kin, after the timeline has been told
  */
 export async function bootImage(
@@ -187,7 +189,7 @@ export async function bootImage(
   caller: Caller,
   token: string,
   file: 'linux26' | 'initrd.img',
-  look = false,
+  { look = false, query = '' }: { readonly look?: boolean; readonly query?: string } = {},
 ): Promise<ImageReply> {
   const what = file === 'linux26' ? 'the kernel' : 'the installer image';
   const holder = await holderOf(journey, token, 'image');
@@ -218,6 +220,7 @@ export async function bootImage(
         };
   const seen = await observe(journey, run.id, observation);
   if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
+  if (query !== '') await keepLoaderReport(journey, node, query);
   // Another request of this machine was first, or the certificate changed in between: the run has one image only.
   const settled = seen.run.data.installerFingerprint ?? fingerprint;
   if (file === 'initrd.img' && settled !== fingerprint) bytes = await wrap(settled);
@@ -227,6 +230,26 @@ export async function bootImage(
     etag,
     progress: file === 'linux26' ? undefined : progressOf(journey, run.id),
   };
+}
+
+/**
+ * What a loader on its way to the local disk says of its machine. Believed of nobody but the machine itself, by the neighbour table as for its script.
+ * @param query of the URL
+ */
+export async function machineSaid(
+  journey: Journey,
+  caller: Caller,
+  urlMac: Mac,
+  query: string,
+): Promise<'kept' | Refusal> {
+  const what = 'what a loader says of its machine';
+  const node = await journey.store.nodes.byMac(urlMac);
+  if (node === undefined) return refuse(journey, 'unknown-machine', what, caller.address);
+  const run = await activeRun(journey, node);
+  const source = await sourceOf(journey, caller, node, run);
+  if (source === undefined) return refuse(journey, 'wrong-mac', what, caller.address, { node, run });
+  await keepLoaderReport(journey, node, query);
+  return 'kept';
 }
 
 /** Opens a part of the image, or tells the timeline why it cannot be had. */

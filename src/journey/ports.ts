@@ -52,8 +52,8 @@ export interface NodeRepository {
   page(query: NodeQuery): Promise<readonly Node[]>;
 }
 
-/** Who said it: the machine's DHCP packets, the installer with its request for the answer, the installer after its work. */
-export type HardwareSource = 'dhcp' | 'system-information' | 'report';
+/** Who said it: the machine's DHCP packets, its loader, the installer with its request for the answer, the installer after its work. */
+export type HardwareSource = 'dhcp' | 'ipxe' | 'system-information' | 'report';
 
 /** The newest of its kind that a machine has said of itself: claims, all of it. */
 export interface HardwareRecord {

@@ -317,8 +317,8 @@ export async function rulesAbout(journey: Journey, mac: Mac): Promise<MachineVer
 
 async function machineOfNode({ store }: Pick<Journey, 'store'>, node: Node): Promise<Machine> {
   const records = await store.hardware.ofNode(node.id);
-  const of = (source: HardwareRecord['source']) => records.find((record) => record.source === source)?.data ?? {};
-  return { macs: node.macs, facts: { ...of('system-information'), boot: bootFactsOf(of('dhcp')) } };
+  const of = (source: HardwareRecord['source']) => records.find((record) => record.source === source)?.data;
+  return { macs: node.macs, facts: { ...of('system-information'), boot: bootFactsOf(of('dhcp') ?? {}, of('ipxe')) } };
 }
 
 /** What the audit log tells of a rule: values may hold what is nobody's business. */

@@ -98,6 +98,11 @@ export async function toReady(t: Test, options: JourneyOptions): Promise<Arrived
     'nothing else on it warns',
   );
   t.equal(ready.waiting, null, 'nothing is waited for');
+  t.match(
+    await site.must('GET', `/api/v1/nodes/${id}/hardware`),
+    { memoryBytes: 2048 * 1024 * 1024, serial: 'LAB-pve1', loader: /^iPXE 1\./ },
+    'and its loader said what the installer does not know',
+  );
   await planWasProved(t, site, id);
   const address = lab.leaseOf(mac) ?? '';
   await installedDisk(t, site, address, ready, root);

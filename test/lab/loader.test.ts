@@ -51,4 +51,13 @@ test('SeaBIOS, a ROM without iPXE: loader, script, kernel, and the image once mo
   t.equal(view.timeline.find(({ code }) => code === 'boot.loader-fetched')?.data.file, 'undionly.kpxe');
   t.ok(boot.filter((code) => code === 'boot.kernel-sent').length > 1, 'the timeline shows that it came again');
   t.equal(view.run?.ended, false, 'and the run goes on');
+  t.match(
+    await site.must('GET', `/api/v1/nodes/${id}/hardware`),
+    {
+      ...{ manufacturer: 'Ironwake', model: 'Lab', serial: 'LAB-pve1', uuid: machine.uuid, bootMode: 'bios' },
+      ...{ memoryBytes: 1536 * 1024 * 1024, loader: /^iPXE 1\./, networkChip: /./ },
+      ports: [{ name: 'net0', mac: MAC, known: true }],
+    },
+    'what the loader said of the machine',
+  );
 });

@@ -69,7 +69,13 @@ test('SeaBIOS: a registered machine without an armed installation', async (t) =>
   for (const [index, { name, mac, rom, shows }] of ROWS.entries()) {
     await t.test(name, async (t) => {
       const host = `rom${index}`;
-      await site.must('POST', '/api/v1/nodes', { mac, fqdn: `${host}.lab.test`, profile: PROFILE });
+      const { id } = (await site.must('POST', '/api/v1/nodes', {
+        mac,
+        fqdn: `${host}.lab.test`,
+        profile: PROFILE,
+      })) as {
+        id: string;
+      };
       const played = rom === undefined ? {} : playedBy(rom, join(lab.folder, `${host}.ipxe`));
       const machine = lab.machine({ name: host, firmware: 'bios', mac, memoryMiB: 256, diskGiB: 1, ...played });
       must('qemu-io', '-f', 'qcow2', '-c', `write -q -s ${sector} 0 512`, machine.disks[0] ?? '');
@@ -78,6 +84,12 @@ test('SeaBIOS: a registered machine without an armed installation', async (t) =>
       await machine.waitFor(new RegExp(SAYS), { timeoutMs: 300_000 });
       t.match(machine.serial(), shows, 'by the way that is meant for it', { console: machine.tail(40) });
       t.notMatch(machine.serial(), /The (ROM|script) fails/, 'nothing failed on it');
+      if (shows.source.startsWith('nothing to install'))
+        t.match(
+          await site.must('GET', `/api/v1/nodes/${id}/hardware`),
+          { serial: `LAB-${host}`, memoryBytes: 256 * 1024 * 1024, loader: /^iPXE / },
+          'and said on its way what it is',
+        );
       await machine.powerOff();
     });
   }

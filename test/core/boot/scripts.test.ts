@@ -16,6 +16,11 @@ const VALUES = {
   imageSize: '1.6 GiB',
 };
 
+const LOCAL = { reference: 'b7k2m9x4', machineUrl: 'http://10.0.0.2:8080/boot/machine/bc-24-11-00-00-01' };
+
+/** What the loader says of its machine, as the script collected it. */
+const SAID = ['$', '{said}'].join('');
+
 /** iPXE's way to put a setting's value into a line. */
 const SETTING = ['$', '{net0/mac}'].join('');
 
@@ -35,7 +40,7 @@ test('the install script fetches kernel and initrd, one step after the other, ea
     lines.findIndex((line) => line.startsWith(word)),
   );
   t.ok(0 < Number(kernel) && Number(kernel) < Number(initrd) && Number(initrd) < Number(boot), 'in order');
-  t.equal(lines[Number(kernel)], `kernel ${VALUES.kernelUrl} ${VALUES.kernelArguments} || goto kernel_failed`);
+  t.equal(lines[Number(kernel)], `kernel ${VALUES.kernelUrl}?${SAID} ${VALUES.kernelArguments} || goto kernel_failed`);
   t.equal(lines[Number(initrd)], `initrd ${VALUES.initrdUrl} || goto initrd_failed`);
   t.match(VALUES.kernelArguments, / initrd=initrd\.img$/, 'the name that old iPXE on UEFI needs is that of the URL');
   t.end();
@@ -43,7 +48,7 @@ test('the install script fetches kernel and initrd, one step after the other, ea
 
 for (const [name, script] of [
   ['install', renderInstallScript(VALUES)],
-  ['local disk', renderLocalDiskScript({ reference: 'b7k2m9x4' })],
+  ['local disk', renderLocalDiskScript(LOCAL)],
 ] as const)
   test(`${name} script: every jump has its label, every label is used`, (t) => {
     const { wanted, defined } = labels(script);
@@ -61,18 +66,34 @@ for (const [name, script] of [
 test('a counter is set before the first label, or a jump back would start it anew', (t) => {
   const lines = renderInstallScript(VALUES).split('\n');
   const first = lines.findIndex((line) => line.startsWith(':'));
-  const sets = lines.flatMap((line, index) => (line.startsWith('set ') ? [index] : []));
+  const sets = lines.flatMap((line, index) => (/^set \w+:int32 /.test(line) ? [index] : []));
   t.ok(sets.length > 0 && sets.every((index) => index < first));
   const counters = new Set([...lines.join('\n').matchAll(/^inc (\w+)$/gm)].map((match) => match[1] ?? ''));
-  for (const counter of counters) t.ok(lines.includes(`iseq \${${counter}} 10 && goto give_up ||`), `${counter} ends`);
+  t.same([...counters].sort(), ['images', 'kernels', 'slot']);
+  for (const counter of counters)
+    t.ok(
+      lines.includes(`iseq \${${counter}} 10 && goto give_up ||`) ||
+        lines.includes(`iseq \${${counter}} 32 || goto machine`),
+      `${counter} ends`,
+    );
   t.end();
 });
 
 test('a machine that is not to be installed leaves netboot on every firmware, and learns a reference, no more', (t) => {
-  const script = renderLocalDiskScript({ reference: 'b7k2m9x4' });
+  const script = renderLocalDiskScript(LOCAL);
   t.match(script, /^echo Ironwake has nothing to install here \(reference b7k2m9x4\)\.$/m);
+  t.ok(
+    script.includes(`\nimgfetch --name said --timeout 5000 ${LOCAL.machineUrl}?${SAID} && imgfree said ||\n`),
+    'that nobody hears what the machine is stops nothing, and nothing of it stays',
+  );
   t.match(script, /^sanboot --no-describe --drive 0x80 \|\|\nexit$/m, 'BIOS');
   t.match(script, /^exit 1$/m, 'UEFI: 0 would end in the setup menu');
+  t.end();
+});
+
+test('no line is long: a loader for BIOS splits it on a stack of 4 KiB', (t) => {
+  for (const script of [renderInstallScript(VALUES), renderLocalDiskScript(LOCAL)])
+    for (const line of script.split('\n')) t.ok(line.length <= 220, line);
   t.end();
 });
 
@@ -143,6 +164,6 @@ test('a template that writes a value without the escaping helper fails here', (t
   t.ok(files.length > 0);
   for (const file of files)
     for (const [expression] of readFileSync(`${TEMPLATES}/${file}`, 'utf8').matchAll(/\{\{+[^}]*\}+\}/g))
-      t.match(expression, /^\{\{\{ipxe \w+\}\}\}$/, `${file}: ${expression}`);
+      t.match(expression, /^\{\{(\{ipxe \w+\}|> machine)\}\}$/, `${file}: ${expression}`);
   t.end();
 });
