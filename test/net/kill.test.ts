@@ -30,7 +30,7 @@ t.teardown(() => rmSync(process.env.NODE_COMPILE_CACHE ?? '', { recursive: true,
 const fileOf = (name: string): string => new URL(`../support/${name}`, import.meta.url).pathname;
 /**
  * `live` is seen in a packet of the installer's own DHCP client, which this load does not send, and `booting` lasts a few milliseconds of it: whether
- * one of 200 kills falls there is chance. Restarts in all states are in test/core/journey/sweep.test.ts.
+ * one of 200 kills falls there is chance. A kill in each state of the table is test/servers/kill-in-each-state.test.ts.
  */
 const STATES_MET = ['armed', 'loading', 'claimed', 'installing', 'installed', 'configuring'] as const;
 

@@ -1,6 +1,7 @@
 /** A machine that speaks its part to the daemon's inner parts: armed, loading its image, signing with its host key. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,7 +105,7 @@ export async function loadImage(parts: Parts, from = NODE_AT, mac = NODE_MAC): P
 
 export function hostKey(directory: string): { readonly publicKey: string; sign(message: string): Promise<string> } {
   const file = join(directory, 'host_key');
-  spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'root@pve1', '-f', file]);
+  if (!existsSync(file)) spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'root@pve1', '-f', file]);
   return {
     publicKey: spawnSync('ssh-keygen', ['-y', '-f', file], { encoding: 'utf8' }).stdout.trim(),
     async sign(message) {
@@ -192,7 +193,7 @@ export function webhookOf(publicKey: string, fqdn = THE_NODE.fqdn): string {
 
 /** The node has fetched its plan, done it (the modules of `PROFILE`), and looked at itself. */
 export async function becomeReady(
-  t: Test,
+  t: { equal(found: unknown, wanted: unknown, message: string): unknown },
   parts: Parts,
   { node, runId }: Pick<Installed, 'node' | 'runId'>,
   token: string,

@@ -22,7 +22,7 @@ import { identityOf, type Journey } from '../../src/journey/journey.ts';
 import { createLeases } from '../../src/journey/leases.ts';
 import { createLimits } from '../../src/journey/limits.ts';
 import { createMetrics } from '../../src/journey/metrics.ts';
-import type { MediaRecord, OverlayFile, Role } from '../../src/journey/ports.ts';
+import type { MediaRecord, OverlayFile, Role, Store } from '../../src/journey/ports.ts';
 import { createRuleBook } from '../../src/journey/rule-book.ts';
 import { createThrottle } from '../../src/journey/throttle.ts';
 import { createTimekeeping } from '../../src/journey/timekeeping.ts';
@@ -98,6 +98,12 @@ export interface CallOptions {
 export interface PartsOptions {
   /** A file instead of a database in memory: what a restart finds. */
   readonly databasePath?: string;
+  /** For certificate and profiles; it stays when the parts are closed. Else a new one, which goes with them. */
+  readonly directory?: string;
+  /** 32 bytes; else at random. */
+  readonly instanceKey?: Uint8Array;
+  /** What the parts get in place of the store. */
+  readonly throughStore?: (store: Store) => Store;
   readonly clock?: ManualClock;
   /** Further profiles by name, as YAML. */
   readonly profiles?: Readonly<Record<string, string>>;
@@ -107,14 +113,17 @@ export interface PartsOptions {
 }
 
 export async function startParts(options: PartsOptions = {}) {
-  const directory = await mkdtemp(join(tmpdir(), 'ironwake-parts-'));
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'ironwake-parts-')));
   for (const [name, text] of Object.entries({ default: PROFILE, ...options.profiles }))
     await writeFile(join(directory, `${name}.yaml`), text);
   await writeFile(join(directory, 'undionly.kpxe'), Buffer.alloc(70_000, 7));
   const clock = options.clock ?? new ManualClock();
   const log = options.log ?? silentLog;
-  const store = await openStore({ path: options.databasePath ?? ':memory:', log, now: () => clock.now() });
-  const instance = instanceKey(randomBytes(32));
+  const { throughStore = (opened: Store) => opened } = options;
+  const store = throughStore(
+    await openStore({ path: options.databasePath ?? ':memory:', log, now: () => clock.now() }),
+  );
+  const instance = instanceKey(options.instanceKey ?? randomBytes(32));
   const certificates = await openCertificates({
     directory,
     hostNames: ['localhost'],
@@ -294,7 +303,7 @@ export async function startParts(options: PartsOptions = {}) {
       await Promise.all([plain.close(), secure.close(), apps.plain.close(), apps.secure.close()]);
       await profiles.close();
       await store.close();
-      await rm(directory, { recursive: true });
+      if (options.directory === undefined) await rm(directory, { recursive: true });
     },
   };
 }
