@@ -21,6 +21,7 @@ import type {
   IssuedTokenView,
   MediaInput,
   MediaView,
+  NodeCredentialView,
   NodeDetails,
   NodeInput,
   NodeProfileView,
@@ -130,6 +131,8 @@ export interface Client {
   /** Releases what waits for the code that the node's screen shows. */
   confirm(node: string, code: string): Promise<NodeView>;
   credential(node: string): Promise<CredentialView>;
+  /** Of all nodes that were given one, by full name. */
+  credentials(): Promise<readonly NodeCredentialView[]>;
   revokeCredential(node: string): Promise<CredentialView>;
   tokens(): Promise<readonly TokenView[]>;
   addToken(input: TokenInput): Promise<IssuedTokenView>;
@@ -292,6 +295,7 @@ export function createClient(server: ServerAddress): Client {
     removeSecret: (name) => call({ method: 'DELETE', path: secretPath(name) }),
     confirm: (node, code) => post(nodePath(node, '/confirm'), { code }),
     credential: (node) => get(nodePath(node, '/credential')),
+    credentials: () => all('/api/v1/credentials'),
     revokeCredential: (node) => call({ method: 'DELETE', path: nodePath(node, '/credential') }),
     tokens: () => list('/api/v1/tokens'),
     addToken: (input) => post('/api/v1/tokens', input),

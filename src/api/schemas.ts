@@ -520,19 +520,24 @@ export const ConfirmInput = Type.Object(
 );
 export type ConfirmInput = Static<typeof ConfirmInput>;
 
+const credentialFields = {
+  runId: Id,
+  valid: Type.Boolean(),
+  issuedAt: maybe(time('When the node proved its host key.')),
+  revokedAt: maybe(time('When one was revoked last.')),
+  hostKey: maybe(Type.String({ description: 'SHA256:... of the host key that was proved.' })),
+  address: maybe(Type.String()),
+};
 /** The credential of a node's newest run; the credential itself is known to the node alone. */
-export const CredentialView = Type.Object(
-  {
-    runId: Id,
-    valid: Type.Boolean(),
-    issuedAt: maybe(time('When the node proved its host key.')),
-    revokedAt: maybe(time('When one was revoked last.')),
-    hostKey: maybe(Type.String({ description: 'SHA256:... of the host key that was proved.' })),
-    address: maybe(Type.String()),
-  },
+export const CredentialView = Type.Object(credentialFields, closed);
+export type CredentialView = Static<typeof CredentialView>;
+
+export const NodeCredentialView = Type.Object(
+  { node: Type.String({ description: 'Full name.' }), nodeId: Id, ...credentialFields },
   closed,
 );
-export type CredentialView = Static<typeof CredentialView>;
+export type NodeCredentialView = Static<typeof NodeCredentialView>;
+export const CredentialList = pagedListOf(NodeCredentialView);
 
 const certificateFields = {
   fingerprint: Type.String({ description: 'SHA-256 of the certificate, AA:BB:...' }),

@@ -232,6 +232,9 @@ function addNode(program: Command, io: Io, remote: Remote): void {
     ).option('--revoke', 'it is refused from now on; the node proves its host key again'),
     { effect: (name) => `The credential of ${name} is refused from now on.`, when: ({ revoke }) => revoke === true },
   );
+  remote(node, 'credentials', 'the credentials of all installed nodes', async (session) =>
+    (await import('./trust.ts')).credentials(session),
+  );
   addRegistry(node, io, remote);
   destructive(
     io,

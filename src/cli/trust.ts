@@ -1,4 +1,4 @@
-/** Commands about who is trusted: `run confirm`, `node credential`, `token ...`, `audit`, `certificate ...`. */
+/** Commands about who is trusted: `run confirm`, `node credential[s]`, `token ...`, `audit`, `certificate ...`. */
 import { resolve } from 'node:path';
 import type { CertificateView, CredentialView, IssuedTokenView, RoleName } from '../api/schemas.ts';
 import { writePrivateFile } from '../trust/private-file.ts';
@@ -25,6 +25,25 @@ export async function credential(session: Session, [node = '']: Args, options: O
     session,
     view,
     () => credentialFacts(view) + (revoke ? 'revoked: the node proves its host key again, or stops\n' : ''),
+  );
+  return 0;
+}
+
+export async function credentials(session: Session): Promise<ExitStatus> {
+  const all = await session.client.credentials();
+  print(session, all, () =>
+    table(
+      ['NODE', 'CREDENTIAL', 'ISSUED', 'REVOKED', 'ADDRESS', 'HOST KEY'],
+      all.map(({ node, valid, issuedAt, revokedAt, address, hostKey }) => [
+        node,
+        valid ? 'valid' : 'none',
+        issuedAt === null ? '' : dayAndTime(issuedAt),
+        revokedAt === null ? '' : dayAndTime(revokedAt),
+        address ?? '',
+        hostKey ?? '',
+      ]),
+      'No node has got a credential yet: it gets one on its first boot, when it proves its host key.',
+    ),
   );
   return 0;
 }

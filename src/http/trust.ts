@@ -6,11 +6,13 @@ import {
   CertificateInput,
   CertificateView,
   ConfirmInput,
+  CredentialList,
   CredentialView,
   IssuedTokenView,
   NodeParams,
   NodeView,
   Nothing,
+  PageQuery,
   RotateInput,
   TokenInput,
   TokenList,
@@ -18,7 +20,13 @@ import {
 } from '../api/schemas.ts';
 import { IronwakeError } from '../errors.ts';
 import { addToken, type IssuedToken, removeToken, rotateToken } from '../journey/api-tokens.ts';
-import { type CredentialPicture, confirmNode, credentialOf, revokeCredential } from '../journey/confirm.ts';
+import {
+  allCredentials,
+  type CredentialPicture,
+  confirmNode,
+  credentialOf,
+  revokeCredential,
+} from '../journey/confirm.ts';
 import type { Journey } from '../journey/journey.ts';
 import type { ApiToken } from '../journey/ports.ts';
 import { findNode } from '../journey/registry.ts';
@@ -181,6 +189,29 @@ export function registerTrust(plugin: FastifyInstance, { journey }: { readonly j
         message: `${node.fqdn} has got no credential yet`,
         remedy: 'It gets one on its first boot, when it proves its host key.',
       });
+    },
+  );
+
+  app.get(
+    '/api/v1/credentials',
+    {
+      ...needs('viewer'),
+      schema: {
+        tags: ['access'],
+        summary: 'The credentials of all nodes that were given one, by full name; never the credentials themselves',
+        querystring: PageQuery,
+        response: { 200: CredentialList },
+      },
+    },
+    async (request, reply) => {
+      const { limit = 100, cursor } = request.query;
+      const after = keyOf(cursor, { node: 'string' })?.node;
+      const found = await allCredentials(journey, { after, limit: limit + 1 });
+      const { rows, next } = pageOf(request, reply, found, limit, ({ node }) => ({ node: node.fqdn }));
+      return {
+        items: rows.map(({ node, ...picture }) => ({ node: node.fqdn, nodeId: node.id, ...credentialView(picture) })),
+        next,
+      };
     },
   );
 

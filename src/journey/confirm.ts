@@ -2,7 +2,7 @@
 import { IronwakeError } from '../errors.ts';
 import type { Node } from '../nodes/node.ts';
 import { pinList } from '../postinstall/bundle.ts';
-import type { Run } from '../runs/run.ts';
+import type { Run, RunState } from '../runs/run.ts';
 import { isConfirmationCode } from '../trust/confirmation-code.ts';
 import type { Journey } from './journey.ts';
 import { observe } from './observe.ts';
@@ -97,12 +97,46 @@ export async function credentialOf(journey: Journey, node: Node): Promise<Creden
   return run === undefined ? undefined : pictureOf(run);
 }
 
-function pictureOf({ id, data }: Run): CredentialPicture | undefined {
+export interface NodeCredential extends CredentialPicture {
+  readonly node: Node;
+}
+
+/** So many nodes are looked at at once: most of them have a credential. */
+const LOOKED_AT = 200;
+
+/**
+ * The credentials of all living nodes that were ever given one, by full name; archiving a node revokes its credential.
+ * @param after full name of the last one that was seen
+ */
+export async function allCredentials(
+  { store }: Journey,
+  { after, limit }: { readonly after: string | undefined; readonly limit: number },
+): Promise<readonly NodeCredential[]> {
+  const found: NodeCredential[] = [];
+  for (let last = after; found.length < limit; ) {
+    const nodes = await store.nodes.page({ after: last, limit: LOOKED_AT });
+    const runs = await store.runs.latestOfEach(nodes.map(({ id }) => id));
+    const latest = new Map(runs.map((run) => [run.nodeId, run]));
+    for (const node of nodes) {
+      const run = latest.get(node.id);
+      const picture = run === undefined ? undefined : pictureOf(run);
+      if (picture !== undefined) found.push({ node, ...picture });
+    }
+    last = nodes.at(-1)?.fqdn;
+    if (nodes.length < LOOKED_AT) break;
+  }
+  return found.slice(0, limit);
+}
+
+/** What ended otherwise than ready gives nothing to its node any more. */
+const WORTHLESS: ReadonlySet<RunState> = new Set(['failed', 'expired', 'cancelled']);
+
+function pictureOf({ id, state, data }: Run): CredentialPicture | undefined {
   const { credentialHash, credentialIssuedAt, credentialRevokedAt, provedFingerprint, nodeAddress } = data;
   if (credentialHash === undefined && credentialRevokedAt === undefined) return undefined;
   return {
     runId: id,
-    valid: credentialHash !== undefined,
+    valid: credentialHash !== undefined && !WORTHLESS.has(state),
     issuedAt: credentialIssuedAt,
     revokedAt: credentialRevokedAt,
     hostKey: provedFingerprint,

@@ -118,6 +118,7 @@ const CHECKS: Checks = {
   },
   confirm: async (client) => [await codeOf(client.confirm('pve1', '000-000')), /^40\d (run|node|confirm)\./],
   credential: async (client) => [await codeOf(client.credential('pve1')), '404 node.no-credential'],
+  credentials: async (client) => [await client.credentials(), []],
   revokeCredential: async (client) => [await codeOf(client.revokeCredential('pve1')), /^40\d node\./],
   cancel: async (client) => [await client.cancel('pve1'), { run: { state: 'cancelled' } }],
   retry: async (client) => [await client.retry('pve1'), { run: { state: 'armed' } }],

@@ -139,6 +139,7 @@ t.test('each of them does its work and prints a document; together they do all t
     { line: 'node watch pve1' },
     { line: 'watch pve1' },
     { line: 'node credential pve1' },
+    { line: 'node credentials' },
     { line: 'node credential pve1 --revoke --yes' },
     { line: 'node add --mac 02:00:00:00:00:02 --fqdn pve2.lab.example --tag rack-a' },
     { line: 'node import machines.csv --dry-run' },

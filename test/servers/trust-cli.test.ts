@@ -26,6 +26,7 @@ t.test('run confirm, password, trust, cancel; node credential', async (t) => {
     err: /has not proved its host key yet/,
   });
   t.match(await type('node credential pve1'), { status: 1, err: /has got no credential yet/ });
+  t.match(await type('node credentials'), { status: 0, out: /^No node has got a credential yet/ });
   await parts.call(`${node}/plan`, { token: await credential() });
   const code = await codeOfNode(key.publicKey, hook, runId);
   const wrong = `${code[0] === 'b' ? 'c' : 'b'}${code.slice(1)}`;
@@ -42,11 +43,15 @@ t.test('run confirm, password, trust, cancel; node credential', async (t) => {
 
   const shown = await type('node credential pve1');
   t.match(shown, { status: 0, out: /credential +valid[\s\S]*host key +SHA256:[\s\S]*address +127\.0\.0\.2/ });
+  const [row] = JSON.parse((await type('node credentials --json')).out);
+  t.match(row, { node: 'pve1.lab.example', runId, valid: true, revokedAt: null, address: '127.0.0.2' });
+  t.match(await type('node credentials'), { status: 0, out: /^NODE .*\npve1\.lab\.example +valid .*127\.0\.0\.2/ });
   t.match(await type('node credential pve1 --revoke --yes'), {
     status: 0,
     out: /credential +none[\s\S]*revoked: the node proves/,
   });
   t.match(await type('node credential pve1 --revoke --yes'), { status: 1, err: /has no valid credential/ });
+  t.match(await type('node credentials'), { status: 0, out: /\npve1\.lab\.example +none / });
 
   const password = await type('run password pve1');
   t.match(password, { status: 0, out: /^[a-zA-Z2-9]{24}\n$/, err: /armed .*it is not shown again/ });

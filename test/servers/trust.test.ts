@@ -4,7 +4,9 @@ import t, { type Test } from 'tap';
 import { observe } from '../../src/journey/observe.ts';
 import { startRotation } from '../../src/journey/rotation.ts';
 import { tokenOf } from '../../src/journey/tokens.ts';
+import { parseFqdn } from '../../src/net/fqdn.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
+import type { Mac } from '../../src/net/mac.ts';
 import { certificateFingerprint } from '../../src/trust/certificate.ts';
 import { type Armed, armed, codeOfNode, install, loadImage, SYSTEM } from '../support/machine.ts';
 import { type Parts, PROFILE, STRANGER_AT } from '../support/parts.ts';
@@ -157,7 +159,48 @@ t.test('a node credential is seen, revoked, and got anew by the host key only', 
   t.equal((await parts.call(`${node}/plan`, { token: next })).status, 200);
   await api(at, '/nodes/pve1/cancel', { method: 'POST' });
   t.equal((await parts.call(`${node}/plan`, { token: next })).status, 410, 'and with the run it ends');
+  t.match((await api(at, '/nodes/pve1/credential')).body, { valid: false });
 });
+
+t.test('credentials of all nodes: by name, in pages, without those that were given none', async (t) => {
+  const at = await armed(t);
+  const { parts } = at;
+  const { store } = parts.journey;
+  const viewer = await parts.token('viewer');
+  t.strictSame((await api(at, '/credentials', { token: viewer })).body, { items: [], next: null });
+  const { runId, credential } = await install(t, parts, await loadImage(parts));
+  const token = await credential();
+  const run = await store.runs.byId(runId);
+  const pve1 = await store.nodes.byId(run?.nodeId ?? '');
+  if (run === undefined || pve1 === undefined) throw new Error('the node is not there');
+  // More nodes than are looked at at once; every hundredth has a credential of its own.
+  await store.transaction(async ({ nodes, runs }) => {
+    for (let n = 0; n < 450; n += 1) {
+      const id = `node-${n}`;
+      const fqdn = parseFqdn(`n${String(n).padStart(3, '0')}.lab.example`);
+      await nodes.insert({ ...pve1, id, fqdn, macs: [`02:00:00:00:${hex(n >> 8)}:${hex(n % 256)}` as Mac] });
+      if (n % 100 === 99) await runs.insert({ ...run, id: `run-${n}`, nodeId: id });
+    }
+  });
+  const wanted = ['n099', 'n199', 'n299', 'n399', 'pve1'].map((name) => `${name}.lab.example`);
+  for (const limit of [1, 2, 5, 1000]) {
+    const seen: Array<Record<string, unknown>> = [];
+    for (let query = `?limit=${limit}`; query !== ''; ) {
+      const reply = await api(at, `/credentials${query}`, { token: viewer });
+      t.ok(reply.status === 200 && reply.body.items.length <= limit && !JSON.stringify(reply.body).includes(token));
+      seen.push(...reply.body.items);
+      query = reply.body.next === null ? '' : `?limit=${limit}&cursor=${reply.body.next}`;
+    }
+    t.same(
+      seen.map(({ node }) => node),
+      wanted,
+    );
+    t.match(seen.at(-1), { runId, nodeId: pve1.id, valid: true, revokedAt: null, hostKey: /^SHA256:/ });
+  }
+  t.match(await api(at, '/credentials?cursor=x'), { status: 400, body: { code: 'request.cursor' } });
+});
+
+const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
 
 t.test('a run that is over says so to its node, on every route, and to nobody else', async (t) => {
   for (const contested of [false, true]) {
