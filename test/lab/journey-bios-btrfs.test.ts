@@ -6,6 +6,7 @@ test('SeaBIOS with an iPXE ROM, release 8.4, a btrfs mirror of two disks, confir
     firmware: 'bios',
     release: '8.4',
     mac: 'bc:24:11:00:00:03',
+    ipv6: 'none',
     root: 'btrfs-mirror',
     secrets: 'confirm',
   });

@@ -6,6 +6,7 @@ test('OVMF with its own PXE, release 9.2, btrfs on one disk', async (t) => {
     firmware: 'uefi',
     release: '9.2',
     mac: 'bc:24:11:00:00:04',
+    ipv6: 'dhcp',
     root: 'btrfs-single',
     secrets: 'auto',
   });

@@ -5,7 +5,7 @@ import type { Test } from 'tap';
 import { parse } from 'yaml';
 import type { NodeView } from '../../src/api/schemas.ts';
 import type { StandInRelease } from './image.ts';
-import { DAEMON_ADDRESS } from './lab.ts';
+import { DAEMON_ADDRESS, type LabOptions } from './lab.ts';
 import type { Machine, MachineFirmware } from './machine.ts';
 import { ROOTS, type RootName } from './roots.ts';
 import { ADMIN_PASSWORD, ADMIN_USER, NODE_VALUES, PROFILE, SHIPPED_PROFILE, Site, timelineText } from './site.ts';
@@ -20,6 +20,7 @@ export interface JourneyOptions {
   readonly firmware: MachineFirmware;
   readonly release: StandInRelease;
   readonly mac: string;
+  readonly ipv6: NonNullable<LabOptions['ipv6']>;
   readonly root: RootName;
   /** `confirm`: somebody reads the code off the machine's console. */
   readonly secrets: 'auto' | 'confirm';
@@ -70,9 +71,8 @@ const WARNINGS = {
 
 /** From power-on to ready, and what must be true of the installed node then. */
 export async function toReady(t: Test, options: JourneyOptions): Promise<Arrived | undefined> {
-  const { firmware, release, mac, root, secrets } = options;
-  // Both kinds of network, one with each firmware.
-  const site = await Site.start({ release, root, secrets, ipv6Router: firmware === 'bios' });
+  const { firmware, release, mac, ipv6, root, secrets } = options;
+  const site = await Site.start({ release, root, secrets, ipv6 });
   t.teardown(() => site.stop());
   const { lab } = site;
   const machine = lab.machine({ name: 'pve1', firmware, mac, disks: ROOTS[root].disks });

@@ -26,10 +26,11 @@ const IPV6_PREFIX = 'fd77::';
 
 export interface LabOptions {
   /**
-   * Whether the network's router speaks IPv6 as well (default false). Without one an iPXE waits 20 s between its address and our script
-   * (docs/troubleshooting.md).
+   * What the network has of IPv6 (default `none`). Without a router an iPXE waits 20 s between its address and our script
+   * (docs/troubleshooting.md); without a DHCPv6 server OVMF looks for one for more than a minute of every boot, after our script sent it to
+   * its disk: its HTTP boot over IPv6 comes before that, and no option of this OVMF switches it off.
    */
-  readonly ipv6Router?: boolean;
+  readonly ipv6?: 'none' | 'router' | 'dhcp';
 }
 
 export interface DaemonOptions {
@@ -133,8 +134,13 @@ export class Lab {
   }
 
   /** Leases and names, no boot options at all: what an office router does. The vendor's repositories are names of the lab's mirror. */
-  startDhcp({ ipv6Router = false }: LabOptions = {}): void {
-    if (ipv6Router) this.dhcp.ip('address', 'add', `${IPV6_PREFIX}1/64`, 'dev', LAB_INTERFACE, 'nodad');
+  startDhcp({ ipv6 = 'none' }: LabOptions = {}): void {
+    const range = {
+      none: undefined,
+      router: `${IPV6_PREFIX},ra-only,64`,
+      dhcp: `${IPV6_PREFIX}1000,${IPV6_PREFIX}1fff,64`,
+    }[ipv6];
+    if (range !== undefined) this.dhcp.ip('address', 'add', `${IPV6_PREFIX}1/64`, 'dev', LAB_INTERFACE, 'nodad');
     this.spawn(
       this.dhcp,
       [
@@ -155,7 +161,7 @@ export class Lab {
         '--dhcp-authoritative',
         // Its echo request before each offer costs three seconds of every emulated boot.
         '--no-ping',
-        ...(ipv6Router ? ['--enable-ra', `--dhcp-range=${IPV6_PREFIX},ra-only,64`] : []),
+        ...(range === undefined ? [] : ['--enable-ra', `--dhcp-range=${range}`]),
         ...['enterprise.proxmox.com', 'download.proxmox.com'].map((name) => `--address=/${name}/${MIRROR_ADDRESS}`),
       ],
       'dnsmasq.log',

@@ -11,7 +11,7 @@ const IPXE = '/usr/lib/ipxe/ipxe.lkrn';
 const MAC = 'bc:24:11:00:03:01';
 
 test('SeaBIOS, a ROM without iPXE: loader, script, kernel, and the image once more after it broke off', async (t) => {
-  const site = await Site.start({ ipv6Router: true });
+  const site = await Site.start({ ipv6: 'router' });
   t.teardown(() => site.stop());
   const { lab } = site;
   const inServe = async (...argv: string[]): Promise<void> => {

@@ -61,7 +61,7 @@ const ROWS: readonly Row[] = [
 ];
 
 test('SeaBIOS: a registered machine without an armed installation', async (t) => {
-  const site = await Site.start({ ipv6Router: true });
+  const site = await Site.start({ ipv6: 'router' });
   t.teardown(() => site.stop());
   const { lab } = site;
   const sector = join(lab.folder, 'boot-sector');
