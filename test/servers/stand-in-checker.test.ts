@@ -1,35 +1,9 @@
 /** The stand-in installer's checker and its table of statuses, alone: rows of section 1 and 2.4 of the contract. */
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { stringify } from 'smol-toml';
 import { test } from 'tap';
-
-// Debian's own Python: tomllib came with 3.11, and an older one may stand first in PATH.
-const PYTHON = '/usr/bin/python3';
+import { askStandIn, type CheckerVerdict } from '../support/stand-in.ts';
 
 type Table = { readonly [key: string]: unknown };
-
-interface Verdict {
-  readonly ok: boolean;
-  readonly phase?: string;
-  readonly message?: string;
-  readonly fqdn?: string;
-  readonly disks?: readonly string[];
-  readonly interface?: string;
-}
-
-function askPython<R>(program: string, rows: readonly object[]): R[] {
-  const path = fileURLToPath(new URL(`../lab/image/live/${program}`, import.meta.url));
-  const asked = spawnSync(PYTHON, ['-B', path, '--rows'], {
-    input: rows.map((row) => `${JSON.stringify(row)}\n`).join(''),
-    encoding: 'utf8',
-  });
-  if (asked.status !== 0) throw new Error(`${program}: ${asked.error?.message ?? asked.stderr}`);
-  return asked.stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as R);
-}
 
 const GLOBAL = {
   keyboard: 'de',
@@ -273,14 +247,14 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-function matches(verdict: Verdict, expected: string | readonly [string, string]): boolean {
+function matches(verdict: CheckerVerdict, expected: string | readonly [string, string]): boolean {
   if (typeof expected === 'string') return verdict.ok;
   return !verdict.ok && verdict.phase === expected[0] && verdict.message?.includes(expected[1]) === true;
 }
 
 test('answers that 9.2 and 8.4 take and refuse', async (t) => {
   for (const release of ['9.2', '8.4'] as const) {
-    const verdicts = askPython<Verdict>(
+    const verdicts = askStandIn<CheckerVerdict>(
       'checker.py',
       ROWS.map((row) => ({ release, answer: answer(row.changes) })),
     );
@@ -330,7 +304,7 @@ test('what the releases between and before take, one letter for each of 8.2, 8.3
     ['no prefix', old({}, { network: { ...FROM_ANSWER, cidr: '10.0.0.9' } }), 'nnnnny'],
   ];
   const releases = ['8.2', '8.3', '8.4', '9.0', '9.1', '9.2'];
-  const verdicts = askPython<Verdict>(
+  const verdicts = askStandIn<CheckerVerdict>(
     'checker.py',
     rows.flatMap(([, changes]) => releases.map((release) => ({ release, answer: answer(changes) }))),
   );
@@ -347,7 +321,7 @@ test('an answer in JSON, and text that is no TOML', async (t) => {
     network: { source: 'from-dhcp' },
     'disk-setup': { filesystem: 'xfs', 'disk-list': ['sda'] },
   };
-  const [json, asToml, empty] = askPython<Verdict>('checker.py', [
+  const [json, asToml, empty] = askStandIn<CheckerVerdict>('checker.py', [
     { release: '9.2', json: true, answer: JSON.stringify(good) },
     { release: '8.4', answer: JSON.stringify(good) },
     { release: '9.2', answer: '' },
@@ -484,7 +458,7 @@ test('what fits the machine', async (t) => {
       found: { phase: 'M', message: /no domain received/ },
     },
   ];
-  const verdicts = askPython<Verdict>(
+  const verdicts = askStandIn<CheckerVerdict>(
     'checker.py',
     rows.map((row) => ({
       release: '9.2',
@@ -524,7 +498,7 @@ test('which statuses count', async (t) => {
     ['first-boot', 404, 'failed', 'failed'],
   ] as const;
   for (const [column, release] of ['9.2', '8.4', '9.1'].entries()) {
-    const outcomes = askPython<{ readonly outcome: string }>(
+    const outcomes = askStandIn<{ readonly outcome: string }>(
       'wire.py',
       rows.map(([purpose, status]) => ({ release, purpose, status })),
     );

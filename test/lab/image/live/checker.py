@@ -11,6 +11,7 @@ import fnmatch
 import functools
 import ipaddress
 import json
+import math
 import re
 import sys
 import tomllib
@@ -24,12 +25,15 @@ KEYBOARDS = set(
 RAID_ZFS = ["raid0", "raid1", "raid10", "raidz-1", "raidz-2", "raidz-3"]
 RAID_BTRFS = ["raid0", "raid1", "raid10"]
 LEAST_DISKS = {"raid0": 1, "raid1": 2, "raid10": 4, "raidz-1": 3, "raidz-2": 4, "raidz-3": 5}
+# Patterns are for `fullmatch`: `$` would let a line break at the end pass.
 MAIL = re.compile(
-    r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-    r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$"
+    r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+    r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*"
 )
-PIN_NAME = re.compile(r"^[a-z][a-z0-9_]{1,14}$")
-MAC = re.compile(r"^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$")
+PREFIX = re.compile(r"\+?[0-9]{1,40}")
+# 9.1.1 has words of its own for it; from 9.1.3 on it is the pattern of Proxmox VE's interfaces, whatever the case.
+PIN_NAME_OF_9_1 = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+PIN_NAME = re.compile(r"[a-z][a-z0-9_]{1,20}(?:[:.]\d+)?", re.IGNORECASE)
 
 
 class Refused(Exception):
@@ -60,12 +64,17 @@ def boolean(value, where):
     return value
 
 
-def integer(value, where):
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise parse_error(f"{where}: invalid type, expected an integer")
-    if value < 0:
-        raise parse_error(f"{where}: invalid value, expected an unsigned integer")
-    return value
+def whole(largest):
+    """An unsigned integer of the installer; a float is none, whatever its value."""
+
+    def read(value, where):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise parse_error(f"{where}: invalid type, expected an integer")
+        if not 0 <= value <= largest:
+            raise parse_error(f"{where}: invalid value, expected an integer from 0 to {largest}")
+        return value
+
+    return read
 
 
 def number(value, where):
@@ -97,9 +106,16 @@ def one_of(words, fold_case=False):
     return read
 
 
+def ip(word):
+    """Python takes a zone behind an IPv6 address as well; the installer does not."""
+    if "%" in word:
+        raise ValueError("a zone")
+    return ipaddress.ip_address(word)
+
+
 def address(value, where):
     try:
-        return str(ipaddress.ip_address(text(value, where)))
+        return str(ip(text(value, where)))
     except ValueError:
         raise parse_error(f"{where}: invalid IP address syntax") from None
 
@@ -129,7 +145,9 @@ def fqdn(value, where, tables=True):
         raise wrong
     if not isinstance(value, dict) or set(value) - {"source", "domain"}:
         raise wrong
-    if value.get("source", "from-dhcp") != "from-dhcp" or not isinstance(value.get("domain", ""), str):
+    if value.get("source", "from-dhcp") != "from-dhcp" or not isinstance(value.get("domain") or "", str):
+        raise wrong
+    if twice(value):
         raise wrong
     # An empty domain means unset from 9.0.5 on; the daemon never writes one, so all releases are read alike.
     return {"source": "from-dhcp", "domain": value.get("domain") or None}
@@ -137,14 +155,20 @@ def fqdn(value, where, tables=True):
 
 def cidr(old):
     def read(value, where):
-        word = text(value, where)
-        if "/" not in word and old:
+        host, slash, prefix = text(value, where).partition("/")
+        if not slash and old:
             raise parse_error(f"{where}: invalid CIDR, no mask")
         try:
-            # 9.2 takes an address without a prefix for a host route: /32.
-            return str(ipaddress.ip_interface(word))
+            found = ip(host)
         except ValueError:
             raise parse_error(f"{where}: invalid CIDR") from None
+        if not slash:
+            # 9.2 takes an address without a prefix for a host route.
+            return f"{found}/{found.max_prefixlen}"
+        # A number and nothing else: no netmask. Zeros and a plus before it are of the number.
+        if not PREFIX.fullmatch(prefix) or int(prefix) > found.max_prefixlen:
+            raise parse_error(f"{where}: invalid CIDR, bad mask")
+        return f"{found}/{int(prefix)}"
 
     return read
 
@@ -152,23 +176,31 @@ def cidr(old):
 # --- tables -----------------------------------------------------------------------------------------------------------------------
 
 
-def table(value, where, keys, required=(), spelling="both"):
+def twice(value):
+    """The keys that a JSON object holds twice; TOML has none."""
+    return value.twice if isinstance(value, Pairs) else ()
+
+
+def table(value, where, keys, required=(), spelling="both", null=()):
     """Reads a table whose keys are fixed; they are given with hyphens.
 
-    `spelling`: `both` takes hyphens, and underscores as an alias (giving both is a duplicate); `old` takes underscores only; `hyphens` takes
-    nothing else.
+    `null`: the keys that may be null in JSON, which is the same as not there. `spelling`: `both` takes hyphens, and underscores as an alias
+    (giving both is a duplicate); `old` takes underscores only; `hyphens` takes nothing else.
     """
     if not isinstance(value, dict):
         raise parse_error(f"{where}: invalid type, expected a table")
-    found = {}
+    found, seen = {}, set()
     for raw, item in value.items():
         key = raw if spelling == "hyphens" else raw.replace("_", "-")
-        # Names without either are the same in all spellings.
-        if key not in keys or (spelling == "old" and "-" in raw) or (raw != key and key in NEVER_UNDERSCORED):
+        # Names without either are the same in all spellings; half of one and half of the other is none.
+        underscored = "-" not in raw and key not in NEVER_UNDERSCORED
+        if key not in keys or not (underscored if spelling == "old" else raw == key or underscored):
             raise parse_error(f"{where}: unknown field `{raw}`")
-        if key in found:
+        if key in seen or raw in twice(value):
             raise parse_error(f"{where}: duplicate field `{key}`")
-        found[key] = keys[key](item, f"{where}.{key}")
+        seen.add(key)
+        if item is not None or key not in null:
+            found[key] = keys[key](item, f"{where}.{key}")
     for key in required:
         if key not in found:
             raise parse_error(f"{where}: missing field `{key}`")
@@ -194,6 +226,8 @@ class Dialect:
         # Hyphens came with 8.4; [first-boot], which is younger than the underscores, has always had them.
         self.spelling = "both" if parts >= (8, 4) else "old"
         self.first_boot_spelling = "both" if parts >= (8, 4) else "hyphens"
+        # TOML has 63 bits and a sign; since the types are shared with other programs, these are of 32.
+        self.largest_whole = 2**32 - 1 if parts >= (9, 2) else 2**63 - 1
 
     def since(self, major, minor):
         return self.release >= (major, minor)
@@ -213,7 +247,8 @@ def read_network(value, dialect):
     }
     if dialect.since(9, 1):
         keys["interface-name-pinning"] = read_pinning
-    network = table(value, "network", keys, ["source"] if dialect.since(9, 2) else [], dialect.spelling)
+    required = ["source"] if dialect.since(9, 2) else []
+    network = table(value, "network", keys, required, dialect.spelling, null=["interface-name-pinning"])
     network.setdefault("source", "from-dhcp")
     if (9, 0) <= dialect.release <= (9, 1) and network.get("filter") == {}:
         # These two take an empty filter for none; before and after, that it stands there is what counts.
@@ -227,13 +262,14 @@ def read_network(value, dialect):
             if key not in network:
                 raise parse_error(f"network: missing field `{key}`")
     if not dialect.since(9, 2):
-        check_pinning(network, "P")
+        check_pinning(network, dialect)
     return network
 
 
 def read_disk_setup(value, dialect):
     size = {"hdsize": number}
     upper = dialect.since(8, 3)
+    integer = whole(dialect.largest_whole)
     zfs = {
         "raid": one_of(RAID_ZFS, fold_case=upper),
         "ashift": integer,
@@ -249,7 +285,7 @@ def read_disk_setup(value, dialect):
         btrfs["compress"] = one_of({"on", "off", "zlib", "lzo", "zstd"})
 
     def options(known):
-        return lambda item, where: table(item, where, known, spelling=dialect.spelling)
+        return lambda item, where: table(item, where, known, spelling=dialect.spelling, null=known)
 
     keys = {
         "filesystem": one_of({"ext4", "xfs", "zfs", "btrfs"}),
@@ -260,7 +296,7 @@ def read_disk_setup(value, dialect):
         "lvm": options(lvm),
         "btrfs": options(btrfs),
     }
-    return table(value, "disk-setup", keys, ["filesystem"], dialect.spelling)
+    return table(value, "disk-setup", keys, ["filesystem"], dialect.spelling, null=["filter-match", "zfs", "lvm", "btrfs"])
 
 
 def global_reader(dialect):
@@ -283,7 +319,8 @@ def global_reader(dialect):
         keys["reboot-mode"] = one_of({"reboot", "power-off"})
     if dialect.since(9, 2):
         keys["subscription-key"] = text
-    return lambda item: table(item, "global", keys, required, dialect.spelling)
+    null = ["root-password", "root-password-hashed", "subscription-key"]
+    return lambda item: table(item, "global", keys, required, dialect.spelling, null)
 
 
 def read_answer(document, dialect):
@@ -298,7 +335,7 @@ def read_answer(document, dialect):
         if dialect.since(9, 2):
             webhook_keys["auth-token"] = text
         readers["post-installation-webhook"] = lambda item: table(
-            item, "post-installation-webhook", webhook_keys, ["url"], dialect.spelling
+            item, "post-installation-webhook", webhook_keys, ["url"], dialect.spelling, ["cert-fingerprint", "auth-token"]
         )
         first_boot_keys = {
             "source": one_of({"from-url", "from-iso"}),
@@ -307,14 +344,17 @@ def read_answer(document, dialect):
             "cert-fingerprint": text,
         }
         readers["first-boot"] = lambda item: table(
-            item, "first-boot", first_boot_keys, ["source"], dialect.first_boot_spelling
+            item, "first-boot", first_boot_keys, ["source"], dialect.first_boot_spelling, ["url", "cert-fingerprint"]
         )
     answer = {}
     for raw, item in document.items():
         # Section names are kebab-case always: an underscore is no alias here.
         if raw not in readers:
             raise parse_error(f"unknown field `{raw}`")
-        answer[raw] = readers[raw](item)
+        if raw in twice(document):
+            raise parse_error(f"duplicate field `{raw}`")
+        if item is not None or raw not in ("post-installation-webhook", "first-boot"):
+            answer[raw] = readers[raw](item)
     for key in ("global", "network", "disk-setup"):
         if key not in answer:
             raise parse_error(f"missing field `{key}`")
@@ -342,7 +382,7 @@ def check_global(settings, dialect):
         raise Refused("C", f"timezone '{zone}' is not valid")
     mail = settings["mailto"]
     # 8.2 does not look at it.
-    if dialect.since(8, 3) and not MAIL.match(mail):
+    if dialect.since(8, 3) and not MAIL.fullmatch(mail):
         raise Refused("C", f"email '{mail}' is not valid")
     if dialect.since(8, 3) and mail == "mail@example.invalid":
         raise Refused("C", f"email '{mail}' is the default and must be changed")
@@ -390,31 +430,36 @@ def check_listed(setup):
 
 def check_swap(setup, phase):
     lvm = setup.get("lvm", {})
-    if "swapsize" in lvm and "hdsize" in lvm and lvm["swapsize"] > lvm["hdsize"] / 2:
+    # A nan is not below anything, and so refused.
+    if "swapsize" in lvm and "hdsize" in lvm and not lvm["swapsize"] <= lvm["hdsize"] / 2:
         raise Refused(
             phase,
             f"Swap size {lvm['swapsize']} GiB cannot be greater than {lvm['hdsize'] / 2} GiB (hard disk size / 2)",
         )
 
 
-def check_pinning(network, phase):
-    mapping = network.get("interface-name-pinning", {}).get("mapping", {})
-    for mac, name in mapping.items():
-        if not MAC.match(mac):
-            raise Refused(phase, f"interface name pinning: '{mac}' is not a MAC address")
-        if not PIN_NAME.match(name):
-            raise Refused(phase, f"interface name '{name}' is not valid")
-    names = list(mapping.values())
-    for name in names:
-        if names.count(name) > 1:
-            raise Refused(phase, f"duplicate interface name mapping '{name}'")
+def check_pinning(network, dialect):
+    """Only names are looked at. What is no MAC is one that no interface has; disabled, the mapping is dropped."""
+    pinning = network.get("interface-name-pinning", {})
+    if not pinning.get("enabled"):
+        return
+    refused = lambda message: Refused(dialect.setup_phase, message)
+    pattern = PIN_NAME if dialect.since(9, 2) else PIN_NAME_OF_9_1
+    owners = {}
+    for mac, name in pinning.get("mapping", {}).items():
+        if not 2 <= len(name.encode()) <= 15 or not pattern.fullmatch(name):
+            raise refused(f"interface name '{name}' for '{mac}' is not valid")
+        # 9.2 folds the case of MACs first.
+        owner = mac.lower() if dialect.since(9, 2) else mac
+        if owners.setdefault(name, owner) != owner:
+            raise refused(f"duplicate interface name mapping '{name}'")
 
 
 def check_answer(answer, dialect):
     """Phase C: everything that needs no machine."""
     if dialect.since(9, 2):
         check_disks(answer["disk-setup"], dialect)
-        check_pinning(answer["network"], "C")
+        check_pinning(answer["network"], dialect)
     if dialect.since(9, 0):
         check_listed(answer["disk-setup"])
     check_global(answer["global"], dialect)
@@ -448,7 +493,7 @@ def first_match(things, filters):
 
 def choose_disk(setup, disks):
     """The one disk of an ext4 or xfs installation. `disks`: path -> udev properties; `size` in bytes under SIZE_BYTES."""
-    if "filter" in setup:
+    if not setup.get("disk-list"):
         return first_match(disks, setup["filter"])
     path = by_end(setup["disk-list"][0], disks)
     if path is None:
@@ -462,7 +507,7 @@ def by_end(wanted, disks):
 
 def choose_disks(setup, disks):
     """The disks of a zfs or btrfs installation, in name order. Listed ones that are not there are passed over without a word."""
-    if "filter" in setup:
+    if not setup.get("disk-list"):
         chosen = matching(disks, setup["filter"], setup.get("filter-match", "any") == "all")
     else:
         chosen = sorted({by_end(wanted, disks) for wanted in setup["disk-list"]} - {None})
@@ -543,9 +588,71 @@ def check_machine(answer, machine):
 # --- front door -------------------------------------------------------------------------------------------------------------------
 
 
+class Pairs(dict):
+    """A JSON object. Where keys are fixed none may stand there twice; in a free map the last one counts."""
+
+    def __init__(self, pairs):
+        super().__init__(pairs)
+        keys = [key for key, _ in pairs]
+        self.twice = {key for key in keys if keys.count(key) > 1}
+
+
+def json_constant(word):
+    raise ValueError(f"{word} is not JSON")
+
+
+def json_integer(word):
+    """Minus zero, and what 64 bits do not hold, are floats."""
+    value = int(word)
+    return value if word != "-0" and -(2**63) <= value < 2**64 else json_float(word)
+
+
+def json_float(word):
+    value = float(word)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("number out of range")
+    return value
+
+
+def parse_json(body):
+    document = json.loads(
+        body,
+        object_pairs_hook=Pairs,
+        parse_constant=json_constant,
+        parse_int=json_integer,
+        parse_float=json_float,
+    )
+    for word in values(document):
+        if isinstance(word, str):
+            word.encode()  # half of a surrogate pair is no text
+    return document
+
+
+def parse_toml(body):
+    document = tomllib.loads(body.removeprefix("\ufeff"))
+    for value in values(document):
+        # Python has no limit for integers; TOML has 64 bits.
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError("number too large to fit in target type")
+    return document
+
+
+def values(value):
+    """All that stands in a document, keys included."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from values(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from values(item)
+    else:
+        yield value
+
+
 def parse(body, is_json=False):
     try:
-        document = json.loads(body) if is_json else tomllib.loads(body)
+        document = parse_json(body) if is_json else parse_toml(body)
     except ValueError as error:
         raise parse_error(str(error)) from None
     if not isinstance(document, dict):
@@ -570,15 +677,22 @@ def verdict(row):
     return {"ok": True, "answer": answer, **found}
 
 
+def printable(value):
+    """Python writes infinity and nan as JSON does not."""
+    if isinstance(value, dict):
+        return {key: printable(item) for key, item in value.items()}
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def main(arguments):
     if arguments == ["--rows"]:
         for line in sys.stdin:
-            print(json.dumps(verdict(json.loads(line))))
+            print(json.dumps(printable(verdict(json.loads(line)))))
         return 0
     release, path = arguments
     with open(path, encoding="utf-8") as file:
         result = verdict({"release": release, "answer": file.read()})
-    print(json.dumps(result))
+    print(json.dumps(printable(result)))
     return 0 if result["ok"] else 1
 
 
