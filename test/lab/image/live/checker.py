@@ -24,6 +24,7 @@ KEYBOARDS = set(
 )
 RAID_ZFS = ["raid0", "raid1", "raid10", "raidz-1", "raidz-2", "raidz-3"]
 RAID_BTRFS = ["raid0", "raid1", "raid10"]
+OPTIONS_OF = {"ext4": "lvm", "xfs": "lvm", "zfs": "zfs", "btrfs": "btrfs"}
 LEAST_DISKS = {"raid0": 1, "raid1": 2, "raid10": 4, "raidz-1": 3, "raidz-2": 4, "raidz-3": 5}
 # Patterns are for `fullmatch`: `$` would let a line break at the end pass.
 MAIL = re.compile(
@@ -405,7 +406,7 @@ def check_disks(setup, dialect):
         raise refused("Cannot use both, 'disk-list' and 'filter', in 'disk-setup'")
     if not listed and not chosen:
         raise refused("Need either 'disk-list' or 'filter' set in 'disk-setup'")
-    own = {"ext4": "lvm", "xfs": "lvm", "zfs": "zfs", "btrfs": "btrfs"}[filesystem]
+    own = OPTIONS_OF[filesystem]
     if any(other in setup for other in ("lvm", "zfs", "btrfs") if other != own):
         raise refused(f"make sure only '{own}' options are set")
     if filesystem in ("zfs", "btrfs") and "raid" not in setup.get(filesystem, {}):
@@ -567,6 +568,12 @@ def node_name(answer, lease):
     return full if is_fqdn(full) else "pve.example.invalid"
 
 
+def used_gib(setup, disk_gib):
+    """What is used of a disk: hdsize, where it is less. Zero is no limit."""
+    hdsize = setup.get(OPTIONS_OF[setup["filesystem"]], {}).get("hdsize")
+    return hdsize if hdsize and hdsize < disk_gib else disk_gib
+
+
 def check_machine(answer, machine):
     """Phase M, as far as the stand-in has machines: disks, interfaces and the lease."""
     if lacks_first_boot_url(answer):
@@ -577,8 +584,7 @@ def check_machine(answer, machine):
     found = {"fqdn": node_name(answer, machine["lease"])}
     disks = machine["disks"]
     found["disks"] = [choose_disk(setup, disks)] if setup["filesystem"] in ("ext4", "xfs") else choose_disks(setup, disks)
-    # hdsize is the first disk's, where the answer does not say it.
-    if int(disks[found["disks"][0]]["SIZE_BYTES"]) < 8 << 30:
+    if used_gib(setup, int(disks[found["disks"][0]]["SIZE_BYTES"]) / 2**30) < 8:
         raise Refused("M", "the hard disk is smaller than 8 GiB: a question in automatic mode")
     if answer["network"]["source"] == "from-answer":
         found["interface"] = choose_interface(answer["network"], machine["interfaces"])
