@@ -61,11 +61,12 @@ export async function readValues({ io }: Pick<Session, 'io'>, file: string): Pro
   );
 }
 
-/** A machine that is installed may be at work: arming it has its disks erased. */
+/** A machine that was installed may be at work, also when it was armed again since and nothing came of that: arming it has its disks erased. */
 async function confirmReinstall({ io, client }: Session, reference: string, options: Options): Promise<void> {
   if (options.yes === true) return;
-  const { node, run } = await client.node(reference);
-  if (run?.state !== 'ready') return;
+  const runs = await client.runs(reference);
+  if (!runs.some(({ state }) => state === 'ready')) return;
+  const { node } = await client.node(reference);
   const { confirmDestruction } = await import('./confirm.ts');
   const effect = `${node.fqdn} is installed, and its next netboot would erase its disks.`;
   await confirmDestruction(io, { name: node.fqdn, effect, yes: false });
@@ -139,7 +140,21 @@ function minutes(text: string): number {
   );
 }
 
-export async function cancel(session: Session, args: Args): Promise<ExitStatus> {
+/** From here on the installer writes to the disks, or the plan changes the node: a machine that is left alone then is half done. */
+const AT_WORK: ReadonlySet<string> = new Set(['claimed', 'installing', 'installed', 'configuring']);
+
+/** Before its installer has begun, nothing is lost: whoever armed the wrong machine stops it at once. */
+async function confirmCancel({ io, client }: Session, reference: string, options: Options): Promise<void> {
+  if (options.yes === true) return;
+  const { node, run } = await client.node(reference);
+  if (run === null || run.ended || !AT_WORK.has(run.state)) return;
+  const { confirmDestruction } = await import('./confirm.ts');
+  const effect = `The installation of ${node.fqdn} is under way (${run.state}); cancelled now, the machine is left half installed.`;
+  await confirmDestruction(io, { name: node.fqdn, effect, yes: false });
+}
+
+export async function cancel(session: Session, args: Args, options: Options): Promise<ExitStatus> {
+  await confirmCancel(session, args[0] ?? '', options);
   const view = await session.client.cancel(args[0] ?? '');
   print(session, view, () => `cancelled the installation of ${printable(view.node.fqdn)}; it boots its disk\n`);
   return 0;

@@ -181,9 +181,9 @@ function addNode(program: Command, io: Io, remote: Remote): void {
     .option('--expires <MINUTES>', 'how long it stays armed')
     .option('--watch', 'follow the timeline until the installation ends')
     .option(...YES);
-  remote(node, 'cancel <NODE>', 'stop the installation under way', async (session, args) =>
-    (await commands()).cancel(session, args),
-  );
+  remote(node, 'cancel <NODE>', 'stop the installation under way', async (session, args, options) =>
+    (await commands()).cancel(session, args, options),
+  ).option(...YES);
   remote(node, 'trust <NODE>', 'you looked at a contested installation and it is yours', async (session, args) =>
     (await commands()).trust(session, args),
   );
@@ -253,16 +253,23 @@ const installPolicy = () =>
 /** What is changed of nodes, and how hardware comes and goes. */
 function addRegistry(node: Command, io: Io, remote: Remote): void {
   const commands = () => import('./registry.ts');
-  remote(node, 'set <NODE>', 'change name, profile, tags, values, notes, policy', async (session, args, options) =>
-    (await commands()).set(session, args, options),
-  )
-    .option('--fqdn <NAME>', 'another full host name')
-    .option('--profile <NAME>', 'another profile')
-    .option('--tag <NAME>', 'all tags that it is to have; may be repeated', collect)
-    .option('--no-tags', 'take all tags away')
-    .option('--values <FILE>', 'YAML file with all that goes over the profile for this node')
-    .option('--notes <TEXT>', 'free text')
-    .addOption(installPolicy());
+  destructive(
+    io,
+    remote(node, 'set <NODE>', 'change name, profile, tags, values, notes, policy', async (session, args, options) =>
+      (await commands()).set(session, args, options),
+    )
+      .option('--fqdn <NAME>', 'another full host name')
+      .option('--profile <NAME>', 'another profile')
+      .option('--tag <NAME>', 'all tags that it is to have; may be repeated', collect)
+      .option('--no-tags', 'take all tags away')
+      .option('--values <FILE>', 'YAML file with all that goes over the profile for this node')
+      .option('--notes <TEXT>', 'free text')
+      .addOption(installPolicy()),
+    {
+      effect: (name) => `Once ${name} is installed, each of its netboots erases its disks and installs it anew.`,
+      when: ({ installPolicy }) => installPolicy === 'always',
+    },
+  );
   remote(node, 'protect <NODE>', 'refuse to arm it, until it is unprotected', async (session, args) =>
     (await commands()).protect(session, args, true),
   );
@@ -304,8 +311,14 @@ function addRegistry(node: Command, io: Io, remote: Remote): void {
     ),
     { effect: (name) => `What was seen of ${name} is forgotten.` },
   );
-  remote(node, 'archive <NODE>', 'take it out of the lists; its history stays', async (session, args) =>
-    (await commands()).archive(session, args),
+  destructive(
+    io,
+    remote(node, 'archive <NODE>', 'take it out of the lists; its history stays', async (session, args) =>
+      (await commands()).archive(session, args),
+    ),
+    {
+      effect: (name) => `The name, ports and addresses of ${name} are free for others, and its credential is refused.`,
+    },
   );
   remote(node, 'unarchive <NODE>', 'bring an archived node back', async (session, args) =>
     (await commands()).unarchive(session, args),
@@ -339,9 +352,9 @@ function addRun(program: Command, remote: Remote): void {
   remote(run, 'trust <NODE>', 'you looked at a contested installation and it is yours', async (session, args) =>
     (await import('./node.ts')).trust(session, args),
   );
-  remote(run, 'cancel <NODE>', 'stop the installation under way', async (session, args) =>
-    (await import('./node.ts')).cancel(session, args),
-  );
+  remote(run, 'cancel <NODE>', 'stop the installation under way', async (session, args, options) =>
+    (await import('./node.ts')).cancel(session, args, options),
+  ).option(...YES);
 }
 
 function addTrust(program: Command, io: Io, remote: Remote): void {
@@ -755,6 +768,10 @@ function addRestore(program: Command, io: Io, done: (status: ExitStatus) => void
     .option('--data-dir <DIR>', "the daemon's data directory")
     .option('--config <FILE>', "the daemon's configuration file")
     .option('--json', 'print what was restored as JSON');
+  destructive(io, restore, {
+    effect: (file) => `The daemon's data are those of ${file} from now on; what is there is moved aside.`,
+    when: ({ force }) => force === true,
+  });
   restore.action(async () => done(await (await import('./backup.ts')).restore(io, restore.args, restore.opts())));
 }
 

@@ -54,7 +54,7 @@ t.test('made, put back, followed', async (t) => {
   const twice = await cli('restore', 'site.db', '--data-dir', join(directory, 'elsewhere'));
   t.equal(twice.status, 1);
   t.match(twice.err, /--force/);
-  t.equal((await cli('restore', 'site.db', '--force', '--data-dir', join(directory, 'elsewhere'))).status, 0);
+  t.equal((await cli('restore', 'site.db', '--force', '--yes', '--data-dir', join(directory, 'elsewhere'))).status, 0);
   t.ok(readdirSync(join(directory, 'elsewhere')).some((name) => name.includes('before-restore')));
   await mkdir(join(directory, 'empty'));
   const none = await cli('restore', 'nothing.db', '--data-dir', join(directory, 'empty'));

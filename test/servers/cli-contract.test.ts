@@ -10,13 +10,15 @@ import type { Command } from 'commander';
 import t, { type Test } from 'tap';
 import { createProgram } from '../../src/cli/program.ts';
 import type { Io } from '../../src/cli/terminal.ts';
+import { addNode } from '../../src/journey/registry.ts';
 import { createLog } from '../../src/log.ts';
 import type { Mac } from '../../src/net/mac.ts';
+import type { Run } from '../../src/runs/run.ts';
 import { trialPayload } from '../../src/webhooks/payload.ts';
-import { aDelivery, aMachine } from '../core/store/fixtures.ts';
+import { aDelivery, aMachine, aRun } from '../core/store/fixtures.ts';
 import { environmentOf, typed } from '../support/command-line.ts';
 import { armed, becomeReady, codeOfNode, install, loadImage } from '../support/machine.ts';
-import { PROFILE, STRANGER_MAC } from '../support/parts.ts';
+import { MEDIA, PROFILE, STRANGER_MAC } from '../support/parts.ts';
 
 const nobody: Io = {
   out: () => {},
@@ -166,7 +168,7 @@ t.test('each of them does its work and prints a document; together they do all t
     { line: `node adopt ${STRANGER_MAC} --fqdn pve3.lab.example` },
     { line: 'node forget 02:00:00:00:00:66 --yes', before: () => seen('02:00:00:00:00:66') },
     { line: 'node replace pve3 --mac 02:00:00:00:00:33 --yes' },
-    { line: 'node archive pve3' },
+    { line: 'node archive pve3 --yes' },
     { line: 'node unarchive pve3.lab.example' },
     { line: 'node rm pve3 --yes' },
     { line: 'rule add one --when mac:02:00:00:00:07:* --fqdn pve{{counter.rack}}.x.example --profile racked' },
@@ -293,9 +295,16 @@ const DESTRUCTIVE: ReadonlyArray<readonly [line: string, name: string]> = [
   ['certificate rotate --now', 'now'],
   ['rule add wild --when mac:02:* --fqdn x{{mac}}.lab.example --arm --expires 1', 'wild'],
   ['rule add --file arming.yaml', 'wild'],
+  ['node archive pve1', 'pve1'],
+  ['node set pve1 --install-policy always', 'pve1'],
+  ['restore site.db --force', 'site.db'],
+  // Its installer writes to the disks.
+  ['node cancel half1', 'half1.lab.example'],
+  ['run cancel half1', 'half1.lab.example'],
   // Installed: at work, perhaps.
   ['node install ready1', 'ready1.lab.example'],
   ['node retry ready1', 'ready1.lab.example'],
+  ['node install rearmed1', 'rearmed1.lab.example'],
 ];
 
 async function installed(t: Test) {
@@ -325,8 +334,25 @@ t.test('nothing is destroyed without a name typed, or --yes', async (t) => {
   for (const line of ['node mac add pve1 02:00:00:00:00:12', 'token add ci --role viewer'])
     t.match(await type(line), { status: 0 });
   t.match(await type('node set pve1 --fqdn ready1.lab.example'), { status: 0 });
+  const { store } = parts.journey;
+  const since = parts.clock.now();
+  const known = async (name: string, mac: string, ...runs: ReadonlyArray<Partial<Run>>) => {
+    const node = await addNode(parts.journey, { fqdn: `${name}.lab.example`, macs: [mac as Mac], profile: 'default' });
+    for (const [i, run] of runs.entries())
+      await store.runs.insert(
+        aRun({ id: `${name}-${i}`, nodeId: node.id, mediaId: MEDIA.id, armedAt: since + i, ...run }),
+      );
+  };
+  await known('half1', '02:00:00:00:00:21', { state: 'installing', deadlineAt: since + 3_600_000 });
+  await known('early1', '02:00:00:00:00:22', { state: 'loading', deadlineAt: since + 3_600_000 });
+  // Installed, armed once more, and nothing came of that.
+  await known(
+    'rearmed1',
+    '02:00:00:00:00:23',
+    { state: 'ready', endedAt: since },
+    { state: 'expired', endedAt: since },
+  );
   const everything = async () => {
-    const { store } = parts.journey;
     const all = [store.nodes.list(), store.rules.list(), store.tokens.list(), store.secrets.list(), store.media.list()];
     return JSON.stringify([
       await Promise.all<unknown>(all),
@@ -350,6 +376,12 @@ t.test('nothing is destroyed without a name typed, or --yes', async (t) => {
   const named = await type('secret rm key', { inputIsTerminal: true, input: Readable.from(['key\n']) });
   t.match(named, { status: 0, out: 'removed key\n', err: /its value is lost/ });
   t.match(await type('token rm ci --yes'), { status: 0, out: 'revoked ci\n', err: '' });
+  t.match(
+    await type('node cancel early1'),
+    { status: 0, out: /cancelled/ },
+    'nothing is lost before its installer began',
+  );
+  t.match(await type('node set ready1 --install-policy never'), { status: 0 }, 'a policy that installs nothing');
   t.same(
     LEAVES.filter(({ command }) => command.options.some(({ long }) => long === '--yes'))
       .map(({ path }) => path)

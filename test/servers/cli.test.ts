@@ -189,7 +189,7 @@ test('each command asks its route and prints its answer', async (t) => {
       aView({ node: { ...details, rule: 'racks' } }),
       [/registered +by rule racks\n/],
     ],
-    ['node install pve1', 'POST /api/v1/nodes/pve1/install', aView(), [`armed ${host}`, 'waiting for']],
+    ['node install pve1 --yes', 'POST /api/v1/nodes/pve1/install', aView(), [`armed ${host}`, 'waiting for']],
     ['node cancel pve1', 'POST /api/v1/nodes/pve1/cancel', aView({ waiting: null }), ['cancelled']],
     ['node trust pve1', 'POST /api/v1/nodes/pve1/trust', aView(), ['trusting', 'waiting for']],
     ['node rm pve1 --yes', 'DELETE /api/v1/nodes/pve1', undefined, ['forgot pve1']],
@@ -280,9 +280,9 @@ test('what is typed reaches the body', async (t) => {
     profile: 'p',
     values: { answer: { network: { address: '10.0.0.5' } } },
   });
-  await run(['node', 'install', 'x', '--media', 'pve', '--expires', '90']);
+  await run(['node', 'install', 'x', '--media', 'pve', '--expires', '90', '--yes']);
   t.strictSame(body(), { media: 'pve', expiresMinutes: 90 });
-  await run(['node', 'install', 'x']);
+  await run(['node', 'install', 'x', '--yes']);
   t.strictSame(body(), {});
   await run(['node', 'show', 'a/../b']);
   t.equal(api.asked.at(-1)?.url, '/api/v1/nodes/a%2F..%2Fb/hardware', 'a name never becomes a path');

@@ -68,7 +68,8 @@ t.test('run confirm, password, trust, cancel; node credential', async (t) => {
   await observe(parts.journey, runId, { kind: 'contest', reason: 'second-claim', address: '127.0.0.3' as Ipv4 });
   t.match(await type('run trust pve1'), { status: 0, out: /trust/ });
   t.equal(await at.state(), 'configuring');
-  t.match(await type('run cancel pve1'), { status: 0, out: /cancelled/ });
+  t.match(await type('run cancel pve1'), { status: 1, err: /half installed.*Nothing was done.*Add --yes/s });
+  t.match(await type('run cancel pve1 --yes'), { status: 0, out: /cancelled/ });
   t.match(await type('run cancel pve1'), { status: 1, err: /no installation under way/ });
 });
 
