@@ -29,8 +29,10 @@ export interface Dialect {
   readonly supportsWebhookToken: boolean;
   /** Keys with hyphens, the old underscores as aliases. Before: underscores only, except in `[first-boot]`. */
   readonly takesHyphens: boolean;
-  /** Answers as JSON, and a bearer token from the mode file. */
+  /** Answers as JSON. */
   readonly supportsJsonAnswer: boolean;
+  /** The token of the mode file goes into the Authorization header. Older ones ignore the key without a word and send no header. */
+  readonly sendsBearerToken: boolean;
   /** `network.source` has no default any more. */
   readonly requiresNetworkSource: boolean;
   /** An address without prefix length is taken for /32 or /128 instead of being refused. */
@@ -52,6 +54,7 @@ function dialect(release: AnswerRelease): Dialect {
     supportsSubscriptionKey: from('9.2'),
     supportsWebhookToken: from('9.2'),
     supportsJsonAnswer: from('9.2'),
+    sendsBearerToken: from('9.2'),
     requiresNetworkSource: from('9.2'),
     takesBareAddress: from('9.2'),
     takesHyphens: from('8.4'),

@@ -9,6 +9,9 @@ const ANSWER_BODY_BYTES = 1024 * 1024;
 /** A real report has some 23 kB. */
 const WEBHOOK_BODY_BYTES = 4 * 1024 * 1024;
 
+/** Two different tokens are none. */
+const OPENS_NOTHING = '?';
+
 type TokenRequest = FastifyRequest<{ Params: { token: string } }>;
 
 export function registerInstaller(app: FastifyInstance, journey: Journey): void {
@@ -17,14 +20,16 @@ export function registerInstaller(app: FastifyInstance, journey: Journey): void 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
 
-  /** The token stands in the URL, or in the Authorization header, which installers know from 9.2 on; the mode file names both there. */
+  /**
+   * The token stands in the Authorization header, which installers know from 9.2 on, or in the URL: the mode file (mode-file.ts) says which. Both are
+   * taken of any release: a run whose image was made by an older daemon has it in both places.
+   */
   const answer = async (request: FastifyRequest, reply: FastifyReply, inUrl: string | undefined) => {
     const bearer = bearerOf(request);
-    // Two different ones are no token at all.
     // biome-ignore lint/plugin: both were sent by the caller, and are put to each other, not to ours
-    const token = bearer === undefined || bearer === inUrl ? inUrl : inUrl === undefined ? bearer : undefined;
+    const differ = bearer !== undefined && inUrl !== undefined && bearer !== inUrl;
     const reached = await claimAnswer(journey, callerOf(request.raw, journey.segments()), {
-      token: token ?? '',
+      token: differ ? OPENS_NOTHING : (bearer ?? inUrl ?? ''),
       body: textOf(request.body),
       prefers: preferredFormat(request.headers.accept),
     });

@@ -7,6 +7,7 @@ import { serialiseAnswerAsJson } from '../answers/serialise.ts';
 import { parseSystemInformation } from '../answers/system-information.ts';
 import { type InstallReport, parseWebhook } from '../answers/webhook.ts';
 import { IronwakeError } from '../errors.ts';
+import { inNetwork } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Segment } from '../net/segment.ts';
 import type { Node } from '../nodes/node.ts';
@@ -21,7 +22,7 @@ import type { MediaRecord } from './ports.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { profileOf } from './snapshot.ts';
 import { keepStrangersReport } from './stranger-report.ts';
-import { holderOf, tokenOf } from './tokens.ts';
+import { holderOf, type TokenHolder, tokenOf } from './tokens.ts';
 import { type Caller, sourceOf } from './whereabouts.ts';
 
 /** The one line that an installer shows on the machine's screen (9.2 prints the body of a failure). */
@@ -56,8 +57,9 @@ export async function claimAnswer(
   const what = 'the answer';
   const holder = await holderOf(journey, token, 'answer');
   if (holder === undefined) {
-    if (token === '') await keepStrangersReport(journey, caller, body);
-    return refuse(journey, 'bad-token', what, caller.address);
+    if (token !== '') return refuse(journey, 'bad-token', what, caller.address);
+    await keepStrangersReport(journey, caller, body);
+    return refuse(journey, 'no-token', what, caller.address, await awaitedAt(journey, caller));
   }
   const { node, run } = holder;
   const source = await sourceOf(journey, caller, node, run);
@@ -101,6 +103,18 @@ export async function claimAnswer(
   );
   if (seen.kind === 'refused') return refuse(journey, seen.reason, what, caller.address, holder);
   return { kind: 'answer', ...answer };
+}
+
+/**
+ * The run that waits for the machine at this address, so that its timeline says why it waits in vain: an image whose installer is older than its
+ * release says sends no header.
+ */
+async function awaitedAt(journey: Journey, { address, segment }: Caller): Promise<TokenHolder | undefined> {
+  if (!inNetwork(address, segment.address, segment.prefixLength)) return undefined;
+  const mac = await journey.neighbours.macOf(address, segment.interfaceName);
+  const node = mac === undefined ? undefined : await journey.store.nodes.byMac(mac);
+  const run = node === undefined ? undefined : await journey.store.runs.activeOf(node.id);
+  return node === undefined || run === undefined ? undefined : { node, run };
 }
 
 export interface AnswerSubject {

@@ -1,7 +1,7 @@
 /** Netboot: what DHCP, TFTP and plain HTTP ask. From the first DISCOVER to the last byte of the image. */
 
 import { dialectFor } from '../answers/dialect.ts';
-import { renderModeFile } from '../answers/mode-file.ts';
+import { MODE_FILE_NAME, renderModeFile } from '../answers/mode-file.ts';
 import { type BootDecision, decideBoot, describeReason, mayInstall } from '../boot/decision.ts';
 import type { ClientFacts } from '../boot/facts.ts';
 import { kernelArguments, renderInstallScript, renderLocalDiskScript } from '../boot/scripts.ts';
@@ -273,14 +273,11 @@ function wrappedInitrd(
   segment: Segment,
   fingerprint: string,
 ): Promise<ByteSource> {
-  const token = tokenOf(journey, run, 'answer');
   const modeFile = renderModeFile(
-    { url: `${segment.httpsUrl}/installer/${token}/answer`, certFingerprint: fingerprint },
-    { token, dialect: dialectFor(media.release, media.product) },
+    { baseUrl: segment.httpsUrl, certFingerprint: fingerprint, token: tokenOf(journey, run, 'answer') },
+    dialectFor(media.release, media.product),
   );
-  return journey.images.wrappedInitrd(media, [
-    { name: 'auto-installer-mode.toml', content: Buffer.from(modeFile, 'utf8') },
-  ]);
+  return journey.images.wrappedInitrd(media, [{ name: MODE_FILE_NAME, content: Buffer.from(modeFile, 'utf8') }]);
 }
 
 /** Progress is a counter: it is written at most once a second. */

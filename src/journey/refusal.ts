@@ -14,6 +14,7 @@ export type Refused =
   | 'wrong-mac'
   | 'not-armed'
   | 'bad-token'
+  | 'no-token'
   | 'other-machine'
   | 'bad-signature'
   | 'bad-credential';

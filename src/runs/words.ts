@@ -47,6 +47,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   'not-armed': 'no installation is armed for this machine',
   'not-in-this-state': 'the run is past (or before) the step that this token opens',
   'bad-token': 'the token is not valid',
+  'no-token': 'it came without a token: from an installer before 9.2, or one of another image than that of this run',
   'run-ended': 'the run has ended',
   contested: 'the run is contested',
   'another-source': 'the run is bound to another address',

@@ -13,10 +13,20 @@ export interface Reply {
   readonly body: string;
 }
 
+/** What the mode file in an image says. */
+export interface AnswerPlace {
+  readonly url: string;
+  /** For the Authorization header, from 9.2 on; before, it stands in the URL. */
+  readonly token: string | undefined;
+}
+
 /** One request from a station. @throws Error when nobody answers */
-export async function ask(from: Namespace, url: string, body?: string): Promise<Reply> {
+export async function ask(from: Namespace, url: string, body?: string, token?: string): Promise<Reply> {
   const post = body === undefined ? [] : ['--data-binary', '@-', '-H', 'Content-Type: application/json; charset=utf-8'];
-  const asked = await from.run(['curl', '-ksS', '-w', '\n%{http_code}', ...post, url], { input: body ?? '' });
+  const bearer = token === undefined ? [] : ['-H', `Authorization: Bearer ${token}`];
+  const asked = await from.run(['curl', '-ksS', '-w', '\n%{http_code}', ...post, ...bearer, url], {
+    input: body ?? '',
+  });
   if (asked.code !== 0) throw new Error(`${url}: ${asked.stderr}`);
   const end = asked.stdout.lastIndexOf('\n');
   return { status: Number(asked.stdout.slice(end + 1)), body: asked.stdout.slice(0, end) };
@@ -67,8 +77,8 @@ export class PlayedMachine {
     return `${HTTP}/boot/script/${this.options.mac.replaceAll(':', '-')}`;
   }
 
-  /** Script, kernel and image, as the loader fetches them. Returns the URLs that the script and the image hold. */
-  async load(from: Namespace = this.station): Promise<{ readonly image: string; readonly answer: string }> {
+  /** Script, kernel and image, as the loader fetches them. Returns the URL that the script and the place of the answer that the image holds. */
+  async load(from: Namespace = this.station): Promise<{ readonly image: string; readonly answer: AnswerPlace }> {
     const script = (await ask(from, this.scriptUrl)).body;
     const image = /http:\S+\/initrd\.img/.exec(script)?.[0];
     const kernel = /http:\S+\/linux26/.exec(script)?.[0];
@@ -78,12 +88,15 @@ export class PlayedMachine {
       const loaded = await from.run(['curl', '-sSf', '-o', file, url], { timeoutMs: 300_000 });
       if (loaded.code !== 0) throw new Error(loaded.stderr);
     }
-    const found = await from.run(['grep', '-a', '-o', '-E', '-m1', 'https://[^"]+/answer', file]);
-    return { image, answer: found.stdout.trim() };
+    const held = async (line: string): Promise<string | undefined> =>
+      /"(.*)"/.exec((await from.run(['grep', '-a', '-o', '-E', '-m1', `^${line}$`, file])).stdout)?.[1];
+    const url = (await held('url = "https://[^"]+/answer"')) ?? '';
+    const token = await held('token = "[^"]+"');
+    return { image, answer: { url, token } };
   }
 
-  claim(url: string, from: Namespace = this.station): Promise<Reply> {
-    return ask(from, url, systemInformation(this.options.mac, this.options.release ?? '9.2'));
+  claim({ url, token }: AnswerPlace, from: Namespace = this.station): Promise<Reply> {
+    return ask(from, url, systemInformation(this.options.mac, this.options.release ?? '9.2'), token);
   }
 
   /**
@@ -92,7 +105,8 @@ export class PlayedMachine {
    * @returns the first-boot hook
    */
   async install(hostKey: string): Promise<string> {
-    const answer = await this.#must((await this.load()).answer, (url) => this.claim(url));
+    const place = (await this.load()).answer;
+    const answer = await this.#must(place.url, () => this.claim(place));
     const urls = [...answer.matchAll(/url = "(https:[^"]+)"/g)].map(([, url = '']) => url);
     const urlOf = (end: string): string => urls.find((url) => url.endsWith(end)) ?? '';
     const hook = await this.#must(urlOf('/first-boot'), (url) => ask(this.station, url));

@@ -373,6 +373,17 @@ t.test('a second start finds everything as it was', async (t) => {
   t.match(script.body, /initrd\.img/, 'and the machine can go on');
 });
 
+/** Where the mode file in an image on disk leads the installer of 9.2, and how it proves that it may have the answer. */
+function modeFileIn(image: string): {
+  readonly url: string;
+  readonly token: string;
+  readonly header: readonly string[];
+} {
+  const text = readFileSync(image, 'latin1');
+  const token = /^token = "([^"]+)"$/m.exec(text)?.[1] ?? '';
+  return { url: /url = "([^"]+)"/.exec(text)?.[1] ?? '', token, header: ['-H', `Authorization: Bearer ${token}`] };
+}
+
 t.test('strangers on the switch', async (t) => {
   const { office: made } = await armedOffice(t);
   const { machine, stranger } = made;
@@ -386,28 +397,33 @@ t.test('strangers on the switch', async (t) => {
   t.equal(made.curl(machine, kernelUrl ?? '', '-o', '/dev/null').status, 200);
   const image = join(made.folder, 'sniffed');
   t.equal(made.curl(machine, initrdUrl ?? '', '-o', image).status, 200);
-  const answerUrl = /url = "([^"]+)"/.exec(readFileSync(image, 'latin1'))?.[1] ?? '';
-  t.match(answerUrl, `https://${SERVER}:8443/installer/`, 'the image on the wire holds the token of the answer');
+  const { url: answerUrl, token, header } = modeFileIn(image);
+  t.equal(answerUrl, `https://${SERVER}:8443/installer/answer`);
+  t.match(token, /^[\w.~-]{40,}$/, 'the image on the wire holds the token of the answer');
   const system = JSON.stringify({
     product: { product: 'pve' },
     iso: { release: '9.2', isorelease: '1' },
     network_interfaces: [{ link: 'eth0', mac: NODE_MAC }],
   });
-  t.equal(made.curl(stranger, answerUrl, '-d', system).status, 403, '(c) a sniffed image is of no use elsewhere');
+  t.equal(
+    made.curl(stranger, answerUrl, ...header, '-d', system).status,
+    403,
+    '(c) a sniffed image is of no use elsewhere',
+  );
   t.equal(made.view().run?.contested, true, 'and raises the alarm');
-  t.equal(made.curl(machine, answerUrl, '-d', system).status, 403, 'nothing more is released');
+  t.equal(made.curl(machine, answerUrl, ...header, '-d', system).status, 403, 'nothing more is released');
   made.cli('node', 'trust', 'pve1');
-  t.equal(made.curl(machine, answerUrl, '-d', system).status, 200, 'until an administrator looked');
+  t.equal(made.curl(machine, answerUrl, ...header, '-d', system).status, 200, 'until an administrator looked');
   // (b) the stranger takes over the MAC of the machine.
   made.spaces.ip(stranger, `link set eth0 address ${NODE_MAC}`);
-  t.equal(made.curl(stranger, answerUrl, '-d', system).status, 403, '(d) a claim after the node');
+  t.equal(made.curl(stranger, answerUrl, ...header, '-d', system).status, 403, '(d) a claim after the node');
   const { timeline, run } = made.view();
   t.equal(run?.contested, true);
   const codes = timeline.map((event) => event.code);
   t.equal(codes.filter((code) => code === 'run.contested').length, 2);
   const refused = timeline.filter((event) => event.code === 'refused').map((event) => event.text);
   t.match(refused[0], /the boot script from 10\.96\.0\.66: the machine behind this address is another one/);
-  t.notMatch(JSON.stringify(timeline), answerUrl.split('/')[4] ?? 'token', 'no token on a timeline');
+  t.notMatch(JSON.stringify(timeline), token, 'no token on a timeline');
 });
 
 t.test('a stop in the middle of an image', async (t) => {
@@ -458,10 +474,11 @@ t.test('a stop in the middle of an image', async (t) => {
 function configuring(made: Office): string {
   const { machine } = made;
   const node = `https://${SERVER}:8443/node/v1`;
-  const post = (url: string, body: object): string => {
+  const post = (url: string, body: object, ...header: readonly string[]): string => {
     const { status, body: text } = made.curl(
       machine,
       url,
+      ...header,
       '-H',
       'Content-Type: application/json',
       '-d',
@@ -473,12 +490,13 @@ function configuring(made: Office): string {
   const script = made.curl(machine, `http://${SERVER}:8080/boot/script/${MAC_IN_URL}`);
   const image = join(made.folder, 'image');
   for (const [url] of script.body.matchAll(/http:\/\/\S+/g)) made.curl(machine, url, '-o', image);
-  const answerUrl = /url = "([^"]+)"/.exec(readFileSync(image, 'latin1'))?.[1] ?? '';
-  const answer = post(answerUrl, {
+  const mode = modeFileIn(image);
+  const system = {
     product: { product: 'pve' },
     iso: { release: '9.2', isorelease: '1' },
     network_interfaces: [{ link: 'eth0', mac: NODE_MAC }],
-  });
+  };
+  const answer = post(mode.url, system, ...mode.header);
   const urls = [...answer.matchAll(/https:\/\/[^"'\s]+/g)].map(([url]) => url);
   const key = join(made.folder, 'host_key');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);

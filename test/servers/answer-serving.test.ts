@@ -13,7 +13,8 @@ import { preferredFormat } from '../../src/http/installer.ts';
 import { decideDhcp } from '../../src/journey/netboot.ts';
 import { archOf } from '../../src/net/arch.ts';
 import type { ProfileRegistry } from '../../src/profiles/registry.ts';
-import { NODE_AT, NODE_MAC, type Parts, startParts } from '../support/parts.ts';
+import type { ModeFile } from '../support/machine.ts';
+import { MEDIA, NODE_AT, NODE_MAC, type Parts, type Reply, STRANGER_AT, startParts } from '../support/parts.ts';
 
 const ACCEPT_92 = 'application/json, application/toml;q=0.5';
 const MAC_IN_URL = NODE_MAC.replaceAll(':', '-');
@@ -74,9 +75,11 @@ interface Bench {
   readonly parts: Parts;
   readonly api: string;
   readonly admin: string;
-  arm(): Promise<{ readonly status: number; readonly text: string }>;
+  arm(request?: object): Promise<{ readonly status: number; readonly text: string }>;
   /** Boots until the image is there; what its mode file says. */
-  boot(): Promise<{ readonly url: string; readonly token: string }>;
+  boot(): Promise<ModeFile>;
+  /** As the installer of this mode file does it. */
+  claim(mode: ModeFile, body: string, headers?: Readonly<Record<string, string>>): Promise<Reply>;
   view(): Promise<{
     readonly run: { readonly id: string; readonly state: string };
     readonly timeline: ReadonlyArray<{ readonly code: string; readonly severity?: string; readonly text: string }>;
@@ -96,13 +99,15 @@ async function bench(t: Test): Promise<Bench> {
     parts,
     api,
     admin,
-    arm: () => parts.call(`${api}/nodes/pve1/install`, { token: admin, json: {} }),
+    arm: (request = {}) => parts.call(`${api}/nodes/pve1/install`, { token: admin, json: request }),
+    claim: ({ url, token }, body, headers = {}) =>
+      parts.call(url, { body, headers, ...(token === undefined ? {} : { token }) }),
     async boot() {
       await decideDhcp(parts.journey, FACTS, parts.segment);
       const script = await parts.call(`${parts.segment.httpUrl}/boot/script/${MAC_IN_URL}`, { from: NODE_AT });
       for (const [url] of script.text.matchAll(/http:\/\/\S+/g)) await parts.call(url, { from: NODE_AT });
       const mode = parseToml(Buffer.from(parts.overlay()[0]?.content ?? []).toString('utf8'));
-      return (mode as unknown as { http: { url: string; token: string } }).http;
+      return (mode as unknown as { http: ModeFile }).http;
     },
     view: async () => JSON.parse((await parts.call(`${api}/nodes/pve1`, { token: admin })).text),
   };
@@ -128,15 +133,16 @@ t.test('what the Accept header asks for', (t) => {
 t.test('9.2 gets JSON, by its bearer token alone, and what it got can be seen again', async (t) => {
   const { parts, api, admin, arm, boot, view } = await bench(t);
   t.equal((await arm()).status, 201);
-  const { url, token } = await boot();
-  t.match(url, `/installer/${token}/answer`);
-  const bare = `${parts.segment.httpsUrl}/installer/answer`;
+  const { url: bare, token = '' } = await boot();
+  t.equal(bare, `${parts.segment.httpsUrl}/installer/answer`, 'no token in what the machine shows on its screen');
+  t.match(token, /^[\w.~-]{40,}$/);
+  const inUrl = `${parts.segment.httpsUrl}/installer/${token}/answer`;
   const runId = (await view()).run.id;
   t.equal((await parts.call(`${api}/runs/${runId}/answer`, { token: admin })).status, 404, 'nothing was served yet');
   const body = systemInformation('9.2');
   t.equal((await parts.call(bare, { body })).status, 403, 'no token');
   t.equal((await parts.call(bare, { body, token: `${token}x` })).status, 403, 'a wrong token');
-  t.equal((await parts.call(url, { body, token: `${token}x` })).status, 403, 'two tokens that differ');
+  t.equal((await parts.call(inUrl, { body, token: `${token}x` })).status, 403, 'two tokens that differ');
   const answer = await parts.call(bare, { body, token, headers: { Accept: ACCEPT_92 } });
   t.equal(answer.status, 200, answer.text);
   t.match(answer.headers['content-type'], /^application\/json/);
@@ -201,20 +207,57 @@ t.test('9.2 gets JSON, by its bearer token alone, and what it got can be seen ag
 });
 
 t.test('older installers get TOML, whatever they accept, by the token in the URL', async (t) => {
-  const { parts, arm, boot } = await bench(t);
-  await arm();
-  const { url } = await boot();
-  const answer = await parts.call(url, { body: systemInformation('9.1'), headers: { Accept: ACCEPT_92 } });
-  t.equal(answer.status, 200, answer.text);
-  t.match(answer.headers['content-type'], /^application\/toml/);
-  t.match(parseToml(answer.text), { network: { source: 'from-dhcp' } });
+  for (const release of ['8.4', '9.0', '9.1']) {
+    const { parts, arm, boot, claim } = await bench(t);
+    const name = `proxmox-ve_${release}-1`;
+    await parts.journey.store.media.insert({ ...MEDIA, id: 'cd'.repeat(32), name, release });
+    const armed = await arm({ media: name });
+    t.equal(armed.status, 201, armed.text);
+    const mode = await boot();
+    const { httpsUrl } = parts.segment;
+    t.equal(mode.token, undefined, `${release}: a key that it would ignore without a word`);
+    t.match(mode.url.slice(httpsUrl.length), /^\/installer\/[\w.~-]{40,}\/answer$/, release);
+    const body = systemInformation(release);
+    t.equal((await parts.call(`${httpsUrl}/installer/answer`, { body })).status, 403, 'what is in the URL proves it');
+    const answer = await claim(mode, body, { Accept: ACCEPT_92 });
+    t.equal(answer.status, 200, answer.text);
+    t.match(answer.headers['content-type'], /^application\/toml/);
+    t.match(parseToml(answer.text), { network: { source: 'from-dhcp' } });
+  }
 });
 
-t.test('an installer that cannot be served: one line for the screen, a red mark on the timeline', async (t) => {
-  const { parts, arm, boot, view } = await bench(t);
+t.test('a run whose image an older daemon made, with the token in both places, gets its answer', async (t) => {
+  const { parts, arm, boot, claim } = await bench(t);
   await arm();
-  const { url } = await boot();
-  const answer = await parts.call(url, { body: systemInformation('8.3') });
+  const { token = '' } = await boot();
+  const mode = { url: `${parts.segment.httpsUrl}/installer/${token}/answer`, token };
+  t.equal((await claim(mode, systemInformation('9.2'))).status, 200);
+});
+
+t.test(
+  'an installer that sends no token: the timeline of the machine that waits says so, and nobody else is told',
+  async (t) => {
+    const { parts, arm, boot, claim, view } = await bench(t);
+    await arm();
+    const { url, token = '' } = await boot();
+    const body = systemInformation('9.1');
+    const refused = await parts.call(url, { body });
+    t.equal(refused.status, 403);
+    t.match(refused.text, /^Refused\. Whoever looks after this boot server finds the reason under reference \w+\.\n$/);
+    const told = (await view()).timeline.filter(({ code }) => code === 'refused').map(({ text }) => text);
+    t.match(told, [/the answer.*without a token: from an installer before 9\.2/]);
+    t.equal((await parts.call(url, { body, from: STRANGER_AT })).status, 403);
+    t.equal((await parts.call(url, { body, token: `${token}x` })).status, 403);
+    const after = (await view()).timeline.filter(({ code }) => code === 'refused');
+    t.equal(after.length, 1, "of a stranger, and of a token that is somebody else's, it says nothing");
+    t.equal((await claim({ url, token }, systemInformation('9.2'))).status, 200, 'and the run goes on');
+  },
+);
+
+t.test('an installer that cannot be served: one line for the screen, a red mark on the timeline', async (t) => {
+  const { arm, boot, claim, view } = await bench(t);
+  await arm();
+  const answer = await claim(await boot(), systemInformation('8.3'));
   t.equal(answer.status, 422);
   t.match(answer.text, /^[^\n]+older than that of Proxmox VE 8\.4[^\n]+\n$/);
   const { run, timeline } = await view();
@@ -226,13 +269,12 @@ t.test('an installer that cannot be served: one line for the screen, a red mark 
 });
 
 t.test('disks and ports by what the machine has told in an earlier installation', async (t) => {
-  const { parts, arm, boot, view } = await bench(t);
+  const { parts, arm, boot, claim, view } = await bench(t);
   const profiles = parts.journey.profiles as ProfileRegistry;
   const original = profiles.require('default');
   t.ok(original);
   await arm();
-  const first = await boot();
-  const answer = await parts.call(first.url, { body: systemInformation('9.2') });
+  const answer = await claim(await boot(), systemInformation('9.2'));
   const toml = parseToml(answer.text) as unknown as {
     'first-boot': { url: string };
     'post-installation-webhook': { url: string };
@@ -250,8 +292,7 @@ t.test('disks and ports by what the machine has told in an earlier installation'
   t.same(profiles.problems(), []);
   const armed = await arm();
   t.equal(armed.status, 201, armed.text);
-  const second = await boot();
-  const selected = await parts.call(second.url, { body: systemInformation('9.2') });
+  const selected = await claim(await boot(), systemInformation('9.2'));
   t.equal(selected.status, 200, selected.text);
   t.match(parseToml(selected.text), {
     network: { filter: { ID_NET_NAME_MAC: '*bc2411000002' } },
@@ -264,8 +305,7 @@ t.test('disks and ports by what the machine has told in an earlier installation'
 
   // Armed when the port was known, and taken out since: the profile is wrong only now.
   t.equal((await arm()).status, 201);
-  const third = await boot();
-  const gone = await parts.call(third.url, { body: systemInformation('9.2', PORTS.slice(0, 1)) });
+  const gone = await claim(await boot(), systemInformation('9.2', PORTS.slice(0, 1)));
   t.equal(gone.status, 422);
   t.match(
     gone.text,

@@ -63,9 +63,13 @@ test('tomllib reads every variant in every release as it was meant', (t) => {
 });
 
 test('tomllib reads the mode file', (t) => {
-  const url = 'https://10.0.0.2:8443/installer/abc/answer?x=%22&y=1';
-  t.strictSame(readByPython([renderModeFile({ url, certFingerprint: FINGERPRINT })]), [
-    { mode: 'http', http: { url, cert_fingerprint: FINGERPRINT } },
+  const place = { baseUrl: 'https://10.0.0.2:8443', certFingerprint: FINGERPRINT, token: 'abc.d-e_f' };
+  t.strictSame(readByPython([renderModeFile(place, dialectFor('8.4')), renderModeFile(place, dialectFor('9.2'))]), [
+    { mode: 'http', http: { url: `${place.baseUrl}/installer/abc.d-e_f/answer`, cert_fingerprint: FINGERPRINT } },
+    {
+      mode: 'http',
+      http: { url: `${place.baseUrl}/installer/answer`, cert_fingerprint: FINGERPRINT, token: 'abc.d-e_f' },
+    },
   ]);
   t.end();
 });

@@ -9,7 +9,7 @@ import { parse as parseToml } from 'smol-toml';
 import t from 'tap';
 import { decideDhcp } from '../../src/journey/netboot.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
-import { armed, FACTS, hostKey, loadImage, MAC_IN_URL, SYSTEM } from '../support/machine.ts';
+import { armed, FACTS, hostKey, loadImage, loadModeFile, MAC_IN_URL, SYSTEM } from '../support/machine.ts';
 import { NODE_AT, NODE_MAC, OTHER_NETWORK_AT, ROUTED_AT, SPOOFER_AT, STRANGER_AT } from '../support/parts.ts';
 
 t.test('from the first DISCOVER to ready', async (t) => {
@@ -19,11 +19,15 @@ t.test('from the first DISCOVER to ready', async (t) => {
   t.teardown(() => rm(directory, { recursive: true }));
   const key = hostKey(directory);
 
-  const answerUrl = await loadImage(parts);
+  const mode = await loadModeFile(parts);
   t.equal(await state(), 'loading');
   await decideDhcp(parts.journey, { ...FACTS, kind: 'installer', arch: undefined, archNumber: undefined }, segment);
   t.equal(await state(), 'live');
-  const answer = await call(answerUrl, { body: SYSTEM, headers: { 'Content-Type': 'application/json; charset=utf-' } });
+  const answer = await call(mode.url, {
+    body: SYSTEM,
+    ...(mode.token === undefined ? {} : { token: mode.token }),
+    headers: { 'Content-Type': 'application/json; charset=utf-' },
+  });
   t.equal(answer.status, 200, answer.text);
   t.match(answer.headers['content-type'], /^application\/toml/);
   const toml = parseToml(answer.text) as unknown as {

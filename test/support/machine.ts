@@ -91,16 +91,31 @@ export async function armed(t: Test, options: ArmedOptions = {}): Promise<Armed>
   };
 }
 
-/** What the machine does until the image is in its memory; returns the answer's URL as the mode file names it. */
+/** Where the mode file of an image leads its installer. */
+export interface ModeFile {
+  readonly url: string;
+  /** For the Authorization header, from 9.2 on. */
+  readonly token?: string;
+}
+
+/**
+ * What the machine does until the image is in its memory; returns the answer's URL with the token in it. The daemon takes it there of any release;
+ * what an installer of 9.2 does with the mode file does `loadModeFile`.
+ */
 export async function loadImage(parts: Parts, from = NODE_AT, mac = NODE_MAC): Promise<string> {
+  const { url, token } = await loadModeFile(parts, from, mac);
+  return token === undefined ? url : url.replace(/answer$/, `${token}/answer`);
+}
+
+export async function loadModeFile(parts: Parts, from = NODE_AT, mac = NODE_MAC): Promise<ModeFile> {
   const { segment, call } = parts;
   await decideDhcp(parts.journey, { ...FACTS, mac }, segment);
   const script = await call(`${segment.httpUrl}/boot/script/${mac.replaceAll(':', '-')}`, { from });
   const urls = [...script.text.matchAll(/http:\/\/\S+/g)].map(([url]) => url);
   for (const url of urls) await call(url, { from });
   const mode = parts.overlay()[0];
-  const { http } = parseToml(Buffer.from(mode?.content ?? []).toString('utf8')) as { http: { url: string } };
-  return http.url;
+  const { http } = parseToml(Buffer.from(mode?.content ?? []).toString('utf8')) as unknown as { http: ModeFile };
+  return http;
 }
 
 export function hostKey(directory: string): { readonly publicKey: string; sign(message: string): Promise<string> } {

@@ -158,9 +158,10 @@ async function machine({ mac, address }: LoadOptions['machines'][number], number
     const script = await ask(agent, `${HTTP}/boot/script/${mac.replaceAll(':', '-')}`, { from: address });
     let initrd = '';
     for (const [url] of script.matchAll(/http:\/\/\S+/g)) initrd = await ask(agent, url, { from: address });
-    const answerUrl = /https:\/\/[^"\s]+\/installer\/[^"\s]+\/answer/.exec(initrd)?.[0] ?? '';
+    const answerUrl = /https:\/\/[^"\s]+\/installer\/answer/.exec(initrd)?.[0] ?? '';
+    const bearer = /^token = "([^"\s]+)"$/m.exec(initrd)?.[1] ?? '';
     const system = SYSTEM.replace(/bc:24:11:00:00:01/i, mac);
-    const toml = parseToml(await ask(agent, answerUrl, { body: system })) as Record<
+    const toml = parseToml(await ask(agent, answerUrl, { bearer, body: system })) as Record<
       string,
       { url: string } | undefined
     >;

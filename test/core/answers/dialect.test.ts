@@ -88,6 +88,7 @@ test('what came with which release', (t) => {
     ['supportsSubscriptionKey', 'nnnnny'],
     ['supportsWebhookToken', 'nnnnny'],
     ['supportsJsonAnswer', 'nnnnny'],
+    ['sendsBearerToken', 'nnnnny'],
     ['requiresNetworkSource', 'nnnnny'],
     ['takesBareAddress', 'nnnnny'],
   ];

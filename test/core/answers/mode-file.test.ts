@@ -1,45 +1,59 @@
+import { parse } from 'smol-toml';
 import { test } from 'tap';
-import { DIALECT_RELEASES, dialectFor } from '../../../src/answers/dialect.ts';
+import { DIALECT_RELEASES, dialectFor, newestDialect } from '../../../src/answers/dialect.ts';
 import { renderModeFile } from '../../../src/answers/mode-file.ts';
 
 const PIN = 'AB:'.repeat(31).concat('CD');
+const PLACE = { baseUrl: 'https://10.0.0.2:8443', certFingerprint: PIN, token: 'abc-_.def' };
 
-test('the mode file, byte for byte', (t) => {
+test('the mode file, byte for byte, in both forms', (t) => {
   t.equal(
-    renderModeFile({ url: 'https://10.0.0.2:8443/installer/abc/answer', certFingerprint: PIN }),
-    `mode = "http"\n\n[http]\nurl = "https://10.0.0.2:8443/installer/abc/answer"\ncert_fingerprint = "${PIN}"\n`,
+    renderModeFile(PLACE, dialectFor('8.4')),
+    `mode = "http"\n\n[http]\nurl = "https://10.0.0.2:8443/installer/abc-_.def/answer"\ncert_fingerprint = "${PIN}"\n`,
+  );
+  t.equal(
+    renderModeFile(PLACE, newestDialect),
+    `mode = "http"\n\n[http]\nurl = "https://10.0.0.2:8443/installer/answer"\ncert_fingerprint = "${PIN}"\ntoken = "abc-_.def"\n`,
   );
   t.end();
 });
 
-test('from 9.2 on it carries the bearer token as well; before, the token stands in the URL only', (t) => {
+test('the token stands in the header where the release sends one, else in the URL, and never in both', (t) => {
   for (const release of DIALECT_RELEASES) {
-    const bearer = { token: 'abc.def', dialect: dialectFor(release) };
-    const text = renderModeFile(
-      { url: 'https://10.0.0.2:8443/installer/abc.def/answer', certFingerprint: PIN },
-      bearer,
-    );
-    t.equal(text.includes('token = "abc.def"\n'), release === '9.2', release);
-    t.match(text, 'url = "https://10.0.0.2:8443/installer/abc.def/answer"');
+    const text = renderModeFile(PLACE, dialectFor(release));
+    const { url, token } = parse(text).http as { url: string; token?: string };
+    const inHeader = release === '9.2';
+    t.equal(token, inHeader ? PLACE.token : undefined, `${release}: header`);
+    t.equal(url.includes(PLACE.token), !inHeader, `${release}: URL`);
+    t.equal(text.split(PLACE.token).length, 2, `${release}: once in the file`);
   }
   t.end();
 });
 
 test('what the live system could not use is refused here', (t) => {
-  for (const url of [
+  for (const baseUrl of [
     '',
-    '10.0.0.2/answer',
-    'ftp://10.0.0.2/',
+    '10.0.0.2',
+    'ftp://10.0.0.2',
     'https://',
-    'https://a b/',
-    'https://h/"\nmode="iso"',
-    'https://u:p@h/',
+    'https://a b',
+    'https://h"\nmode="iso"',
+    'https://u:p@h',
     'https://h/#x',
   ]) {
-    t.throws(() => renderModeFile({ url, certFingerprint: PIN }), { code: 'mode-file.url' }, JSON.stringify(url));
+    for (const dialect of [newestDialect, dialectFor('8.4')])
+      t.throws(
+        () => renderModeFile({ ...PLACE, baseUrl }, dialect),
+        { code: 'mode-file.url' },
+        JSON.stringify(baseUrl),
+      );
   }
   for (const certFingerprint of ['', 'zz', PIN.slice(3), `${PIN}:00`, PIN.replace(':', '-'), `${PIN}\n`]) {
-    t.throws(() => renderModeFile({ url: 'https://h/', certFingerprint }), { code: 'mode-file.fingerprint' });
+    t.throws(() => renderModeFile({ ...PLACE, certFingerprint }, newestDialect), { code: 'mode-file.fingerprint' });
+  }
+  for (const token of ['', 'a b', 'a/b', 'a\nb', 'a\r\nX: y', 'a?b', 'a#b', 'a%2fb', 'ü']) {
+    for (const dialect of [newestDialect, dialectFor('8.4')])
+      t.throws(() => renderModeFile({ ...PLACE, token }, dialect), { code: 'mode-file.token' }, JSON.stringify(token));
   }
   t.end();
 });
