@@ -12,7 +12,7 @@ import {
   isRequiredIn,
   ownName,
 } from './keys.ts';
-import { PRODUCT_NAMES } from './release.ts';
+import { compareReleases, PRODUCT_NAMES } from './release.ts';
 
 const TYPES: Readonly<Record<AnswerKey['type'], string>> = {
   string: 'text',
@@ -32,6 +32,8 @@ export interface KeyExplanation {
   readonly text: string;
   readonly type: string;
   readonly values: readonly string[] | null;
+  /** Where values may be written in upper case as well: since when. */
+  readonly case: string | null;
   readonly default: string | null;
   /** `yes`, `no`, or the releases in which it is. */
   readonly required: string;
@@ -51,8 +53,9 @@ export function explainKey(entry: AnswerKey): KeyExplanation {
   return {
     path: `${entry.section}.${entry.key}`,
     text: entry.text,
-    type: TYPES[entry.type],
+    type: `${TYPES[entry.type]}${entry.tableSince === undefined ? '' : ` from ${entry.tableSince} on`}`,
     values: entry.values ?? null,
+    case: caseOf(entry),
     default: entry.default ?? null,
     required:
       required.length === 0 ? 'no' : required.length === ANSWER_RELEASES.length ? 'yes' : `in ${required.join(', ')}`,
@@ -71,6 +74,13 @@ export function explainKey(entry: AnswerKey): KeyExplanation {
     rules: [...(entry.format === undefined ? [] : [entry.format]), ...(entry.rules ?? [])],
     example: exampleLine(entry, '9.2'),
   };
+}
+
+function caseOf({ upperCaseSince, values }: AnswerKey): string | null {
+  if (upperCaseSince === undefined || values === undefined) return null;
+  const loud = values.at(-1)?.toUpperCase();
+  const since = compareReleases(upperCaseSince, ANSWER_RELEASES[0]) > 0 ? ` from ${upperCaseSince} on` : '';
+  return `all lower case in every release, all upper case (${loud}) too${since}; never mixed`;
 }
 
 /** The keys that somebody may mean: a whole path, or its end (`hdsize`); either spelling, `[section] key` too. */

@@ -8,15 +8,27 @@ export const tableCell = (text: string): string => text.replaceAll('|', '\\|');
 
 function keyTable(section: (typeof SECTIONS)[number]): string {
   const rows = ANSWER_KEYS.filter((entry) => entry.section === section).map((entry) => {
-    const { text, type, values, required, range, rules, products, spelling, example } = explainKey(entry);
+    const {
+      text,
+      type,
+      values,
+      case: upperOrLower,
+      required,
+      range,
+      rules,
+      products,
+      spelling,
+      example,
+    } = explainKey(entry);
     const kind = values === null ? type : values.map((value) => `\`${value}\``).join(' ');
     const bounds = range === null ? '' : `; ${range}`;
     const known = ANSWER_RELEASES.filter((release) => isInRelease(entry, release));
     const releases = known.length === ANSWER_RELEASES.length ? 'all' : `${known[0]} on`;
     const needed =
       required === 'no' ? (entry.default ?? '') : required === 'yes' ? '**required**' : `**required** ${required}`;
+    const letters = upperOrLower === null ? '' : ` Letters: ${upperOrLower}.`;
     const only = products === null ? '' : ` Only ${products.join(', ')}.`;
-    return `| \`${entry.key}\` | ${tableCell(kind)}${bounds} | ${tableCell(needed)} | ${releases} | ${rules.join(', ')} | \`${tableCell(example)}\` | ${tableCell(text)}${only}${spelling === 'this one only' ? '' : ` (${spelling})`} |`;
+    return `| \`${entry.key}\` | ${tableCell(kind)}${bounds} | ${tableCell(needed)} | ${releases} | ${rules.join(', ')} | \`${tableCell(example)}\` | ${tableCell(text)}${letters}${only}${spelling === 'this one only' ? '' : ` (${spelling})`} |`;
   });
   return [
     `### [${section}]`,
@@ -86,6 +98,7 @@ Where nothing is known, or the machine has no such set, arming and serving say s
 - A table written as a list of its values in order (\`lvm = [100.0, ...]\`) and a value written as a table (\`filesystem = { ext4 = {} }\`) are taken by the
   installer's library and refused here. Nobody writes them.
 - raid10 with an odd number of listed disks is refused by installer packages from 9.2.6 on; images of 9.2 carry an older one, so here it is our own finding.
+- Installer packages 8.2.7 to 8.3.2, on no image that we know of, take \`RAIDZ-1\` to \`RAIDZ-3\` in upper case only; the image of 8.3 takes both.
 - Time zones are those of tz 2025b; a zone that came later is unknown here.
 `;
 }

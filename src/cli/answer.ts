@@ -196,6 +196,7 @@ export function explain(io: Io, [name = '']: readonly string[], options: Options
         ['', key.text],
         ['type', key.type],
         ['values', key.values?.join(', ')],
+        ['case', key.case],
         ['range', key.range],
         ['default', key.default],
         ['required', key.required],

@@ -234,7 +234,11 @@ test('convert', async (t) => {
 
 test('explain and schema', async (t) => {
   const run = cli(t);
-  t.match(await run('explain disk-setup.zfs.raid'), { status: 0, out: /raidz-3/ });
+  t.match(await run('explain disk-setup.zfs.raid'), {
+    status: 0,
+    out: /raidz-3[\s\S]*\n *case +all lower case in every release, all upper case \(RAIDZ-3\) too from 8\.3 on; never mixed\n/,
+  });
+  t.match(await run('explain global.fqdn'), { status: 0, out: /text, or a table from 8\.4 on/ });
   t.match(await run('explain root_password_hashed'), { status: 0, out: /root_password_hashed before 8\.4/ });
   t.match(await run('explain answer.disk-count'), { status: 0, out: /installer refuses/ });
   t.match(JSON.parse((await run('explain mailto --json')).out), [{ path: 'global.mailto', required: 'yes' }]);

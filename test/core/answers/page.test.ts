@@ -30,6 +30,11 @@ test('every key has its row, with its rules and an example; every code has its r
     for (const rule of [...(format === undefined ? [] : [format]), ...rules]) t.match(rows[0], rule, key);
     t.match(rows[0], ' = ', key);
   }
+  for (const { section, key, upperCaseSince, tableSince } of ANSWER_KEYS) {
+    const row = linesOf(section).find((line) => line.startsWith(`| \`${key}\` |`)) ?? '';
+    t.equal(/all upper case \(RAID\S+\) too from (\S+) on/.exec(row)?.[1], upperCaseSince, `${key}: letters`);
+    t.equal(/or a table from (\S+) on/.exec(row)?.[1], tableSince, `${key}: table`);
+  }
   for (const code of Object.keys(FINDING_KINDS)) {
     t.equal(findingsPage().split(`| \`${code}\` |`).length, 2, code);
   }
