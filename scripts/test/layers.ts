@@ -47,7 +47,15 @@ export const LAYERS: readonly Layer[] = [
     what: 'post-install modules in containers',
     // Most of their time is waiting: for services to start, for ports that stay silent, for the clock.
     jobs: 3,
-    longest: ['test/container/modules/base.test.ts', 'test/container/first-boot.test.ts'],
+    longest: [
+      'test/container/modules/ssh.test.ts',
+      'test/container/modules/base.test.ts',
+      'test/container/modules/firewall.test.ts',
+      'test/container/first-boot.test.ts',
+      'test/container/modules/network.test.ts',
+      'test/container/modules/upgrade.test.ts',
+      'test/container/modules/fail2ban.test.ts',
+    ],
     shared: false,
     timeoutSeconds: 900,
     needsRoot: true,

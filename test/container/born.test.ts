@@ -7,6 +7,7 @@ import t from 'tap';
 import { BornSchema } from '../../src/postinstall/reports.ts';
 import { moduleFolder } from '../support/module-of-test.ts';
 import { type Born, textOfBorn } from '../support/node-server.ts';
+import { type Onlooker, watchProcesses } from '../support/onlooker.ts';
 import { held, type Rig, startRig } from '../support/rig.ts';
 
 t.setTimeout(600_000);
@@ -26,22 +27,14 @@ ${more}`,
     verify: `echo 'verify says ${SEED}'; expect '/root/${name}' there "$([ -e /root/${name} ] && echo there || echo gone)"; verified`,
   });
 
-async function watched(rig: Rig): Promise<void> {
-  await rig.container.write(
-    '/root/watch.sh',
-    'while :; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2> /dev/null | tr "\\0" "\\n" >> /root/seen; sleep 0.02; done',
-  );
-  await rig.container.sh('systemd-run --quiet --unit=watch bash /root/watch.sh');
-}
-
 /** Nowhere but in what the server was handed: not in reports, arguments, environments, journal, nor on the disk. */
-async function nowhere(t: import('tap').Test, rig: Rig, secret: string): Promise<void> {
+async function nowhere(t: import('tap').Test, rig: Rig, onlooker: Onlooker, secret: string): Promise<void> {
   const { container, server } = rig;
-  await container.sh('systemctl stop watch; journalctl --no-pager > /root/journal');
+  const seen = await onlooker.end();
+  await container.sh('journalctl --no-pager > /root/journal');
   const encoded = Buffer.from(secret).toString('base64').slice(0, 20);
   for (const shape of [secret, encoded]) {
-    t.ok(container.read('/root/seen').length > 0);
-    t.notOk(container.read('/root/seen').includes(shape), 'not in arguments or environments');
+    t.notOk(seen.includes(shape), 'not in arguments or environments');
     t.notOk(container.read('/root/journal').includes(shape), 'not in the journal');
     t.notOk(JSON.stringify([server.reports, server.bodies, server.watched, server.requests]).includes(shape));
     const found = await container.exec([
@@ -67,7 +60,7 @@ for (const release of ['bookworm', 'trixie'] as const) {
     const rig = await startRig(t, { release });
     const { server, container } = rig;
     if (release === 'bookworm') await container.sh('rm -f /usr/bin/curl');
-    await watched(rig);
+    const onlooker = await watchProcesses(container);
     server.lostAnswers = 1;
     await rig.runPlan(
       planOf(maker('one'), moduleOf('two', { apply: '[ -e /root/t ] || { touch /root/t; changed t; }' })),
@@ -88,7 +81,7 @@ for (const release of ['bookworm', 'trixie'] as const) {
     t.match(output, 'changed: secret seed handed over');
     t.match(output, 'it said ********, and ********');
     t.match(output, 'verify says ********');
-    await nowhere(t, rig, SEED);
+    await nowhere(t, rig, onlooker, SEED);
     t.equal((await container.sh('ls -A /var/lib/ironwake/born')).trim(), '');
 
     await t.test('a second plan makes no second one; what was lost on the node is made anew', async (t) => {
@@ -106,7 +99,7 @@ for (const release of ['bookworm', 'trixie'] as const) {
 t.test('the server is away: it waits in a file of root, and nothing is lost by a power cut', async (t) => {
   const rig = await startRig(t, { release: 'trixie' });
   const { server, container } = rig;
-  await watched(rig);
+  const onlooker = await watchProcesses(container);
   // The module waits until the server is gone.
   const plan = planOf(maker('one', 'until [ -e /root/go ]; do sleep 0.2; done'));
   await rig.install(plan);
@@ -126,7 +119,7 @@ t.test('the server is away: it waits in a file of root, and nothing is lost by a
   await server.open();
   await rig.finished();
   t.strictSame(names(server.born), ['one seed'], 'one value, once');
-  await nowhere(t, rig, SEED);
+  await nowhere(t, rig, onlooker, SEED);
 });
 
 t.test('what the server does not take', async (t) => {

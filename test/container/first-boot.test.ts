@@ -3,6 +3,7 @@ import t from 'tap';
 import { bundlePlan } from '../../src/postinstall/bundle.ts';
 import { buildPlan } from '../../src/postinstall/plan.ts';
 import { moduleFolder } from '../support/module-of-test.ts';
+import { watchProcesses } from '../support/onlooker.ts';
 import { held, startRig } from '../support/rig.ts';
 
 t.setTimeout(600_000);
@@ -14,12 +15,7 @@ for (const client of ['curl', 'wget'] as const) {
     const rig = await startRig(t, { release: client === 'curl' ? 'trixie' : 'bookworm' });
     const { container, server } = rig;
     if (client === 'wget') await container.sh('rm /usr/bin/curl');
-    // Watches what any process can be seen to hold, as a stranger on the node could.
-    await container.write(
-      '/root/watch.sh',
-      'while :; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2> /dev/null | tr "\\0" "\\n" >> /root/seen; sleep 0.02; done',
-    );
-    await container.sh('systemd-run --quiet --unit=watch bash /root/watch.sh');
+    const onlooker = await watchProcesses(container);
     const secret = 'correct horse battery staple';
     await rig.runPlan(
       planOf(
@@ -51,9 +47,7 @@ for (const client of ['curl', 'wget'] as const) {
       ),
     );
 
-    await container.sh('systemctl stop watch');
-    const seen = container.read('/root/seen');
-    t.ok(seen.length > 0);
+    const seen = await onlooker.end();
     for (const hidden of [server.credential, secret])
       t.notOk(seen.includes(hidden), 'no secret in arguments or environments');
 

@@ -2,6 +2,7 @@
 import t from 'tap';
 import type { DebianRelease } from '../../support/container.ts';
 import { textOfBorn } from '../../support/node-server.ts';
+import { watchProcesses } from '../../support/onlooker.ts';
 import { held, mendedByHand, startRig } from '../../support/rig.ts';
 
 t.setTimeout(600_000);
@@ -11,12 +12,7 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
   t.test(`custom-scripts on ${release}`, async (t) => {
     const rig = await startRig(t, { release });
     const { container } = rig;
-    // Watches what any process can be seen to hold, as a stranger on the node could.
-    await container.write(
-      '/root/watch.sh',
-      'while :; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2> /dev/null | tr "\\0" "\\n" >> /root/seen; sleep 0.05; done',
-    );
-    await container.sh('systemd-run --quiet --unit=watch bash /root/watch.sh');
+    const onlooker = await watchProcesses(container);
     const secret = 'correct horse battery staple';
     const awkward = `it's "$(touch /root/hacked)" \`touch /root/hacked\`; {{host}} \\ ü`;
     const plan = {
@@ -90,8 +86,7 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
     t.equal(rig.detailOf(step('50-fails'), 'apply'), 'it ended with status 7: the reason');
     t.equal(rig.detailOf(step('60-slow'), 'apply'), 'it took longer than 1 s; it last said: begun');
     t.equal(rig.detailOf(step('70-untrue'), 'apply'), 'it has run, and its verification says: still missing');
-    await container.sh('systemctl stop watch');
-    t.notOk(container.read('/root/seen').includes(secret), 'no secret in arguments or environments');
+    t.notOk((await onlooker.end()).includes(secret), 'no secret in arguments or environments');
     t.equal((await container.exec(['grep', '-rqF', secret, '/var/lib/ironwake', '/tmp'])).code, 1, 'and none is left');
     // What a script made up itself stands in the script.
     const made = await container.exec(['grep', '-rlF', 'made here 123', '/var/lib/ironwake', '/tmp']);
