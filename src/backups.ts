@@ -9,6 +9,7 @@ import {
   type BackupFile,
   backupDatabase,
   DATABASE_FILE,
+  type RestoreOptions,
   readBackup,
   restoreBackup,
 } from './store/backup.ts';
@@ -76,11 +77,7 @@ export interface Restored {
  * @throws IronwakeError `restore.other-key` when the key that is there is not the one that the backup was made with, `backup.*`, `restore.exists`,
  *   `daemon.already-running`
  */
-export async function restore(
-  path: string,
-  dataDir: string,
-  options: { readonly force: boolean; readonly now: number },
-): Promise<Restored> {
+export async function restore(path: string, dataDir: string, options: RestoreOptions): Promise<Restored> {
   const { keyId, files } = await readBackup(path);
   const brought = files.some(({ name }) => name === INSTANCE_KEY_FILE);
   const present = brought ? undefined : await keyIdOf(join(dataDir, INSTANCE_KEY_FILE));

@@ -180,6 +180,13 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     /** What is not there yet, or no longer: `/readyz` says so. */
     const missing = new Set(['dhcp', 'tftp', 'starting']);
     let packets: () => PacketCounts = () => ({ dhcp: {}, tftp: {}, dhcpMalformed: {}, tftpActive: 0 });
+    const readiness = createReadiness({
+      probe: () => store.probe(),
+      check: () => store.check(),
+      missing: () => [...missing],
+      clock,
+      log,
+    });
     const apps = await createApps({
       journey,
       artefacts,
@@ -188,7 +195,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       log,
       version: VERSION,
       startedAt: clock.now(),
-      readiness: createReadiness({ probe: () => store.probe(), missing: () => [...missing], clock, log }),
+      readiness,
       backups: createBackups(config.dataDir, VERSION, clock.now),
       packets: () => packets(),
     });
@@ -243,13 +250,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     const deliveries = startDeliveries(journey, createCourier(VERSION));
     closers.push(() => deliveries.drain(0));
     // A large database is not waited for: what is wrong with it is said when it is found.
-    store.check().catch((error: unknown) => {
-      missing.add('database');
-      log.error(
-        { err: messageOf(error) },
-        'the database is damaged: restore it from a backup (npx ironwake restore FILE)',
-      );
-    });
+    void readiness.checkDatabase();
 
     const url = `https://127.0.0.1:${secure.port}`;
     const serverFile = join(config.dataDir, 'server.json');

@@ -503,8 +503,8 @@ export const AuditView = Type.Object(
   {
     id: Type.Integer(),
     at: time('When it was done.'),
-    actor: Type.String({ description: 'Name of the token.' }),
-    from: Type.String({ description: 'Address of the connection.' }),
+    actor: Type.String({ description: 'Name of the token; of a restore: the user of the host.' }),
+    from: Type.String({ description: 'Address of the connection; `local`: at the host itself.' }),
     action: Type.String(),
     target: Type.String(),
     data: Type.Record(Type.String(), Type.Unknown(), { description: 'What was before and what is after; no secrets.' }),

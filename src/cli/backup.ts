@@ -1,5 +1,6 @@
 /** `ironwake backup` (through the daemon) and `ironwake restore` (without one). */
 import { open, rename, rm } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { type BackupContents, readBackup, restore as restoreInto } from '../backups.ts';
 import { loadConfig } from '../config/load.ts';
@@ -83,7 +84,11 @@ export async function restore(io: Io, args: readonly string[], options: Options)
     cwd: io.cwd,
   });
   const path = resolve(io.cwd, args[0] ?? '');
-  const done = await restoreInto(path, dataDir, { force: options.force === true, now: io.now() });
+  const done = await restoreInto(path, dataDir, {
+    force: options.force === true,
+    now: io.now(),
+    by: personAtWork(io.env),
+  });
   const { contents, movedAside, missingKey } = done;
   if (options.json === true) {
     io.out(
@@ -100,6 +105,21 @@ export async function restore(io: Io, args: readonly string[], options: Options)
       'Start the daemon: npm run serve\n',
   );
   return 0;
+}
+
+/** Who types this, for the audit log: the user of this host, and who became it with sudo. */
+function personAtWork({ SUDO_USER }: Io['env']): string {
+  const user = userName();
+  return SUDO_USER === undefined || SUDO_USER === user ? user : `${user} (sudo: ${SUDO_USER})`;
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A user without an entry in the list of users.
+    return `user ${process.getuid?.()}`;
+  }
 }
 
 function counts({ nodes, runs, events }: BackupContents): string {

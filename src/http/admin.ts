@@ -45,6 +45,7 @@ import { refuseValuesOfAdmin } from '../journey/values-rights.ts';
 import { viewNode } from '../journey/view.ts';
 import { parseMac } from '../net/mac.ts';
 import type { Run } from '../runs/run.ts';
+import type { Readiness } from './health.ts';
 import { guardOf } from './identity.ts';
 import type { PacketCounts } from './metrics.ts';
 import { filterOf } from './node-filter.ts';
@@ -69,6 +70,7 @@ export interface AdminRoutes {
   readonly packets: () => PacketCounts;
   readonly journey: Journey;
   readonly artefacts: Artefacts;
+  readonly readiness: Readiness;
   readonly catalogue: ImageImport;
   readonly version: string;
   readonly startedAt: number;
@@ -85,9 +87,12 @@ const IMAGE_BODY = {
   },
 };
 
+const DAMAGED =
+  'the database is damaged (the log says where): copy its file, then restore a backup with npx ironwake restore FILE';
+
 export function registerAdmin(
   plugin: FastifyInstance,
-  { journey, artefacts, catalogue, packets, version, startedAt }: AdminRoutes,
+  { journey, artefacts, readiness, catalogue, packets, version, startedAt }: AdminRoutes,
 ): void {
   const app: TypedApp = plugin.withTypeProvider<TypeBoxProvider>();
   const { store } = journey;
@@ -117,7 +122,7 @@ export function registerAdmin(
           .map(({ interfaceName, address, httpUrl, httpsUrl }) => ({ interfaceName, address, httpUrl, httpsUrl })),
         counts,
         counters: { dhcp: { ...dhcp }, dhcpMalformed: { ...dhcpMalformed }, tftp: { ...tftp } },
-        problems: [...problems],
+        problems: [...((await readiness.problems()).includes('integrity') ? [DAMAGED] : []), ...problems],
       };
     },
   );

@@ -12,7 +12,7 @@ import { type BackupMaker, registerBackup } from './backup.ts';
 import { registerBoot } from './boot.ts';
 import { registerBornSecrets } from './born-secrets.ts';
 import { registerExports } from './exports.ts';
-import { type Readiness, registerHealth } from './health.ts';
+import { registerHealth } from './health.ts';
 import { keepAnswers } from './idempotency.ts';
 import { registerImport } from './import.ts';
 import { registerInstaller } from './installer.ts';
@@ -37,7 +37,6 @@ export interface AppParts extends AdminRoutes {
   readonly artefacts: Artefacts;
   readonly transfers: Transfers;
   readonly log: Log;
-  readonly readiness: Readiness;
   readonly backups: BackupMaker;
   /** What the protocol servers have counted so far. */
   readonly packets: () => PacketCounts;

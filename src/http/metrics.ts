@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Journey } from '../journey/journey.ts';
 import { DURATION_BUCKETS, type Histogram } from '../journey/metrics.ts';
 import { family, histogram, type Sample } from './exposition.ts';
+import type { Readiness } from './health.ts';
 import { guardOf } from './identity.ts';
 
 /** What the protocol servers have counted: verdict -> packets. */
@@ -17,6 +18,7 @@ export interface PacketCounts {
 export interface MetricsRoutes {
   readonly journey: Journey;
   readonly packets: () => PacketCounts;
+  readonly readiness: Pick<Readiness, 'problems'>;
   readonly streams: () => number;
   readonly version: string;
   readonly startedAt: number;
@@ -30,7 +32,8 @@ export function registerMetrics(app: FastifyInstance, routes: MetricsRoutes): vo
   });
 }
 
-export async function renderMetrics({ journey, packets, streams, version, startedAt }: MetricsRoutes): Promise<string> {
+export async function renderMetrics(routes: MetricsRoutes): Promise<string> {
+  const { journey, packets, readiness, streams, version, startedAt } = routes;
   const { metrics, store, clock } = journey;
   const now = clock.now();
   const states = await store.runs.states();
@@ -40,6 +43,7 @@ export async function renderMetrics({ journey, packets, streams, version, starte
     off: off !== undefined,
     ...(counts.get(id) ?? { waiting: 0, dead: 0 }),
   }));
+  const problems = await readiness.problems();
   const { dhcp, tftp, tftpActive } = packets();
   const { user, system } = process.cpuUsage();
   return [
@@ -133,6 +137,12 @@ export async function renderMetrics({ journey, packets, streams, version, starte
     family('ironwake_database_bytes', 'gauge', 'Size of the database with its write-ahead log.', [
       { value: store.sizeBytes() },
     ]),
+    family(
+      'ironwake_not_ready',
+      'gauge',
+      'What keeps the daemon from its work, as in /readyz; nothing when it is ready.',
+      problems.map((because) => ({ labels: { because }, value: 1 })),
+    ),
     family('process_start_time_seconds', 'gauge', 'Start of the process, in seconds since 1970.', [
       { value: startedAt / 1000 },
     ]),

@@ -134,18 +134,20 @@ export interface RestoreOptions {
   /** Moves what is there aside instead of refusing. */
   readonly force: boolean;
   readonly now: number;
+  /** Who restores, for the audit log. */
+  readonly by: string;
 }
 
 /**
  * Puts a checked backup into a data directory where no daemon runs. What was there is moved aside, not removed; a failure half way leaves the
- * old database in its place.
+ * old database in its place. The restored database says so in its own audit log before anybody can open it.
  * @returns the names that the old files were given
  * @throws IronwakeError `daemon.already-running`, `restore.exists`, and those of `readBackup`
  */
 export async function restoreBackup(
   path: string,
   directory: string,
-  { force, now }: RestoreOptions,
+  { force, now, by }: RestoreOptions,
 ): Promise<{ readonly contents: BackupContents; readonly movedAside: readonly string[] }> {
   const contents = await readBackup(path);
   const unlock = lockDataDirectory(directory);
@@ -171,18 +173,31 @@ export async function restoreBackup(
     } finally {
       source.close();
     }
-    const copy = new Database(fresh);
-    copy.exec('drop table backup_file; drop table backup_info; vacuum');
-    copy.close();
-    await checkIntegrity(fresh, 'full');
     const suffix = `before-restore-${new Date(now).toISOString().replaceAll(/[:.]/g, '-')}`;
+    // The write-ahead log belongs to its database and is found by its name.
+    const asideOf = (name: string): string =>
+      name.startsWith(DATABASE_FILE) ? name.replace(DATABASE_FILE, `${DATABASE_FILE}.${suffix}`) : `${name}.${suffix}`;
+    const copy = new Database(fresh);
+    try {
+      copy.exec('drop table backup_file; drop table backup_info');
+      const { madeAt, version, nodes, runs, events, files } = contents;
+      const data = {
+        before: present.includes(DATABASE_FILE) ? { keptAs: asideOf(DATABASE_FILE) } : null,
+        after: { madeAt: new Date(madeAt).toISOString(), version, nodes, runs, events },
+        keys: files.map((file) => file.name),
+      };
+      copy
+        .prepare('insert into audit (at, actor, came_from, action, target, data) values (?, ?, ?, ?, ?, ?)')
+        .run(now, by, 'local', 'database.restored', basename(path), JSON.stringify(data));
+      copy.exec('vacuum');
+    } finally {
+      copy.close();
+    }
+    await checkIntegrity(fresh, 'full');
     const movedAside: string[] = [];
     for (const name of [...names, `${DATABASE_FILE}-wal`, `${DATABASE_FILE}-shm`]) {
       if (!existsSync(join(directory, name))) continue;
-      // The write-ahead log belongs to its database and is found by its name.
-      const aside = name.startsWith(DATABASE_FILE)
-        ? name.replace(DATABASE_FILE, `${DATABASE_FILE}.${suffix}`)
-        : `${name}.${suffix}`;
+      const aside = asideOf(name);
       renameSync(join(directory, name), join(directory, aside));
       movedAside.push(aside);
     }

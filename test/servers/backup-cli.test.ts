@@ -1,6 +1,7 @@
 /** `ironwake backup`, `restore`, `watch` and `node runs` against the real API. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { armNode, cancelRun } from '../../src/journey/arm.ts';
@@ -50,6 +51,9 @@ t.test('made, put back, followed', async (t) => {
   t.match(back.out, /1 nodes/);
   const restored = await openStore({ path: join(directory, 'elsewhere', 'ironwake.db'), log: silentLog });
   t.equal((await restored.nodes.list())[0]?.fqdn, 'pve1.lab.example');
+  const [last] = await restored.audit.list(1);
+  t.match(last, { action: 'database.restored', target: 'site.db', from: 'local', data: { before: null } });
+  t.ok(last?.actor.includes(userInfo().username), `who it was: ${last?.actor}`);
   await restored.close();
   const twice = await cli('restore', 'site.db', '--data-dir', join(directory, 'elsewhere'));
   t.equal(twice.status, 1);

@@ -195,6 +195,13 @@ export async function startParts(options: PartsOptions = {}) {
   };
   if ((await store.media.byId(MEDIA.id)) === undefined) await store.media.insert(MEDIA);
   const artefacts = createArtefacts(directory);
+  const readiness = createReadiness({
+    probe: () => store.probe(),
+    check: () => store.check(),
+    missing: () => [],
+    clock,
+    log,
+  });
   const routes: AppParts = {
     journey,
     artefacts,
@@ -203,7 +210,7 @@ export async function startParts(options: PartsOptions = {}) {
     log,
     version: '0',
     startedAt: clock.now(),
-    readiness: createReadiness({ probe: () => store.probe(), missing: () => [], clock, log }),
+    readiness,
     backups: createBackups(dirname(options.databasePath ?? join(directory, 'none')), '0', () => clock.now()),
     packets: () => ({ dhcp: { answered: 3 }, tftp: { complete: 2 }, dhcpMalformed: { 'no-cookie': 1 }, tftpActive: 1 }),
   };
@@ -283,6 +290,7 @@ export async function startParts(options: PartsOptions = {}) {
   return {
     journey,
     apps,
+    readiness,
     clock,
     neighbours,
     probes,

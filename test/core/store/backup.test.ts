@@ -9,6 +9,7 @@ import { lockDataDirectory } from '../../../src/store/lock.ts';
 import { openStore } from '../../../src/store/store.ts';
 import { aNode, anEvent } from './fixtures.ts';
 
+const BY = 'anna';
 const NOW = 1_800_000_000_000;
 const PLAIN = { now: NOW, version: '1.2.3', files: [] };
 
@@ -60,7 +61,7 @@ test('restored where nothing was: every row is there, and keys travel only when 
   });
   await store.close();
   const fresh = join(directory, 'fresh');
-  const { contents, movedAside } = await restoreBackup(copy, fresh, { force: false, now: NOW });
+  const { contents, movedAside } = await restoreBackup(copy, fresh, { force: false, now: NOW, by: BY });
   t.equal(contents.keyId, '0123');
   t.strictSame(movedAside, []);
   t.equal(readFileSync(join(fresh, 'instance.key'), 'utf8'), '7e57-key-7e57');
@@ -69,6 +70,16 @@ test('restored where nothing was: every row is there, and keys travel only when 
   t.notOk(readFileSync(join(fresh, 'ironwake.db')).includes('7e57-key-7e57'), 'the key is not left in the database');
   const restored = await openStore({ path: join(fresh, 'ironwake.db'), log: silentLog });
   t.strictSame(await restored.nodes.list(), [aNode()]);
+  t.strictSame(await restored.audit.list(10), [
+    {
+      ...{ id: 1, at: NOW, actor: BY, from: 'local', action: 'database.restored', target: 'copy.db' },
+      data: {
+        before: null,
+        after: { madeAt: new Date(NOW).toISOString(), version: '1.2.3', nodes: 1, runs: 0, events: 0 },
+        keys: ['instance.key'],
+      },
+    },
+  ]);
   await restored.close();
   const names = readdirSync(fresh).filter((name) => !name.startsWith('ironwake.lock'));
   t.strictSame(names.sort(), ['instance.key', 'ironwake.db']);
@@ -84,11 +95,12 @@ test('what is there is refused, or moved aside with its write-ahead log', async 
   await backupDatabase(path, copy, PLAIN);
   await store.nodes.remove('node-1');
   await store.close();
-  await t.rejects(restoreBackup(copy, data, { force: false, now: NOW }), { code: 'restore.exists' });
-  const { movedAside } = await restoreBackup(copy, data, { force: true, now: NOW });
+  await t.rejects(restoreBackup(copy, data, { force: false, now: NOW, by: BY }), { code: 'restore.exists' });
+  const { movedAside } = await restoreBackup(copy, data, { force: true, now: NOW, by: BY });
   t.match(movedAside[0], /^ironwake\.db\.before-restore-/);
   const restored = await openStore({ path, log: silentLog });
   t.equal((await restored.nodes.list()).length, 1);
+  t.match(await restored.audit.list(10), [{ data: { before: { keptAs: movedAside[0] }, keys: [] } }]);
   await restored.close();
   const aside = await openStore({ path: join(data, movedAside[0] ?? ''), log: silentLog });
   t.equal((await aside.nodes.list()).length, 0, 'the old one can still be opened');
@@ -117,7 +129,7 @@ test('what is no backup is refused, and nothing is touched', async (t) => {
     ['truncated', truncated, /store\.corrupt|backup\.foreign/],
     ['of a newer version', newer, 'backup.newer'],
   ] as const) {
-    await t.rejects(restoreBackup(file, join(directory, 'data'), { force: true, now: NOW }), { code }, name);
+    await t.rejects(restoreBackup(file, join(directory, 'data'), { force: true, now: NOW, by: BY }), { code }, name);
   }
   t.strictSame(
     readdirSync(join(directory, 'data')).filter((name) => name !== 'ironwake.lock'),
@@ -135,7 +147,7 @@ test('one daemon a directory: the second is refused, and so is a restore', async
   mkdirSync(data);
   const unlock = lockDataDirectory(data);
   t.throws(() => lockDataDirectory(data), { code: 'daemon.already-running', remedy: /Stop it first/ });
-  await t.rejects(restoreBackup(copy, data, { force: true, now: NOW }), { code: 'daemon.already-running' });
+  await t.rejects(restoreBackup(copy, data, { force: true, now: NOW, by: BY }), { code: 'daemon.already-running' });
   unlock();
   lockDataDirectory(data)();
 });
