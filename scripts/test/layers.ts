@@ -84,7 +84,12 @@ export const LAYERS: readonly Layer[] = [
     name: 'lab',
     what: 'virtual machines with real firmware',
     jobs: 2,
-    longest: ['test/lab/journey-uefi.test.ts', 'test/lab/journey-bios.test.ts', 'test/lab/journey-uefi-btrfs.test.ts'],
+    longest: [
+      'test/lab/journey-uefi.test.ts',
+      'test/lab/plan-trixie.test.ts',
+      'test/lab/plan-bookworm.test.ts',
+      'test/lab/demo.test.ts',
+    ],
     shared: false,
     timeoutSeconds: 1800,
     needsRoot: true,

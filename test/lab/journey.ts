@@ -5,8 +5,9 @@ import type { Test } from 'tap';
 import { parse } from 'yaml';
 import type { NodeView } from '../../src/api/schemas.ts';
 import type { StandInRelease } from './image.ts';
-import { DAEMON_ADDRESS, type LabOptions } from './lab.ts';
+import { DAEMON_ADDRESS, DHCP_ADDRESS, LAB_INTERFACE, type LabOptions } from './lab.ts';
 import type { Machine, MachineFirmware } from './machine.ts';
+import { must } from './namespaces.ts';
 import { ROOTS, type RootName } from './roots.ts';
 import { ADMIN_PASSWORD, ADMIN_USER, NODE_VALUES, PROFILE, SHIPPED_PROFILE, Site, timelineText } from './site.ts';
 
@@ -334,11 +335,22 @@ async function stranger(t: Test, site: Site, mac: string): Promise<void> {
   writeFileSync(note, `#!/bin/sh\necho "$1 server=$serverid next=$siaddr file=$boot_file$bootfile" >> ${offers}\n`, {
     mode: 0o755,
   });
+  // A client tells only of the offer that it took, and this one of no proxy's: what comes in is counted before it reads it.
+  const rule = (from: string) => `ip saddr ${from} udp sport { 67, 4011 } counter`;
+  const table = `table ip heard { chain in { type filter hook prerouting priority 0; ${rule(DAEMON_ADDRESS)}; ${rule(DHCP_ADDRESS)}; }; }`;
+  const nft = (words: string): string => must('ip', 'netns', 'exec', lab.stranger.name, 'nft', words);
+  nft(`add ${table}`);
   await lab.stranger.run([
     ...['busybox', 'udhcpc', '-f', '-q', '-n', '-t', '3', '-T', '1', '-i', 'lan0', '-s', note],
     ...['-V', 'PXEClient:Arch:00007:UNDI:003000', '-x', '93:0007'],
   ]);
   const seen = readFileSync(offers, 'utf8');
-  t.match(seen, 'bound server=10.77.0.1', 'its lease comes from the DHCP server');
-  t.notMatch(seen, DAEMON_ADDRESS, 'and nothing from us');
+  t.match(seen, `bound server=${DHCP_ADDRESS}`, 'its lease comes from the DHCP server');
+  const heard = nft('list table ip heard');
+  const packets = (from: string): string => new RegExp(`saddr ${from} .*packets (\\d+)`).exec(heard)?.[1] ?? heard;
+  t.equal(packets(DAEMON_ADDRESS), '0', 'no packet came from us');
+  t.not(packets(DHCP_ADDRESS), '0', "the DHCP server's are counted");
+  const own = /link\/ether (\S+)/.exec(lab.stranger.ip('link', 'show', 'dev', LAB_INTERFACE))?.[1] ?? '';
+  const { items } = (await site.must('GET', '/api/v1/discovered')) as { items: ReadonlyArray<{ mac: string }> };
+  t.ok(items.map((machine) => machine.mac).includes(own), 'we heard it, and only wrote it down', { own, items });
 }
