@@ -1,7 +1,8 @@
 /**
  * The table of verdicts: which answer the official installer of each release takes. Facts about its parser and its checks, taken from its sources
  * release by release and from runs of the real programs, not from our table. Two tests read it: test/core/answers/verdict.test.ts asks our validator,
- * test/servers/answers-checker.test.ts the stand-in installer's own checker and ours again, test/core/answers/verdict-rules.test.ts looks whether a rule lacks rows.
+ * test/servers/answers-verdict.test.ts the stand-in installer's own checker and ours again,
+ * test/core/answers/verdict-rules.test.ts whether a rule lacks rows.
  *
  * A row names the rules that it is about (verdict-rules.ts) and has a letter for each of 8.2, 8.3, 8.4, 9.0, 9.1, 9.2:
  *
@@ -12,7 +13,7 @@
  */
 import { stringify } from 'smol-toml';
 import { ANSWER_RELEASES, type AnswerRelease } from '../../src/answers/dialect.ts';
-import { answerKey } from '../../src/answers/keys.ts';
+import { ANSWER_KEYS, answerKey } from '../../src/answers/keys.ts';
 import { HASH, type Json, type JsonMap, SSH_KEY, spelled, withValue } from './answers.ts';
 
 export interface VerdictRow {
@@ -188,7 +189,13 @@ function rowsOfKey([path, good, letters, bad, around = {}]: (typeof EACH_KEY)[nu
 
 const RELEASES: readonly Row[] = [
   [
-    'global.keyboard/required global.country/required global.fqdn/required global.mailto/required global.timezone/required network.source/required disk-setup.filesystem/required global.root-password/required',
+    ANSWER_KEYS.filter(({ section, since, required, requiredBefore }) => {
+      // The base has all that is required of it in some release.
+      const inBase = ['global', 'network', 'disk-setup'].includes(section) && since === '8.2';
+      return inBase && (required !== undefined || requiredBefore !== undefined);
+    })
+      .map(({ section, key }) => `${section}.${key}/required`)
+      .join(' '),
     'the base',
     {},
     'yyyyyy',

@@ -1,6 +1,6 @@
 /**
  * Whether the official installer of each release takes an answer: our validator against the table of verdicts (test/support/verdicts.ts). The stand-in
- * installer's own checker is asked about the same rows by test/servers/answers-checker.test.ts.
+ * installer's own checker is asked about the same rows by test/servers/answers-verdict.test.ts.
  */
 import { test } from 'tap';
 import { ANSWER_RELEASES, type AnswerRelease, answerDialect } from '../../../src/answers/dialect.ts';

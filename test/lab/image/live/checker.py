@@ -5,7 +5,8 @@ is checked without a machine (C), and what fails on the machine (M).
 Written from the contract's description alone and sharing no table with the daemon, so that a misreading there shows here.
 
     checker.py RELEASE FILE          prints the answer as JSON, or the failure and exits with 1
-    checker.py --rows                one JSON object a line on standard input, {"release", "answer", "machine"?}; one verdict a line
+    checker.py --rows                one JSON object a line on standard input, {"release", "answer", "product"?, "json"?, "machine"?}; one
+                                     verdict a line
 """
 import fnmatch
 import functools
@@ -146,7 +147,7 @@ def fqdn(value, where, tables=True):
         raise wrong
     if not isinstance(value, dict) or set(value) - {"source", "domain"}:
         raise wrong
-    if value.get("source", "from-dhcp") != "from-dhcp" or not isinstance(value.get("domain") or "", str):
+    if value.get("source", "from-dhcp") != "from-dhcp" or not isinstance(value.get("domain"), (str, type(None))):
         raise wrong
     if twice(value):
         raise wrong
@@ -215,12 +216,18 @@ NEVER_UNDERSCORED = {"interface-name-pinning"}
 class Dialect:
     """What differs between the releases, by the installer package that their newest images carry (8.2.6, 8.3.3, 8.4.6, 9.0.7, 9.1.1, 9.2.5)."""
 
-    KNOWN = ((8, 2), (8, 3), (8, 4), (9, 0), (9, 1), (9, 2))
+    # The Proxmox VE release that came out with the same installer, within weeks.
+    SAME_INSTALLER = {
+        "pve": {(8, 2): (8, 2), (8, 3): (8, 3), (8, 4): (8, 4), (9, 0): (9, 0), (9, 1): (9, 1), (9, 2): (9, 2)},
+        "pbs": {(3, 4): (8, 4), (4, 0): (9, 0), (4, 1): (9, 1), (4, 2): (9, 2)},
+        "pmg": {(9, 0): (9, 0), (9, 1): (9, 2)},
+        "pdm": {(1, 0): (9, 1), (1, 1): (9, 2)},
+    }
 
-    def __init__(self, release):
-        parts = tuple(int(part) for part in release.split("."))[:2]
-        if parts not in self.KNOWN:
-            raise SystemExit(f"the stand-in knows the releases 8.2 to 9.2, not {release}")
+    def __init__(self, release, product="pve"):
+        parts = self.SAME_INSTALLER[product].get(tuple(int(part) for part in release.split("."))[:2])
+        if parts is None:
+            raise SystemExit(f"the stand-in does not know {product} {release}")
         self.release = parts
         # In which phase 9.2 finds what the others found while parsing.
         self.setup_phase = "C" if parts >= (9, 2) else "P"
@@ -574,12 +581,14 @@ def used_gib(setup, disk_gib):
     return hdsize if hdsize and hdsize < disk_gib else disk_gib
 
 
-def check_machine(answer, machine):
-    """Phase M, as far as the stand-in has machines: disks, interfaces and the lease."""
+def check_machine(answer, machine, product="pve"):
+    """Phase M, as far as the stand-in has machines: disks, interfaces and the lease. The product decides by what its image says of itself."""
     if lacks_first_boot_url(answer):
         # Release 8.3 gets here: it looks when it wants to download, which is before anything else.
         raise Refused("M", "first-boot hook source set to URL, but none specified!")
     setup = answer["disk-setup"]
+    if setup["filesystem"] == "btrfs" and product != "pve":
+        raise Refused("M", "BTRFS is not supported as a root filesystem for the product or the release of this ISO.")
     check_swap(setup, "M")
     found = {"fqdn": node_name(answer, machine["lease"])}
     disks = machine["disks"]
@@ -666,18 +675,19 @@ def parse(body, is_json=False):
     return document
 
 
-def check(body, release, is_json=False):
+def check(body, release, is_json=False, product="pve"):
     """The answer with kebab-case keys, or Refused."""
-    dialect = Dialect(release)
+    dialect = Dialect(release, product)
     answer = read_answer(parse(body, is_json), dialect)
     check_answer(answer, dialect)
     return answer
 
 
 def verdict(row):
+    product = row.get("product", "pve")
     try:
-        answer = check(row["answer"], row["release"], row.get("json", False))
-        found = check_machine(answer, row["machine"]) if "machine" in row else {}
+        answer = check(row["answer"], row["release"], row.get("json", False), product)
+        found = check_machine(answer, row["machine"], product) if "machine" in row else {}
     except Refused as refused:
         return {"ok": False, "phase": refused.phase, "message": refused.message}
     return {"ok": True, "answer": answer, **found}
