@@ -19,9 +19,9 @@ export function readScalar(word: string): { readonly value: unknown } | { readon
   if (DECIMAL.test(word) || BASED.test(word)) return integer(word.replaceAll('_', ''));
   if (FLOAT.test(word)) {
     const value = Number(word.replaceAll('_', ''));
-    // `1e999`: the installer's reader refuses a float beyond the range.
-    if (!Number.isFinite(value)) return { problem: `'${word}' is larger than a float can be` };
-    return { value: Number.isInteger(value) ? new Float(value) : value };
+    // `1e999`: the installer's reader refuses a float beyond the range; below it, `-1e999`, it looks for no bound and makes `-inf` of it.
+    if (value === Infinity) return { problem: `'${word}' is larger than a float can be` };
+    return { value: Number.isInteger(value) || value === -Infinity ? new Float(value) : value };
   }
   if (SPECIAL.test(word)) {
     const sign = word.startsWith('-') ? -1 : 1;

@@ -802,6 +802,8 @@ const TEXTS: ReadonlyArray<readonly [rules: string, name: string, text: string, 
   ['document/toml-numbers', 'hdsize of 63 bits', file(zfsWith('hdsize = 9223372036854775807')), 'yyyyyy'],
   ['document/toml-numbers', 'hdsize of 64 bits', file(zfsWith('hdsize = 9223372036854775808')), 'nnnnnn'],
   ['document/toml-numbers', 'hdsize of 64 bits as a float', file(zfsWith('hdsize = 9223372036854775808.0')), 'yyyyyy'],
+  ['document/toml-numbers', 'hdsize beyond a float', file(zfsWith('hdsize = 1e400')), 'nnnnnn'],
+  ['document/toml-numbers', 'hdsize below a float', file(zfsWith('hdsize = -1e400')), 'mmmmmm'],
   ['document/toml-numbers disk-setup.zfs.hdsize', 'hdsize infinite', file(zfsWith('hdsize = inf')), 'oooooo'],
   [
     'disk-setup.lvm.swapsize#nan rule/swap-size',

@@ -25,7 +25,7 @@ const VALID: ReadonlyArray<readonly [string, unknown]> = [
   ['a = 0x1F\nb = 0o17\nc = 0b101\nd = +7\ne = -0\nf = 1_000', { a: 31, b: 15, c: 5, d: 7, e: 0, f: 1000 }],
   ['a = 9223372036854775807\nb = -9223372036854775808', { a: 2n ** 63n - 1n, b: -(2n ** 63n) }],
   ['a = 1.5\nb = 1e3\nc = -2.5E-1\nd = 1_0.0_1', { a: 1.5, b: 1000, c: -0.25, d: 10.01 }],
-  ['a = inf\nb = -inf', { a: Infinity, b: -Infinity }],
+  ['a = inf\nb = -inf\nc = -1e999', { a: Infinity, b: -Infinity, c: -Infinity }],
   ['a = "\\u00e4\\U0001F600\\t\\"\\\\"', { a: 'ä😀\t"\\' }],
   ["a = 'C:\\n'", { a: 'C:\\n' }],
   ['a = """\nx\ny"""', { a: 'x\ny' }],

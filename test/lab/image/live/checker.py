@@ -643,8 +643,16 @@ def parse_json(body):
     return document
 
 
+def toml_float(word):
+    """Too large is refused. Too small is not: it becomes -inf."""
+    value = float(word)
+    if value == float("inf") and not word.endswith("inf"):
+        raise ValueError("floating-point number too large")
+    return value
+
+
 def parse_toml(body):
-    document = tomllib.loads(body.removeprefix("\ufeff"))
+    document = tomllib.loads(body.removeprefix("\ufeff"), parse_float=toml_float)
     for value in values(document):
         # Python has no limit for integers; TOML has 64 bits.
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
