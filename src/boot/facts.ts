@@ -12,6 +12,12 @@ import type { Mac } from '../net/mac.ts';
  */
 export type ClientKind = 'pxe' | 'ipxe' | 'http-boot' | 'installer' | 'other';
 
+/**
+ * Host name (option 12) of what `ironwake doctor` sends. It marks a packet that must leave no trace. Whoever else writes it gets less than without it: no rule, no policy
+ * and no timeline ever hears of the packet, and no answer depends on what is armed; so nobody needs to prove that he is the doctor.
+ */
+export const DOCTOR_HOST_NAME = 'ironwake-doctor';
+
 export type DhcpMessage = 'discover' | 'request' | 'inform' | 'other';
 
 export interface ClientFacts {
@@ -36,4 +42,9 @@ export interface ClientFacts {
   readonly address: Ipv4 | undefined;
   /** Option 54 of a REQUEST: whose offer it takes. */
   readonly serverId: Ipv4 | undefined;
+}
+
+/** A boot file that `ironwake doctor` asks for, or somebody in its name. An installer's live system and other clients may be called what they like. */
+export function isDoctor({ hostName, kind }: ClientFacts): boolean {
+  return hostName === DOCTOR_HOST_NAME && kind !== 'other' && kind !== 'installer';
 }

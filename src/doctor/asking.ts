@@ -1,6 +1,7 @@
 /** Asks a segment's DHCP servers as a machine would: DISCOVERs of a made-up client, every OFFER collected for some seconds. Nothing is requested, no lease is taken. */
 import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { DOCTOR_HOST_NAME } from '../boot/facts.ts';
 import { encodeDiscover, type ImitatedClient } from '../dhcp/discover.ts';
 import { MESSAGE, OPTION } from '../dhcp/options.ts';
 import { parsePacket } from '../dhcp/packet.ts';
@@ -13,8 +14,6 @@ import type { Offer } from './offers.ts';
 const EVERYBODY = '255.255.255.255' as Ipv4;
 const CLIENT_PORT = 68;
 const SERVER_PORT = 67;
-/** The name under which the daemon shows this client among the strangers, so that nobody hunts for it. */
-const HOST_NAME = 'ironwake-doctor';
 /** A server that pings an address before it offers it (dnsmasq: 3 s) answers the first or second DISCOVER within this time. */
 export const LISTEN_MS = 6000;
 const REPEAT_MS = 2500;
@@ -52,7 +51,7 @@ export async function collectOffers(segment: Segment, kernel: Kernel | undefined
   try {
     for (let waitedMs = 0; waitedMs < LISTEN_MS; waitedMs += REPEAT_MS) {
       for (const { imitated, xid } of asking) {
-        const packet = encodeDiscover({ client: imitated, mac, xid, hostName: HOST_NAME });
+        const packet = encodeDiscover({ client: imitated, mac, xid, hostName: DOCTOR_HOST_NAME });
         await port.send(packet, EVERYBODY, SERVER_PORT);
       }
       await pause(Math.min(REPEAT_MS, LISTEN_MS - waitedMs));

@@ -18,7 +18,7 @@ import { checkFirewall, type ServedPorts } from './firewall.ts';
 import { checkInterfaces } from './interfaces.ts';
 import { judgeOffers } from './offers.ts';
 import { checkOwnDhcp, checkOwnTftp } from './own-servers.ts';
-import { checkPorts } from './ports.ts';
+import { checkPorts, holdsDhcp } from './ports.ts';
 import { checkLoaders, checkProfileDirectory, judgeProfiles, type StagedLoaders } from './staged.ts';
 import { checkCertificate, checkClock } from './time.ts';
 
@@ -49,11 +49,12 @@ export async function examine(options: DoctorOptions): Promise<readonly Finding[
   const state = await readDaemonState(config.dataDir);
   const told: Told = state.kind === 'running' ? await ask(options.connect) : NOTHING_TOLD;
   const ports = portsOf(config, told.status);
-  const served = await checkInterfaces(namesOf(options, told.status), config.addresses, ports);
-  const { segments } = served;
+  const chosen = await checkInterfaces(namesOf(options, told.status), config.addresses, ports);
+  const { segments } = chosen;
   const loaders = await checkLoaders(config.tftprootDir);
   const kernel = await loadKernel();
-  const ownAddresses = served.host.interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address));
+  const served = state.kind === 'running' && (await holdsDhcp(ports.dhcp, state.daemon.pid));
+  const ownAddresses = chosen.host.interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address));
 
   const [daemon, held, profiles, disks, time, certificate, ...networks] = await Promise.all([
     daemonFindings(state, told, options),
@@ -64,10 +65,12 @@ export async function examine(options: DoctorOptions): Promise<readonly Finding[
     checkDisks(config.dataDir),
     checkClock(clock.now()),
     checkCertificate(config.dataDir, clock.now()),
-    ...segments.map((segment) => lookAt(segment, { kernel, loaders, ownAddresses, ports, state, told, config })),
+    ...segments.map((segment) =>
+      lookAt(segment, { kernel, loaders, ownAddresses, ports, served, state, told, config }),
+    ),
   ]);
   return [
-    ...served.findings,
+    ...chosen.findings,
     ...daemon,
     ...held,
     ...loaders.findings,
@@ -84,6 +87,8 @@ interface Surroundings {
   readonly loaders: StagedLoaders;
   readonly ownAddresses: readonly Segment['address'][];
   readonly ports: ServedPorts;
+  /** The daemon holds the port of proxyDHCP. */
+  readonly served: boolean;
   readonly state: DaemonState;
   readonly told: Told;
   readonly config: Config;
@@ -91,14 +96,14 @@ interface Surroundings {
 
 /** Everything about one segment: the packet filter first, because it decides what can be heard. */
 async function lookAt(segment: Segment, around: Surroundings): Promise<Finding[]> {
-  const { config, kernel, loaders, ownAddresses, ports, state, told } = around;
+  const { config, kernel, loaders, ownAddresses, ports, served, state, told } = around;
   if (segment.address.startsWith('127.'))
     return [ok('dhcp', 'dhcp.loopback', `${segment.interfaceName} has no network to ask`)];
   const firewall = await checkFirewall(segment, ports);
   const { canHear } = firewall;
   const running = state.kind === 'running';
   const [offers, ownDhcp, ownTftp] = await Promise.all([
-    askNetwork(segment, kernel, { ownAddresses, loaders: loaders.present, canHear }),
+    askNetwork(segment, kernel, { ownAddresses, loaders: loaders.present, served, canHear }),
     running && told.nodes !== undefined ? checkOwnDhcp(segment, told.nodes, canHear) : undefined,
     running && ports.tftp !== 0 ? checkOwnTftp(segment, ports.tftp, config.tftprootDir, loaders.present) : [],
   ]);
@@ -111,6 +116,7 @@ async function askNetwork(
   situation: {
     readonly ownAddresses: readonly Segment['address'][];
     readonly loaders: readonly string[];
+    readonly served: boolean;
     readonly canHear: boolean;
   },
 ): Promise<Finding[]> {

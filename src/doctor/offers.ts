@@ -1,7 +1,7 @@
 /**
  * What the DHCP servers of a segment answer to a PXE client that nobody registered, and what firmware makes of it. Pure: offers in, findings
- * out. How edk2, iPXE, shim and GRUB sort offers is netboot.md 2.4 to 2.6; the daemon itself never answers a stranger, so none of these
- * offers is ours.
+ * out. How edk2, iPXE, shim and GRUB sort offers is netboot.md 2.4 to 2.6. Our own daemon does not answer a made-up machine; where one does all the same, it is told
+ * apart from other programs on this host.
  */
 import { OPTION, readIpv4, readText } from '../dhcp/options.ts';
 import { type DhcpPacket, NO_ADDRESS } from '../dhcp/packet.ts';
@@ -43,6 +43,8 @@ export interface Segments {
   readonly address: Ipv4;
   /** Loader files that we serve. */
   readonly loaders: readonly string[];
+  /** Our daemon holds the port of proxyDHCP here. */
+  readonly served: boolean;
   /** False when a packet filter of this host keeps answers (UDP 68) from us. */
   readonly canHear: boolean;
 }
@@ -90,7 +92,8 @@ export function judgeOffers(offers: readonly Offer[], segment: Segments): Findin
     string,
     { readonly server: Ipv4; readonly fields: BootFields; readonly clients: Set<string> }
   >();
-  for (const offer of offers) {
+  const foreign = offers.filter((offer) => !isOurs(offer, segment));
+  for (const offer of foreign) {
     const server = serverOf(offer);
     const fields = bootFieldsOf(offer.packet);
     const key = JSON.stringify([server, fields]);
@@ -102,8 +105,24 @@ export function judgeOffers(offers: readonly Offer[], segment: Segments): Findin
     const asked = clients.size === 1 ? `, asked as ${[...clients].join()}` : '';
     return judgeServer(server, fields, segment, asked);
   });
+  if (foreign.length < offers.length) findings.push(ownOffer(segment));
   if ([...groups.values()].some(({ fields }) => !fields.proxy)) return findings;
   return [nobody(segment), ...findings];
+}
+
+/** As reply.ts makes them. Its `sname` tells them from those of a dnsmasq that serves PXE on this host beside us. */
+function isOurs(offer: Offer, { address, served }: Segments): boolean {
+  const { siaddr, sname, yiaddr } = offer.packet;
+  return served && yiaddr === NO_ADDRESS && siaddr === address && sname === address && serverOf(offer) === address;
+}
+
+function ownOffer({ interfaceName }: Segments): Finding {
+  return warning(
+    'dhcp',
+    'dhcp.own-offer',
+    `our own daemon made an offer on ${interfaceName} to the machine that this check makes up: it does not know the check, as an older release does not`,
+    'Restart the daemon. If a rule has taken that machine in (npx ironwake node list), remove it: npx ironwake node rm NODE.',
+  );
 }
 
 function nobody({ canHear, interfaceName }: Segments): Finding {

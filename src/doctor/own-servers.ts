@@ -28,11 +28,12 @@ export interface ForeignOffer {
 }
 
 /**
- * The MAC to ask with: of a machine that is registered and has no installation under way, because a DISCOVER of an armed one would be
- * taken for the machine's own.
+ * The MAC to ask with. Our daemon knows the doctor's packets and does nothing about their machine; one that it would not arm or advance anyway is still
+ * preferred, because a daemon of an older release may run here.
  */
 export function askableMac(nodes: readonly NodeSummary[]): string | undefined {
-  return nodes.find(({ run }) => run === null || run.ended)?.node.macs[0];
+  const idle = nodes.find(({ node, run }) => node.installPolicy !== 'always' && (run === null || run.ended));
+  return (idle ?? nodes[0])?.node.macs[0];
 }
 
 export async function checkOwnDhcp(
@@ -42,19 +43,12 @@ export async function checkOwnDhcp(
 ): Promise<Finding> {
   const mac = askableMac(nodes);
   if (mac === undefined)
-    return nodes.length === 0
-      ? warning(
-          'own dhcp',
-          'own-dhcp.nobody-registered',
-          'our own DHCP was not asked: it answers registered machines only, and nobody is registered',
-          'Register one (npx ironwake node add --mac MAC --fqdn NAME) and run this again.',
-        )
-      : warning(
-          'own dhcp',
-          'own-dhcp.all-busy',
-          'our own DHCP was not asked: every registered machine has an installation under way, which that would disturb',
-          'Run this again when one of them is done.',
-        );
+    return warning(
+      'own dhcp',
+      'own-dhcp.nobody-registered',
+      'our own DHCP was not asked: it answers registered machines only, and nobody is registered',
+      'Register one (npx ironwake node add --mac MAC --fqdn NAME) and run this again.',
+    );
   const { address, interfaceName } = segment;
   const asked = await runForeign(
     'dhcp-client',

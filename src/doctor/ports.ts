@@ -45,6 +45,12 @@ export async function checkPorts({ daemonPid, kernel, ports, segments }: PortSit
   return findings;
 }
 
+/** Whether the daemon holds the port of proxyDHCP; without root it cannot be seen, and counts as no. */
+export async function holdsDhcp(port: number, daemonPid: number): Promise<boolean> {
+  const { holders } = await useOfPort('udp', port);
+  return holders.some(({ pid }) => pid === daemonPid);
+}
+
 function nameOf({ port, protocol, purpose }: Pick<OwnPort, 'port' | 'protocol' | 'purpose'>): string {
   return `${protocol.toUpperCase()} ${port} (${purpose})`;
 }

@@ -3,7 +3,7 @@
 import { dialectFor } from '../answers/dialect.ts';
 import { MODE_FILE_NAME, renderModeFile } from '../answers/mode-file.ts';
 import { type BootDecision, decideBoot, describeReason, mayInstall } from '../boot/decision.ts';
-import type { ClientFacts } from '../boot/facts.ts';
+import { type ClientFacts, isDoctor } from '../boot/facts.ts';
 import { kernelArguments, renderInstallScript, renderLocalDiskScript } from '../boot/scripts.ts';
 import { IronwakeError, messageOf } from '../errors.ts';
 import type { ByteSource } from '../media/source.ts';
@@ -32,6 +32,7 @@ const SEEN_EVERY_MS = 60_000;
 
 /** Answers one DHCP packet: the decision, after what it says has been written down. */
 export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: Segment): Promise<BootDecision> {
+  if (isDoctor(facts)) return lookedAt(journey, facts, segment);
   const node = (await journey.store.nodes.byMac(facts.mac)) ?? (await registerByRule(journey, facts, segment));
   if (node === undefined) {
     if (facts.kind !== 'other' && facts.kind !== 'installer') journey.discovered.note(facts, segment);
@@ -62,6 +63,12 @@ export async function decideDhcp(journey: Journey, facts: ClientFacts, segment: 
   }
   if (decision.kind === 'local-disk') await noteLocalDisk(journey, node, run, describeReason(decision.because));
   return decision;
+}
+
+/** What a packet of `ironwake doctor` gets: the answer to a machine that is not armed, if the MAC is registered. Reads, and does nothing else. */
+async function lookedAt(journey: Journey, facts: ClientFacts, segment: Segment): Promise<BootDecision> {
+  const registered = (await journey.store.nodes.byMac(facts.mac)) !== undefined;
+  return decideBoot(facts, { registered, run: undefined }, segment);
 }
 
 /** The run under way. One whose time is over ends here and now: the sweep may be a minute behind after a jump of the clock. */

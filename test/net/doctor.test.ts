@@ -153,10 +153,29 @@ test('beside our daemon', async (t) => {
   const daemon = await startDaemon();
   const plain = await plainLeases();
 
+  // Whatever asks for a boot file is taken in and armed: what doctor imitates must not be.
+  const rule = [
+    'rule',
+    'add',
+    'all',
+    '--when',
+    'mac:*',
+    '--fqdn',
+    'pve{{mac}}.lab.example',
+    '--arm',
+    '--expires',
+    '1',
+    '--yes',
+  ];
+  const ruled = await ironwake(...rule);
+  t.equal(ruled.status, 0, ruled.output);
+  const list = async (...args: string[]) => JSON.parse((await ironwake(...args, '--json')).output);
+
   await t.test('nobody is registered: our DHCP cannot be asked, the rest is in order', async (t) => {
     const { finding, status } = await doctor();
     t.equal(status, 0);
     t.match(finding('own-dhcp.nobody-registered'), { result: 'warning', remedy: /node add/ });
+    t.strictSame(await list('node', 'list'), [], 'and nobody is afterwards');
   });
 
   const added = await ironwake('node', 'add', '--mac', NODE_MAC, '--fqdn', 'pve1.lab.example');
@@ -286,6 +305,12 @@ test('beside our daemon', async (t) => {
       await ended(other);
     });
   }
+
+  const nodes = await list('node', 'list');
+  t.match(nodes, [{ node: { fqdn: 'pve1.lab.example' } }]);
+  t.equal(nodes.length, 1, 'no machine that doctor made up was registered');
+  t.match(await list('rule', 'list'), [{ name: 'all', registered: 0 }]);
+  t.strictSame(await list('discovered'), [], 'nor is it a stranger');
 
   await ended(daemon, 'SIGTERM');
 });

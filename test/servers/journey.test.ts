@@ -7,10 +7,34 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import t from 'tap';
+import { DOCTOR_HOST_NAME } from '../../src/boot/facts.ts';
 import { decideDhcp } from '../../src/journey/netboot.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
 import { armed, FACTS, hostKey, loadImage, loadModeFile, MAC_IN_URL, SYSTEM } from '../support/machine.ts';
 import { NODE_AT, NODE_MAC, OTHER_NETWORK_AT, ROUTED_AT, SPOOFER_AT, STRANGER_AT } from '../support/parts.ts';
+
+t.test(
+  'what doctor asks in the name of a machine that is armed does not advance it, and does not tell that it is',
+  async (t) => {
+    const { parts, codes, state } = await armed(t);
+    const asked = { ...FACTS, hostName: DOCTOR_HOST_NAME };
+    const before = await codes();
+    t.match(await decideDhcp(parts.journey, asked, parts.segment), {
+      kind: 'local-disk',
+      because: { code: 'no-armed-run' },
+    });
+    t.match(await decideDhcp(parts.journey, { ...asked, kind: 'ipxe' }, parts.segment), { kind: 'script' });
+    t.equal(await state(), 'armed');
+    t.same(await codes(), before);
+    await loadImage(parts);
+    await decideDhcp(
+      parts.journey,
+      { ...asked, kind: 'installer', arch: undefined, archNumber: undefined },
+      parts.segment,
+    );
+    t.equal(await state(), 'live', 'a live system may be called what it likes');
+  },
+);
 
 t.test('from the first DISCOVER to ready', async (t) => {
   const { parts, codes, state } = await armed(t);

@@ -1,5 +1,6 @@
 /** Rules: strangers that are registered, named, armed, and those that are not. */
 import t from 'tap';
+import { DOCTOR_HOST_NAME } from '../../src/boot/facts.ts';
 import { decideDhcp } from '../../src/journey/netboot.ts';
 import { addNode } from '../../src/journey/registry.ts';
 import { archiveNode, removeNode } from '../../src/journey/retire.ts';
@@ -90,6 +91,21 @@ t.test('who is not taken in', async (t) => {
   t.ok(await journey.store.nodes.byMac(macOf(1)));
   t.equal((await ask(parts, macOf(2))).kind, 'silent', 'the rule is full');
   t.match((await rulesAbout(journey, macOf(2))).verdicts, [{ because: 'full' }]);
+});
+
+t.test('what doctor asks is nobody: no rule, no place, no line in any list', async (t) => {
+  const parts = await rack(t, { ...RULE, when: ['mac:bc:24:11:*'], machines: 1, mayArm: true });
+  const { store } = parts.journey;
+  const before = await store.events.lastId();
+  for (const kind of ['pxe', 'ipxe', 'http-boot'] as const)
+    t.equal((await ask(parts, macOf(1), { kind, hostName: DOCTOR_HOST_NAME })).kind, 'silent', kind);
+  await parts.journey.discovered.flush();
+  t.equal(await store.nodes.byMac(macOf(1)), undefined);
+  t.equal(await store.discovered.byMac(macOf(1)), undefined);
+  t.match(await store.rules.byName('racks'), { registered: 0 });
+  t.equal(await store.events.lastId(), before);
+  await ask(parts, macOf(1), { hostName: 'pve1' });
+  t.ok(await store.nodes.byMac(macOf(1)), 'the same machine without the name is taken in');
 });
 
 t.test('a machine that was let go is not taken in again by itself', async (t) => {

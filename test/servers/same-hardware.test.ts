@@ -1,5 +1,6 @@
 /** One machine with several ports: which of them join its node by themselves, and which never. And the install policy `always`. */
 import t from 'tap';
+import { DOCTOR_HOST_NAME } from '../../src/boot/facts.ts';
 import { changeNode } from '../../src/journey/change-node.ts';
 import { hardwareOf } from '../../src/journey/hardware.ts';
 import { decideDhcp } from '../../src/journey/netboot.ts';
@@ -177,6 +178,19 @@ t.test('install policy always: armed again at a netboot after it was ready, and 
   later(PAUSE_AFTER_READY_MS);
   for (const relay of ['10.9.9.9', '127.0.0.9'] as Ipv4[])
     t.equal((await decideDhcp(journey, { ...FACTS, relay }, segment)).kind, 'local-disk', `through the relay ${relay}`);
+  const before = await store.events.lastId();
+  await journey.discovered.flush();
+  const seen = await store.hardware.ofNode(node.id);
+  later(60_000);
+  for (const [kind, answer] of [
+    ['pxe', 'local-disk'],
+    ['ipxe', 'script'],
+  ] as const)
+    t.equal((await decideDhcp(journey, { ...FACTS, kind, hostName: DOCTOR_HOST_NAME }, segment)).kind, answer, kind);
+  await journey.discovered.flush();
+  t.equal(await store.runs.activeOf(node.id), undefined, 'doctor asks in its name, and it is not armed');
+  t.equal(await store.events.lastId(), before, 'nor is there a mark on its timeline');
+  t.same(await store.hardware.ofNode(node.id), seen, 'nor was it seen');
   const kinds = await Promise.all([netboot(), netboot(), netboot()]);
   t.ok(kinds.includes('loader'), kinds.join());
   const run = await cancel();

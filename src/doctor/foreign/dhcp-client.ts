@@ -3,11 +3,12 @@
  * leaves the broadcast flag out, needs a route for 255.255.255.255, knows no PXE option, and would follow an offer with a REQUEST: here it writes and reads
  * messages, our socket on the interface carries them, and nothing but DISCOVER is ever sent.
  *
- * It asks as an iPXE, because the daemon's answer to that (a script) leaves no mark on the machine's timeline.
+ * It asks as an iPXE, whose answer (a script) is the same whether its machine is armed or not, and under the doctor's host name, so that it leaves no mark.
  * Arguments: interface, its address, MAC, milliseconds to wait, address of the server to wait for.
  */
 import { randomInt } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { DOCTOR_HOST_NAME } from '../../boot/facts.ts';
 import { IronwakeError } from '../../errors.ts';
 import type { Ipv4 } from '../../net/ipv4.ts';
 import { loadKernel, openBroadcastPort } from '../../net/socket.ts';
@@ -94,6 +95,7 @@ try {
     message.flags = BROADCAST_FLAG;
     message.options = {
       ...message.options,
+      12: DOCTOR_HOST_NAME,
       55: PARAMETERS,
       60: PXE_CLASS,
       77: 'iPXE',

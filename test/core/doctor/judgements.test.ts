@@ -156,12 +156,19 @@ test('our own DHCP', async (t) => {
 });
 
 test('whose MAC our own DHCP is asked with', async (t) => {
-  const summary = (mac: string, run: { readonly ended: boolean } | null) =>
-    ({ node: { macs: [mac] }, run }) as unknown as NodeSummary;
-  t.equal(askableMac([]), undefined);
-  t.equal(askableMac([summary('a', { ended: false })]), undefined, 'an armed machine is never impersonated');
-  t.equal(askableMac([summary('a', { ended: false }), summary('b', { ended: true })]), 'b');
-  t.equal(askableMac([summary('a', null)]), 'a');
+  const summary = (mac: string, run: { readonly ended: boolean } | null, installPolicy = 'once') =>
+    ({ node: { macs: [mac], installPolicy }, run }) as unknown as NodeSummary;
+  const busy = summary('busy', { ended: false });
+  const done = summary('done', { ended: true });
+  const always = summary('always', { ended: true }, 'always');
+  const rows: ReadonlyArray<readonly [string, readonly NodeSummary[], string | undefined]> = [
+    ['nobody is registered', [], undefined],
+    ['rather one whose installation has ended', [busy, done], 'done'],
+    ['or one that never had any', [busy, summary('new', null)], 'new'],
+    ['rather none that a netboot arms', [always, done], 'done'],
+    ['if there is no other, any: the daemon does nothing about it', [always, busy], 'always'],
+  ];
+  for (const [name, nodes, mac] of rows) t.equal(askableMac(nodes), mac, name);
 });
 
 test('what comes of all findings', async (t) => {

@@ -1,9 +1,12 @@
 /** What each kind of DHCP server means for a machine: the table of netboot.md 2.4 to 2.6, row by row. */
 import { test } from 'tap';
-import { discoverPacket } from '../../../src/dhcp/discover.ts';
+import type { BootDecision } from '../../../src/boot/decision.ts';
+import { readClient } from '../../../src/dhcp/client.ts';
+import { discoverPacket, type ImitatedClient } from '../../../src/dhcp/discover.ts';
 import { address, ascii, byte, MESSAGE, OPTION } from '../../../src/dhcp/options.ts';
 import { type DhcpPacket, encodePacket, NO_ADDRESS, parsePacket } from '../../../src/dhcp/packet.ts';
 import { BOOT_LOCALLY, encodeSubOptions, USE_BOOT_FILE } from '../../../src/dhcp/pxe.ts';
+import { buildReply } from '../../../src/dhcp/reply.ts';
 import type { Result } from '../../../src/doctor/finding.ts';
 import { judgeOffers, type Offer, type Segments } from '../../../src/doctor/offers.ts';
 import type { Ipv4 } from '../../../src/net/ipv4.ts';
@@ -17,6 +20,7 @@ const SEGMENT: Segments = {
   address: US,
   ownAddresses: ['127.0.0.1' as Ipv4, US],
   loaders: ['undionly.kpxe', 'ipxe-x86_64.efi'],
+  served: true,
   canHear: true,
 };
 
@@ -191,4 +195,51 @@ test('a server without option 54 is known by siaddr, else by where it came from'
   };
   t.match(judgeOffers([strip(offer({ siaddr: OTHER }))], SEGMENT)[0]?.message, /^the DHCP server 10\.0\.0\.7/);
   t.match(judgeOffers([strip(offer({ siaddr: NO_ADDRESS }))], SEGMENT)[0]?.message, /^the DHCP server 10\.0\.0\.1/);
+});
+
+/** What our own server sends to this client. */
+function own(client: ImitatedClient, decision: BootDecision): Offer {
+  const request = discoverPacket({ client, mac: '52:54:00:00:00:01' as Mac, xid: 7 });
+  const read = readClient(request, 67);
+  if (!read.ok) throw new Error(read.fault);
+  const segment = {
+    interfaceName: 'eno1',
+    address: US,
+    prefixLength: 24,
+    httpUrl: 'http://10.0.0.2:8080',
+    httpsUrl: '',
+  };
+  const source = { address: NO_ADDRESS, port: 68 };
+  const reply = buildReply({ request, facts: read.facts, decision, segment, source, form: 'pxe10' });
+  const parsed = parsePacket(reply?.bytes ?? new Uint8Array());
+  if (!parsed.ok) throw new Error(parsed.fault);
+  return { client, source: US, packet: parsed.packet };
+}
+
+test('our own daemon is no other proxyDHCP server', async (t) => {
+  const because = { code: 'no-armed-run' } as const;
+  const offers = [
+    own('bios', { kind: 'local-disk', because }),
+    own('uefi', { kind: 'loader', file: 'ipxe-x86_64.efi', because }),
+    own('http-boot', { kind: 'http-loader', url: 'http://10.0.0.2:8080/boot/loaders/ipxe-x86_64.efi', because }),
+    own('ipxe', { kind: 'script', url: 'http://10.0.0.2:8080/boot/script/x', because }),
+  ];
+  t.match(
+    judgeOffers([offer({}), ...offers], SEGMENT),
+    [{ code: 'dhcp.lease-server' }, { result: 'warning', code: 'dhcp.own-offer', remedy: /Restart the daemon/ }],
+    'one finding for all of them',
+  );
+  for (const [name, sent, segment] of [
+    [
+      'while our daemon has not the port, another program on this host made them',
+      offers,
+      { ...SEGMENT, served: false },
+    ],
+    ['from another address', offers, { ...SEGMENT, address: OTHER }],
+    ['a dnsmasq beside us', [offer({ ...proxy, server: US, siaddr: US, options: [pxeClass] })], SEGMENT],
+  ] as const) {
+    const codes = new Set(judgeOffers([offer({}), ...sent], segment).map(({ code }) => code));
+    t.notOk(codes.has('dhcp.own-offer'), name);
+    t.ok(codes.has('dhcp.other-proxy'), name);
+  }
 });
