@@ -24,8 +24,8 @@ export interface HostInterface {
 
 export interface HostNetwork {
   readonly interfaces: readonly HostInterface[];
-  /** Name of the interface that holds the default route of the lowest metric. */
-  readonly defaultRoute: string | undefined;
+  /** Names of the interfaces that hold the default route of the lowest metric: none, one, or several of equal metric. */
+  readonly defaultRoutes: readonly string[];
 }
 
 /** TCP ports that URLs of a segment name. */
@@ -63,7 +63,7 @@ export async function readHost(): Promise<HostNetwork> {
   );
   return {
     interfaces: interfaces.filter((i) => i !== undefined).sort((a, b) => a.index - b.index),
-    defaultRoute: defaultRouteOf(await readFile('/proc/net/route', 'utf8').catch(() => '')),
+    defaultRoutes: defaultRoutesOf(await readFile('/proc/net/route', 'utf8').catch(() => '')),
   };
 }
 
@@ -87,16 +87,19 @@ async function bridgeOf(name: string): Promise<string | undefined> {
   );
 }
 
-/** The device of the default route with the lowest metric in the text of /proc/net/route (columns: proc(5); RTF_UP = 1). */
-export function defaultRouteOf(table: string): string | undefined {
-  let best: { readonly name: string; readonly metric: number } | undefined;
-  for (const line of table.split('\n').slice(1)) {
-    const [name, destination, , flags, , , metric, mask] = line.trim().split(/\s+/);
-    if (name === undefined || destination !== '00000000' || mask !== '00000000') continue;
-    if ((Number.parseInt(flags ?? '0', 16) & 1) === 0) continue;
-    if (best === undefined || Number(metric) < best.metric) best = { name, metric: Number(metric) };
-  }
-  return best?.name;
+/** The devices of the default routes with the lowest metric in the text of /proc/net/route (columns: proc(5); RTF_UP = 1). */
+export function defaultRoutesOf(table: string): readonly string[] {
+  const routes = table
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const [name, destination, , flags, , , metric, mask] = line.trim().split(/\s+/);
+      const isDefault = destination === '00000000' && mask === '00000000';
+      const isUp = (Number.parseInt(flags ?? '0', 16) & 1) === 1;
+      return name !== undefined && isDefault && isUp ? [{ name, metric: Number(metric) }] : [];
+    });
+  const lowest = Math.min(...routes.map(({ metric }) => metric));
+  return [...new Set(routes.filter(({ metric }) => metric === lowest).map(({ name }) => name))];
 }
 
 /**
@@ -109,10 +112,9 @@ export function chooseInterfaces(requested: readonly string[], host: HostNetwork
   const candidates = host.interfaces.filter(
     (i) => !i.loopback && i.ethernet && i.bridge === undefined && i.addresses.length > 0,
   );
-  const routed = candidates.find((i) => i.name === host.defaultRoute);
-  if (routed !== undefined) return [routed];
-  const [only, second] = candidates;
-  if (only === undefined)
+  const routed = candidates.filter((i) => host.defaultRoutes.includes(i.name));
+  const [first, another] = routed.length > 0 ? routed : candidates;
+  if (first === undefined)
     throw new IronwakeError({
       kind: 'invalid',
       code: 'net.no-interface',
@@ -121,14 +123,22 @@ export function chooseInterfaces(requested: readonly string[], host: HostNetwork
       remedy:
         'Give the interface towards the machines an address (ip address add 10.0.0.2/24 dev eno1) and start again.',
     });
-  if (second === undefined) return [only];
+  if (another === undefined) return [first];
   throw new IronwakeError({
     kind: 'invalid',
     code: 'net.interface-ambiguous',
     field: 'interface',
-    message: `there is no default route, and several interfaces could be served: ${describe(candidates)}`,
-    remedy: `Name the one towards the machines: --interface ${only.name}.`,
+    message: `${describeRoutes(host.defaultRoutes, routed.length)}, and several interfaces could be served: ${describe(candidates)}`,
+    remedy: `Name the one towards the machines: --interface ${first.name}.`,
   });
+}
+
+/** Why the default route does not decide. @param served how many of its interfaces could be served */
+function describeRoutes(routes: readonly string[], served: number): string {
+  if (routes.length === 0) return 'there is no default route';
+  const over = `over ${routes.join(' and ')}`;
+  if (served > 1) return `default routes of the same metric go ${over}`;
+  return `the default route goes ${over}, which cannot be served`;
 }
 
 function usable(name: string, host: HostNetwork): HostInterface {

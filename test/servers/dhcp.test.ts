@@ -183,7 +183,7 @@ test('an interface that goes and comes back', async (t) => {
     bridge: undefined,
     addresses: [{ address: LOOPBACK, prefixLength: 8 }],
   };
-  let host: HostNetwork = { interfaces: [lo], defaultRoute: undefined };
+  let host: HostNetwork = { interfaces: [lo], defaultRoutes: [] };
   const { server, socket, ports, observations, tearDown } = await setUp({ readHost: async () => host });
   t.teardown(tearDown);
   await server.checkInterfaces();
@@ -226,7 +226,7 @@ test('the watch runs by the clock', async (t) => {
             addresses: [{ address: LOOPBACK, prefixLength: 8 }],
           },
         ],
-        defaultRoute: undefined,
+        defaultRoutes: [],
       };
     },
   });

@@ -3,7 +3,7 @@ import { IronwakeError } from '../../../src/errors.ts';
 import {
   changeOf,
   chooseInterfaces,
-  defaultRouteOf,
+  defaultRoutesOf,
   type HostInterface,
   type HostNetwork,
   segmentOf,
@@ -30,8 +30,12 @@ const port = nic('eno4', undefined, { bridge: 'vmbr0' });
 const vmbr0 = nic('vmbr0', '10.0.2.2');
 const tunnel = nic('wg0', '10.9.0.1', { ethernet: false });
 
-function chosen(requested: readonly string[], interfaces: readonly HostInterface[], defaultRoute?: string): string {
-  const host: HostNetwork = { interfaces, defaultRoute };
+function chosen(
+  requested: readonly string[],
+  interfaces: readonly HostInterface[],
+  ...defaultRoutes: readonly string[]
+): string {
+  const host: HostNetwork = { interfaces, defaultRoutes };
   try {
     return chooseInterfaces(requested, host)
       .map((i) => i.name)
@@ -51,9 +55,20 @@ test('which interfaces are served', async (t) => {
     [
       'several, no route',
       chosen([], [lo, eno1, eno2]),
-      /^net\.interface-ambiguous: .*eno1 \(10\.0\.0\.2\), eno2 \(10\.0\.1\.2\).*--interface eno1/,
+      /^net\.interface-ambiguous: .*there is no default route, .*eno1 \(10\.0\.0\.2\), eno2 \(10\.0\.1\.2\).*--interface eno1/,
     ],
-    ['several, route through a tunnel', chosen([], [eno1, eno2, tunnel], 'wg0'), /^net\.interface-ambiguous/],
+    [
+      'several, route through a tunnel',
+      chosen([], [eno1, eno2, tunnel], 'wg0'),
+      /^net\.interface-ambiguous: .*the default route goes over wg0, which cannot be served, .*: eno1 \(10\.0\.0\.2\), eno2 \(/,
+    ],
+    [
+      'two routes of the same metric',
+      chosen([], [eno1, eno2, vmbr0], 'vmbr0', 'eno2'),
+      /^net\.interface-ambiguous: .*default routes of the same metric go over vmbr0 and eno2, .*--interface eno2/,
+    ],
+    ['two of the same metric, one through a tunnel', chosen([], [eno1, eno2, tunnel], 'wg0', 'eno2'), 'eno2'],
+    ['a route through a tunnel alone', chosen([], [lo, tunnel], 'wg0'), /^net\.no-interface/],
     ['none', chosen([], [lo, bare]), /^net\.no-interface: .*ip address add/],
     ['named', chosen(['eno2', 'eno1'], [lo, eno1, eno2], 'eno1'), 'eno2 eno1'],
     ['named twice', chosen(['eno1', 'eno1'], [eno1]), 'eno1'],
@@ -70,19 +85,32 @@ test('the default route in /proc/net/route', async (t) => {
   const head = 'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n';
   const route = (name: string, destination: string, mask: string, metric: number, flags = '0003') =>
     `${name}\t${destination}\t0102000A\t${flags}\t0\t0\t${metric}\t${mask}\t0\t0\t0\n`;
-  const rows: ReadonlyArray<readonly [string, string, string | undefined]> = [
-    ['one', head + route('eno1', '00000000', '00000000', 0), 'eno1'],
+  const rows: ReadonlyArray<readonly [string, string, readonly string[]]> = [
+    ['one', head + route('eno1', '00000000', '00000000', 0), ['eno1']],
     [
       'lowest metric',
       head + route('wlan0', '00000000', '00000000', 600) + route('eno1', '00000000', '00000000', 100),
-      'eno1',
+      ['eno1'],
     ],
-    ['none', head + route('eno1', '0000000A', '00FFFFFF', 0), undefined],
-    ['half of everything is not everything', head + route('tun0', '00000000', '00000080', 0), undefined],
-    ['a route that is down', head + route('eno1', '00000000', '00000000', 0, '0002'), undefined],
-    ['empty', '', undefined],
+    [
+      'the same metric twice, behind a higher one',
+      head +
+        route('wlan0', '00000000', '00000000', 600) +
+        route('eno2', '00000000', '00000000', 100) +
+        route('eno1', '00000000', '00000000', 100),
+      ['eno2', 'eno1'],
+    ],
+    [
+      'two routes over one interface',
+      head + route('eno1', '00000000', '00000000', 0) + route('eno1', '00000000', '00000000', 0),
+      ['eno1'],
+    ],
+    ['none', head + route('eno1', '0000000A', '00FFFFFF', 0), []],
+    ['half of everything is not everything', head + route('tun0', '00000000', '00000080', 0), []],
+    ['a route that is down', head + route('eno1', '00000000', '00000000', 0, '0002'), []],
+    ['empty', '', []],
   ];
-  for (const [name, table, expected] of rows) t.equal(defaultRouteOf(table), expected, name);
+  for (const [name, table, expected] of rows) t.strictSame(defaultRoutesOf(table), expected, name);
 });
 
 test('a segment and its URLs', async (t) => {
@@ -101,8 +129,7 @@ test('a segment and its URLs', async (t) => {
 
 test('what became of an interface', async (t) => {
   const segment = segmentOf(eno1, { http: 80, https: 8443 });
-  const now = (...interfaces: HostInterface[]) =>
-    changeOf(segment, eno1.index, { interfaces, defaultRoute: undefined });
+  const now = (...interfaces: HostInterface[]) => changeOf(segment, eno1.index, { interfaces, defaultRoutes: [] });
   t.strictSame(now(eno1), { kind: 'same' });
   t.strictSame(now(eno2), { kind: 'gone', because: 'interface' });
   t.strictSame(now(nic('eno1')), { kind: 'gone', because: 'address' });
