@@ -10,6 +10,7 @@ import { createBackups } from './backups.ts';
 import { banner } from './banner.ts';
 import { systemClock } from './clock.ts';
 import { type Config, defaultAnswersDir, SHIPPED_ANSWERS } from './config/load.ts';
+import { isFoundWithoutOptions } from './config/local.ts';
 import { createCourier } from './courier/courier.ts';
 import { makeDataDirectory, seedAnswers, shareWithInvoker } from './data-directory.ts';
 import type { DhcpCounters } from './dhcp/counters.ts';
@@ -93,7 +94,8 @@ export async function runDaemon(config: Config): Promise<void> {
   process.on('SIGINT', onSignal);
   try {
     const daemon = await startDaemon(config);
-    process.stdout.write(banner(daemon));
+    const dataDir = isFoundWithoutOptions(config.dataDir) ? undefined : config.dataDir;
+    process.stdout.write(banner({ ...daemon, dataDir }));
     await asked.promise;
     await within(STOP_LIMIT_MS, daemon.stop());
   } finally {

@@ -14,7 +14,7 @@ export interface Session {
   readonly json: boolean;
 }
 
-/** @throws IronwakeError `client.unreachable` when no daemon runs here, `client.no-token`, `file.unreadable`, and those of the configuration */
+/** @throws IronwakeError `client.unreachable` when no daemon of the data directory runs, `client.no-token`, `file.unreadable`, and those of the configuration */
 export async function openSession(io: Io, options: Readonly<Record<string, unknown>>): Promise<Session> {
   return { io, client: createClient(await serverOf(io, options)), json: options.json === true };
 }
@@ -49,8 +49,9 @@ async function readServerFile(dataDir: string): Promise<{ readonly url: string; 
     throw new IronwakeError({
       kind: 'unavailable',
       code: 'client.unreachable',
-      message: `No daemon runs on this machine (there is no ${path})`,
-      remedy: 'Start it with: npm run serve. Or name another one with --server, --fingerprint and --token-file.',
+      message: `No daemon of this data directory runs (there is no ${path})`,
+      remedy:
+        'Start it with: npm run serve. Name the data directory of one that runs with --data-dir, or another machine with --server, --fingerprint and --token-file.',
     });
   }
   try {

@@ -20,6 +20,11 @@ export function loadLocalConfig(sources: ConfigSources, unit = UNIT, checkout = 
   });
 }
 
+/** Whether commands without options and environment find the daemon that keeps its data there and runs now. */
+export function isFoundWithoutOptions(dataDir: string, unit = UNIT, checkout = DEFAULT_DATA_DIR): boolean {
+  return dataDir === checkout || (dataDir === unit.state && !runsIn(checkout));
+}
+
 /** Whether the daemon that left its address there still lives: one that was killed did not take it away. */
 function runsIn(dataDir: string): boolean {
   try {

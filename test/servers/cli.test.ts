@@ -457,7 +457,12 @@ test('errors are one line with the remedy, and a status that scripts can use', a
     ],
     ['an unknown certificate', ['status', '--server', other.url, ...token], 1, /not trusted.*--fingerprint/],
     ['no token file', ['status', '--token-file', 'nope'], 1, /--token-file: There is no .*nope/],
-    ['no daemon here', ['status', '--data-dir', '.'], 3, /No daemon runs on this machine.*npm run serve/],
+    [
+      'no daemon here',
+      ['status', '--data-dir', '.'],
+      3,
+      /No daemon of this data directory runs.*npm run serve.*--data-dir/,
+    ],
     [
       'an expiry that is none',
       ['node', 'install', 'x', '--expires', 'soon'],

@@ -50,6 +50,7 @@ test('the banner says first where the key belongs, when there is none', (t) => {
     url: '',
     fingerprint: '',
     adminTokenFile: '/data/admin-token',
+    dataDir: undefined,
     ports: { dhcp: 67, pxe: 4011, tftp: 69 },
   };
   t.match(
@@ -57,5 +58,21 @@ test('the banner says first where the key belongs, when there is none', (t) => {
     /Next:\n {2}first put your public key into \/answers\/default\.yaml:53 .*\n {2}npx ironwake media add/,
   );
   t.notMatch(banner({ ...facts, keyBelongsIn: undefined }), /public key/);
+  t.end();
+});
+
+test('the commands of the banner find this daemon', (t) => {
+  const facts = { segments: [], url: '', fingerprint: '', adminTokenFile: '', keyBelongsIn: undefined } as const;
+  const commands = (dataDir: string | undefined) =>
+    banner({ ...facts, dataDir, ports: { dhcp: 67, pxe: 4011, tftp: 69 } }).match(/npx ironwake .*/g) ?? [];
+  const rows = [
+    ['where they look by themselves', undefined, /^(?!.*--data-dir)/],
+    ['another directory', '/srv/iron-wake_1.0', / --data-dir \/srv\/iron-wake_1\.0$/],
+    ['one with a name that a shell would read', "/srv/it's a; lab", / --data-dir '\/srv\/it'\\''s a; lab'$/],
+  ] as const;
+  for (const [name, dataDir, expected] of rows) {
+    t.equal(commands(dataDir).length, 3);
+    for (const command of commands(dataDir)) t.match(command, expected, `${name}: ${command}`);
+  }
   t.end();
 });

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { DEFAULT_DATA_DIR } from '../../../src/config/load.ts';
-import { loadLocalConfig } from '../../../src/config/local.ts';
+import { isFoundWithoutOptions, loadLocalConfig } from '../../../src/config/local.ts';
 
 test('the data directory of the daemon that runs here', (t) => {
   const dir = t.testdir({ state: {}, etc: { 'ironwake.yaml': 'ports: { tftp: 6969 }\n' }, other: {}, own: {} });
@@ -24,5 +24,11 @@ test('the data directory of the daemon that runs here', (t) => {
   t.equal(at({}).dataDir, DEFAULT_DATA_DIR, "the checkout's own daemon lives: that one");
   writeFileSync(join(own, 'server.json'), JSON.stringify({ pid: 2 ** 30 }));
   t.equal(at({}).dataDir, unit.state, 'it was killed and left its address behind');
+
+  t.ok(isFoundWithoutOptions(unit.state, unit, own));
+  t.ok(isFoundWithoutOptions(own, unit, own));
+  t.notOk(isFoundWithoutOptions(other, unit, own), 'nobody looks there');
+  writeFileSync(join(own, 'server.json'), JSON.stringify({ pid: process.pid }));
+  t.notOk(isFoundWithoutOptions(unit.state, unit, own), "the checkout's own daemon would be asked");
   t.end();
 });
