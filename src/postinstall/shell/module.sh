@@ -2,7 +2,7 @@
 # What the scripts of a module have at hand. They start in their module's folder with `. "$IRONWAKE_LIB/module.sh"`; the runner sets
 # IRONWAKE_MODULE (name), IRONWAKE_STATE (a folder of this module that outlives restarts; what lies below its `kept` outlives the plan),
 # IRONWAKE_STEP (apply, verify, reapply, rollback, or drift: verify on a node that has long been ready), and files for what is told:
-# IRONWAKE_CHANGES, IRONWAKE_DETAIL, IRONWAKE_DIFFERENCES.
+# IRONWAKE_CHANGES, IRONWAKE_DETAIL, IRONWAKE_DIFFERENCES. In a plan, units to start at its end stand in IRONWAKE_AFTER_PLAN.
 set -eEu -o pipefail
 umask 022
 # A command that fails where nobody expected it: its text as it stands in the script, no values.
@@ -104,7 +104,11 @@ restore_unit() {
   [ "$enabled" = masked ] || systemctl --quiet unmask "$1"
   case $enabled in
     enabled | enabled-runtime) systemctl --quiet enable "$1" ;;
-    masked) systemctl --quiet mask "$1" ;;
+    masked)
+      # Stopped first: a timer that is masked while it waits counts as failed.
+      systemctl stop "$1"
+      systemctl --quiet mask "$1"
+      ;;
     disabled | absent | not-found) systemctl --quiet disable "$1" ;;
   esac
   # One that is on its way to run was meant to.
@@ -113,6 +117,12 @@ restore_unit() {
     *) systemctl stop "$1" ;;
   esac
   printf 'as before: %s %s, %s\n' "$1" "$enabled" "$active"
+}
+
+# start_after_plan UNIT: for an enabled unit that must not run while the plan does, as a timer of apt would take its locks from the modules that
+# come next: the runner starts it when the plan has ended.
+start_after_plan() {
+  if [ -n "${IRONWAKE_AFTER_PLAN:-}" ]; then printf '%s\n' "$1" >> "$IRONWAKE_AFTER_PLAN"; else systemctl start "$1"; fi
 }
 
 # restore_all: every file that `keep` has remembered.

@@ -25,7 +25,17 @@ for timer in apt-daily.timer apt-daily-upgrade.timer pve-daily-update.timer; do
   if systemctl --quiet is-active "$timer" 2> /dev/null; then timers+=("$timer"); fi
 done
 [ ${#timers[@]} -eq 0 ] || systemctl stop "${timers[@]}"
-restart_timers() { [ ${#timers[@]} -eq 0 ] || systemctl start "${timers[@]}"; }
+after_plan="$iw_home/start-after-plan"
+restart_timers() {
+  [ ${#timers[@]} -eq 0 ] || systemctl start "${timers[@]}"
+  # What modules have switched on meanwhile, unless it was taken back again.
+  [ -e "$after_plan" ] || return 0
+  local unit
+  while read -r unit; do
+    if systemctl --quiet is-enabled "$unit" 2> /dev/null; then systemctl start "$unit"; fi
+  done < <(sort -u "$after_plan")
+  rm -f "$after_plan"
+}
 trap restart_timers EXIT
 trap 'exit 143' TERM INT
 
@@ -220,6 +230,7 @@ step() {
     cd "$folder" || exit 1
     export IRONWAKE_LIB="$iw_home/lib" IRONWAKE_MODULE="$module" IRONWAKE_STATE="$state" IRONWAKE_STEP="$step"
     export IRONWAKE_CHANGES="$state/changes" IRONWAKE_DETAIL="$state/detail" IRONWAKE_DIFFERENCES="$state/differences"
+    export IRONWAKE_AFTER_PLAN="$after_plan"
     # By hand, a step may ask its question at the terminal: in a group of its own it would be stopped there.
     exec timeout ${by_hand:+--foreground} --kill-after=15 "$limit" bash "./$script"
   ) > "$state/output" 2>&1 < /dev/null 8>&- || code=$?

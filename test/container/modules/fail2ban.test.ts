@@ -103,6 +103,8 @@ mkdir -p /etc/pve; printf '{"nodelist": {"node1": {"ip": "192.0.2.11"}, "node2":
       release: release === 'bookworm' ? '8.4' : '9.2',
       postInstall: { fail2ban: { ignore: [`${administrator}/32`], maxRetry: 3, banMinutes: 5 } },
     };
+    const asked = async (what: string) => (await container.exec(['systemctl', what, 'fail2ban'])).stdout.trim();
+    t.equal(await asked('is-enabled'), 'disabled', 'before');
     await rig.runPlan(plan);
     t.strictSame(rig.steps(), held('fail2ban'));
 
@@ -211,10 +213,39 @@ fail2ban-client reload > /dev/null; rm /etc/fail2ban/jail.d/zz.local`,
         found: ['fail2ban.service at boot: expected enabled', 'fail2ban.service: expected active, found inactive'],
       },
     ]);
-    await t.test('taken back', async (t) => {
+    await t.test('taken back: there was none', async (t) => {
       await rig.rollback('fail2ban');
-      t.equal((await container.exec(['systemctl', 'is-active', 'fail2ban'])).stdout.trim(), 'inactive');
+      t.equal(await asked('is-enabled'), 'disabled');
+      t.equal(await asked('is-active'), 'inactive');
       t.not((await container.exec(['test', '-e', '/etc/fail2ban/jail.d/ironwake.local'])).code, 0);
+    });
+    await t.test('taken back: one that somebody had set up works again, with its own settings', async (t) => {
+      const own = '[DEFAULT]\nbackend = systemd\nbanaction = nftables\nmaxretry = 7\n[sshd]\nenabled = true\n';
+      const retries = async () => (await container.exec(['fail2ban-client', 'get', 'sshd', 'maxretry'])).stdout.trim();
+      const other = { ...plan, postInstall: { fail2ban: { maxRetry: 4 } } };
+      // Its file goes over ours, which nobody but its owner can decide: the runner takes the module back.
+      await container.write('/etc/fail2ban/jail.d/own.local', own);
+      await container.sh('systemctl -q enable fail2ban; systemctl restart fail2ban');
+      await container.until('its own jail', async () => (await retries()) === '7');
+      await rig.again(other);
+      t.strictSame(rig.steps(), ['fail2ban apply changed', 'fail2ban verify failed', 'fail2ban rollback ok']);
+      t.match(
+        rig.detailOf('fail2ban', 'verify'),
+        'failures, seconds, ban of sshd: expected 4 600 3600, found 7 600 3600',
+      );
+      t.equal(await asked('is-enabled'), 'enabled');
+      t.equal(await asked('is-active'), 'active');
+      await container.until('its own jail again', async () => (await retries()) === '7');
+
+      // One that ours goes over.
+      await container.sh('mv /etc/fail2ban/jail.d/own.local /etc/fail2ban/jail.d/a-own.local');
+      await rig.again(other);
+      t.strictSame(rig.steps(), held('fail2ban'));
+      t.equal(await retries(), '4');
+      await rig.rollback('fail2ban');
+      t.equal(await asked('is-enabled'), 'enabled');
+      await container.until('its own jail once more', async () => (await retries()) === '7');
+      t.equal(container.read('/etc/fail2ban/jail.d/a-own.local'), own);
     });
   });
 }

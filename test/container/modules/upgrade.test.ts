@@ -175,8 +175,31 @@ printf 'Package: tool\\nPin: version 3\\nPin-Priority: 1001\\n' > /etc/apt/prefe
     await container.sh(
       'apt-get -qq update; apt-get -qq -y install patched corosync pve-thing other > /dev/null; systemctl -q unmask apt-daily.timer',
     );
-    await rig.runPlan({ release: productRelease, postInstall: { 'unattended-upgrades': { mail: 'root' } } });
-    t.strictSame(rig.steps(), held('unattended-upgrades'));
+    // Neither is there before: what the plan switches on is what counts.
+    const timers = async () =>
+      (await container.exec(['systemctl', 'is-active', 'apt-daily.timer', 'apt-daily-upgrade.timer'])).stdout;
+    await container.sh('systemctl -q disable --now apt-daily.timer');
+    t.equal(await timers(), 'inactive\ninactive\n');
+    await rig.runPlan({
+      release: productRelease,
+      postInstall: {
+        'unattended-upgrades': { mail: 'root' },
+        // A step that comes after it, as any other module may.
+        'custom-scripts': {
+          scripts: {
+            look: { run: 'systemctl is-active apt-daily.timer apt-daily-upgrade.timer > /root/timers || true' },
+          },
+        },
+      },
+    });
+    t.strictSame(rig.steps(), [...held('unattended-upgrades'), ...held('custom-scripts-look')]);
+    t.equal(
+      container.read('/root/timers'),
+      'inactive\ninactive\n',
+      'no timer takes the locks of apt from what comes next',
+    );
+    await container.until('both, when the plan has ended', async () => (await timers()) === 'active\nactive\n');
+    t.strictSame(await rig.drift('unattended-upgrades'), []);
 
     await archive(container, 'security', security, both('2'));
     await archive(container, 'proxmox', proxmox, [
@@ -213,6 +236,15 @@ systemctl -q disable --now apt-daily-upgrade.timer; systemctl -q mask --now apt-
       );
       await rig.mend('unattended-upgrades');
       t.strictSame(await rig.drift('unattended-upgrades'), []);
+    });
+    await t.test('taken back: files and timers as they were', async (t) => {
+      await rig.rollback('unattended-upgrades');
+      t.not((await container.exec(['test', '-e', '/etc/apt/apt.conf.d/99ironwake-unattended-upgrades'])).code, 0);
+      t.equal(
+        (await container.exec(['systemctl', 'is-enabled', 'apt-daily.timer', 'apt-daily-upgrade.timer'])).stdout,
+        'disabled\nmasked\n',
+      );
+      t.equal(await timers(), 'inactive\ninactive\n');
     });
   });
 

@@ -2,6 +2,7 @@
 # shellcheck source=src/postinstall/shell/module.sh
 . "$IRONWAKE_LIB/module.sh"
 
+keep_unit fail2ban.service
 # The settings first: with Debian 12's own, Fail2Ban looks for a file that a node without rsyslog does not have, and does not start.
 bash ./ignored.sh "$IRONWAKE_LIB" > "$IRONWAKE_STATE/ignored"
 {

@@ -46,3 +46,5 @@ if [ ${#running[@]} -gt 0 ]; then
   systemctl stop "${running[@]}" || fail "cannot be stopped: ${running[*]}"
   changed "stopped: ${running[*]}"
 fi
+# A timer that is masked while it waits counts as failed, and then the whole node does.
+if [ ${#present[@]} -gt 0 ]; then systemctl reset-failed "${present[@]}" 2> /dev/null || true; fi

@@ -22,6 +22,7 @@ for file in /etc/apt/apt.conf.d/*; do
 done
 
 for timer in apt-daily.timer apt-daily-upgrade.timer; do
+  keep_unit "$timer"
   state=$(systemctl is-enabled "$timer" 2> /dev/null || true)
   if [ "$state" = masked ]; then systemctl --quiet unmask "$timer"; fi
   if [ "$state" != enabled ]; then
@@ -29,5 +30,5 @@ for timer in apt-daily.timer apt-daily-upgrade.timer; do
     changed "$timer enabled"
   fi
   # Nothing to tell: it may be the runner that has stopped it, for the length of the plan.
-  systemctl start "$timer"
+  systemctl --quiet is-active "$timer" || start_after_plan "$timer"
 done

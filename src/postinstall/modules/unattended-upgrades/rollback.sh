@@ -3,3 +3,5 @@
 . "$IRONWAKE_LIB/module.sh"
 
 restore_all
+# Whether they run is the runner's business, which has stopped them for the length of the plan.
+for timer in apt-daily.timer apt-daily-upgrade.timer; do restore_unit "$timer"; done
