@@ -1,15 +1,27 @@
-/** The examples that are shipped, as the daemon reads them: each for every release of its product that a whole journey supports. */
+/**
+ * The examples that are shipped, as the daemon reads them: each for every release of its product that a whole journey supports, and for the two
+ * before, for which answers are only checked and converted, what their installer says and why.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { buildAnswer } from '../../../src/answers/build.ts';
-import { dialectFor } from '../../../src/answers/dialect.ts';
+import { convertAnswer } from '../../../src/answers/convert.ts';
+import {
+  ANSWER_RELEASES,
+  type AnswerRelease,
+  answerDialect,
+  DIALECT_RELEASES,
+  dialectFor,
+} from '../../../src/answers/dialect.ts';
+import { reviewAnswer } from '../../../src/answers/review.ts';
 import { ManualClock } from '../../../src/clock.ts';
 import { parseFqdn } from '../../../src/net/fqdn.ts';
 import { parseMac } from '../../../src/net/mac.ts';
 import { checksOfProfiles } from '../../../src/profile-checks.ts';
 import { profileForNode, renderForCheck } from '../../../src/profiles/node-profile.ts';
 import { ProfileRegistry } from '../../../src/profiles/registry.ts';
+import type { ResolvedProfile } from '../../../src/profiles/resolve.ts';
 import { request } from '../../support/answers.ts';
 
 const ANSWERS = join(import.meta.dirname, '../../../answers');
@@ -83,14 +95,8 @@ test('every shipped example gives an answer in every release; unwise is only wha
   const registry = await openShipped();
   t.teardown(() => registry.close());
   for (const profile of registry.list()) {
-    const product = profile.product ?? 'pve';
-    for (const release of RELEASES[product === 'pbs' ? 'pbs' : 'pve']) {
-      const subject = node(VALUES[profile.name] ?? {});
-      const rendered = renderForCheck(
-        profileForNode(profile, (tag) => registry.tag(tag), subject),
-        subject,
-      );
-      const built = buildAnswer(request({ answer: rendered.answer, dialect: dialectFor(release, product), product }));
+    for (const release of RELEASES[profile.product === 'pbs' ? 'pbs' : 'pve']) {
+      const built = builtFor(registry, profile, release);
       const codes = built.warnings.map(({ code }) => code);
       t.same(
         codes.filter((code) => code !== 'answer.unwise-dhcp' && code !== 'answer.unwise-local-mail'),
@@ -99,6 +105,87 @@ test('every shipped example gives an answer in every release; unwise is only wha
       );
       t.notMatch(built.toml, '{{');
     }
+  }
+});
+
+/** The answer that a node with this profile would get. */
+function builtFor(registry: ProfileRegistry, profile: ResolvedProfile, release: string) {
+  const product = profile.product ?? 'pve';
+  const subject = node(VALUES[profile.name] ?? {});
+  const rendered = renderForCheck(
+    profileForNode(profile, (tag) => registry.tag(tag), subject),
+    subject,
+  );
+  return buildAnswer(request({ answer: rendered.answer, dialect: dialectFor(release, product), product }));
+}
+
+/** Keys that the examples have, or that the daemon adds, and that came after this release; each is left out when converting. */
+const NEWER = ['global.root-password-hashed', '[post-installation-webhook]', '[first-boot]'];
+const NEWER_THAN: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  '8.2': { btrfs: ['disk-setup.btrfs.compress'] },
+};
+
+test('every shipped example has its verdict in 8.2 and 8.3 too: refused for what these do not know, by name, and good when it is converted', async (t) => {
+  const registry = await openShipped();
+  t.teardown(() => registry.close());
+  const oldest = { pve: '8.4', pbs: '3.4' } as const;
+  for (const profile of registry.list()) {
+    const { name, product = 'pve' } = profile;
+    const { toml, answer } = builtFor(registry, profile, oldest[product === 'pbs' ? 'pbs' : 'pve']);
+    const verdict = (text: string, release: AnswerRelease) =>
+      reviewAnswer(text, { dialect: answerDialect(release), product, format: 'toml' });
+    const refusals = (text: string, release: AnswerRelease): string[] =>
+      verdict(text, release)
+        .findings.filter(({ by, severity }) => by === 'installer' && severity === 'error')
+        .map(({ code, path, message }) => `${code} ${path}: ${message}`);
+
+    // As it is, with hyphens: the first thing said is how this release spells it.
+    const hyphened = refusals(toml, '8.3');
+    t.ok(hyphened.length > 0, `${name} 8.3`);
+    for (const each of hyphened)
+      t.match(
+        each,
+        /^answer\.unknown-key \S+-\S+: The installer of 8\.3 spells it with underscores|^answer\.(password-missing|disk-selection-missing) /,
+        `${name} 8.3`,
+      );
+    const tooNew = refusals(toml, '8.2').filter((each) => /^answer\.(not-in-release|unknown-section) /.test(each));
+    const wanted = [...NEWER, ...(NEWER_THAN['8.2']?.[name] ?? [])].map((path) => path.replaceAll(/[[\]]/g, ''));
+    t.same(tooNew.map((each) => each.split(/[ :]+/)[1]).sort(), wanted.sort(), `${name} 8.2: what it does not know`);
+
+    const to83 = convertAnswer(answer, answerDialect('8.3'));
+    t.same(to83.changes, [], `${name} 8.3: nothing is lost`);
+    t.same(refusals(to83.toml, '8.3'), [], `${name} 8.3: accepted when it is converted`);
+    t.ok(verdict(to83.toml, '8.3').accepted);
+
+    const to82 = convertAnswer(answer, answerDialect('8.2'));
+    t.same(
+      to82.changes.map((change) => change.replace(/ left out: 8\.2 does not know it$/, '')).sort(),
+      [...NEWER, ...(NEWER_THAN['8.2']?.[name] ?? [])].sort(),
+      `${name} 8.2: what has to go, by name`,
+    );
+    t.match(
+      refusals(to82.toml, '8.2'),
+      [/^answer\.password-missing global: /],
+      `${name} 8.2: refused, since a hash cannot be turned back`,
+    );
+    const withPassword = to82.toml.replace('[global]\n', '[global]\nroot_password = "correct horse battery"\n');
+    t.same(refusals(withPassword, '8.2'), [], `${name} 8.2: accepted with a password`);
+  }
+});
+
+test('a whole journey with 8.2 or 8.3 is refused for every example, with the release to take instead', async (t) => {
+  t.same(
+    ANSWER_RELEASES.filter((release) => !DIALECT_RELEASES.some((served) => served === release)),
+    ['8.2', '8.3'],
+  );
+  for (const release of ['8.2', '8.3']) {
+    const registry = await openShipped(release);
+    const broken = registry.problems().filter(({ code }) => code === 'release.unsupported');
+    for (const { remedy, severity } of broken)
+      t.match({ remedy, severity }, { remedy: /8\.4 or newer/, severity: 'error' });
+    t.ok(broken.length > 0, release);
+    t.same(registry.list(), [], `${release}: none of them can be armed`);
+    registry.close();
   }
 });
 
