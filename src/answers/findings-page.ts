@@ -31,7 +31,7 @@ harm later, a *warning* where it is legal but unwise. These can be raised, lower
 
 and for the daemon, \`profile check\` and \`doctor\` with the setting \`findings\` ([configuration.md](configuration.md)). *Always*: it guards a secret or a file of the
 node, or there is no answer without it; it cannot be lowered. An error of either kind keeps a profile from being used and an answer from being
-served.
+served. With \`--strict\`, which \`answer validate\` and \`profile check\` both take, every finding counts, of either kind and severity; what is *off* is none.
 
 Some codes change sides with the release: what an installer of 9.0 finds when it checks, one of 8.4 finds on the machine. Each finding says who judges it
 (\`by\` in \`--json\`).

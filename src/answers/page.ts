@@ -63,7 +63,8 @@ spell their keys with underscores and know neither \`reboot-mode\` nor a host na
 
 \`validate\` prints \`FILE: accepted\` or \`FILE: rejected CODE PATH ...\`, one line a file, and exits with 0 when all are accepted, 1 when one is rejected,
 2 when one cannot be read, or an option is wrong and no file was looked at. *Accepted* is what the official installer of that release says when it
-parses and checks the file (with \`--machine\` also when it meets the machine). Our own findings go to standard error; with \`--strict\` those of severity *error* count as well.
+parses and checks the file (with \`--machine\` also when it meets the machine). Our own findings go to standard error and count only with \`--strict\`: then nothing may be found, no *warning*
+either, but for what \`--severity CODE=off\` takes out. \`profile check --strict\` means the same.
 All codes, and how to raise or lower them: [answer-findings.md](answer-findings.md).
 
 \`--machine FACTS.json\` prints what each filter and list selects on that machine, disks and network ports. How much can be checked depends on the document:

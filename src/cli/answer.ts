@@ -59,8 +59,8 @@ export async function validate(io: Io, files: readonly string[], options: Option
       continue;
     }
     const review = reviewAnswer(content, { ...request, format: formatOf(file) });
-    // Only here do our own findings count.
-    const clean = options.strict !== true || !review.findings.some(({ severity }) => severity === 'error');
+    // Only here do our own findings count, warnings as well as errors: as in `profile check`.
+    const clean = options.strict !== true || review.findings.length === 0;
     results.push({
       file,
       accepted: review.accepted && clean,
@@ -96,7 +96,7 @@ function print(io: Io, result: Verdict | Unreadable, strict: boolean): void {
   }
   const cause = result.accepted
     ? undefined
-    : result.findings.find(({ by, severity }) => severity === 'error' && (strict || by === 'installer'));
+    : result.findings.find(({ by, severity }) => strict || (severity === 'error' && by === 'installer'));
   if (cause === undefined) io.out(`${file}: accepted\n`);
   else
     io.out(

@@ -131,6 +131,8 @@ interface Destructive {
   readonly when?: (options: Options) => boolean;
 }
 
+/** One meaning wherever it stands: of `answer validate` and of `profile check`. */
+const STRICT = 'nothing may be found: our own findings count as well, errors and warnings';
 const YES = ['--yes', 'do not ask: it is meant'] as const;
 
 /** A command that takes something away for good: the name is typed once more, or `--yes` given. */
@@ -635,7 +637,7 @@ function addProfile(
       'find what is wrong; names, files, or all. Exit status 0: all can be used, 1: one cannot, 2: not there',
     )
     .option('--release <RELEASE>', 'check for this release instead of the one that the profile names, or the newest')
-    .option('--strict', 'warnings count as well')
+    .option('--strict', STRICT)
     .option('--json', 'print an array of {name, ok, problems}')
     .option('--config <FILE>', "the daemon's configuration file");
   check.action(async () => done(await (await commands()).check(io, check.args, check.opts())));
@@ -675,7 +677,7 @@ function addAnswer(program: Command, io: Io, done: (status: ExitStatus) => void,
     .description('say what the installer of a release says; - is standard input')
     .addOption(release('--release', 'the release whose verdict counts').default('9.2'))
     .addOption(product())
-    .option('--strict', 'our own errors count as well')
+    .option('--strict', STRICT)
     .option('--json', 'print an array of {file, accepted, findings}')
     .option(
       '--machine <FACTS>',

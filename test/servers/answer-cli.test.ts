@@ -82,11 +82,21 @@ test('validate: our own findings beside the verdict, and with --strict in it', a
     out: /^unwise\.toml: accepted\n$/,
     err: /^unwise\.toml:\d+:1: warning: answer\.unwise-local-mail global\.mailto: /,
   });
-  t.match(await run('validate unwise.toml --strict'), { status: 0 });
-  t.match(await run('validate unwise.toml --strict --severity answer.unwise-local-mail=error'), {
-    status: 1,
-    out: /rejected answer\.unwise-local-mail global\.mailto/,
-  });
+  t.match(await run('validate good.toml --strict'), { status: 0, out: 'good.toml: accepted\n', err: '' });
+  for (const more of ['', ' --severity answer.unwise-local-mail=error']) {
+    t.match(await run(`validate unwise.toml --strict${more}`), {
+      status: 1,
+      out: /^unwise\.toml: rejected answer\.unwise-local-mail global\.mailto .*\n$/,
+      err: '',
+    });
+  }
+  t.match(await run('validate unwise.toml --strict --severity answer.unwise-local-mail=off'), { status: 0, err: '' });
+  t.match(JSON.parse((await run('validate unwise.toml --strict --json')).out), [
+    { accepted: false, findings: [{ severity: 'warning', by: 'ironwake' }] },
+  ]);
+  t.match(JSON.parse((await run('validate unwise.toml --json')).out), [
+    { accepted: true, findings: [{ by: 'ironwake' }] },
+  ]);
   t.same(await run('validate unwise.toml --severity answer.unwise-local-mail=off'), {
     status: 0,
     out: 'unwise.toml: accepted\n',
@@ -100,7 +110,8 @@ test('validate: our own findings beside the verdict, and with --strict in it', a
   const strict = await run('validate trap.toml --strict');
   t.match(strict, { status: 1, out: /rejected answer\.password-hash global\.root-password-hashed/ });
   t.notMatch(strict.out, '"secret"');
-  t.match(await run('validate trap.toml --strict --severity answer.password-hash=warning'), { status: 0 });
+  t.match(await run('validate trap.toml --strict --severity answer.password-hash=warning'), { status: 1 });
+  t.match(await run('validate trap.toml --strict --severity answer.password-hash=off'), { status: 0 });
   t.match(await run('validate unwise.toml --strict --config ironwake.yaml'), { status: 1 }, 'the configuration counts');
   t.match(
     await run('validate unwise.toml --strict --config ironwake.yaml --severity answer.unwise-local-mail=off'),

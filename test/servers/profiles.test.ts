@@ -312,7 +312,8 @@ t.test('profile check', async (t) => {
   t.match(await run('profile', 'check', 'pooled', '--release', '8.1'), { status: 1, out: /release\.unsupported/ });
   await write('warned.yaml', POOLED.replace(/keys: .* \}/, 'keys: [] }'));
   t.match(await run('profile', 'check', 'warned'), { status: 0, out: /warning profile\.admin-without-key/ });
-  t.match(await run('profile', 'check', 'warned', '--strict'), { status: 1 });
+  t.match(await run('profile', 'check', 'warned', '--strict'), { status: 1, out: /^warned: broken\n/ });
+  t.match(await run('profile', 'check', 'pooled', '--strict'), { status: 0 });
   await write('base.yaml', 'answer: {\n');
   await write('heir.yaml', 'extends: base\n');
   t.match(
@@ -343,6 +344,12 @@ t.test('profile check and render weigh findings as the daemon does', async (t) =
   t.match(await run(...render, '--config', strict), { status: 1 });
   const off = join(settings, 'off.yaml');
   t.match(await run('profile', 'check', 'one', '--config', off), { status: 0, out: 'one: ok\n' });
+  t.match(
+    await run('profile', 'check', 'one', '--strict', '--config', off),
+    { status: 0 },
+    'what is off is no finding',
+  );
+  t.match(await run('profile', 'check', 'one', '--strict'), { status: 1, out: /warning answer\.unwise-single-disk/ });
   t.notMatch((await run(...render, '--config', off)).err, 'single-disk');
   t.match(await run('profile', 'check', '--config', join(settings, 'wrong.yaml')), {
     status: 1,
