@@ -9,7 +9,9 @@ import { isTable, type Table } from './view.ts';
  * @throws Error if a control character got as far as here: a defect of ours, since validation refuses them
  */
 export function serialiseAnswer(answer: Table): string {
-  return tomlOf(inOrder(answer));
+  const ordered = inOrder(answer);
+  refuseUnprintable(ordered);
+  return tomlOf(ordered);
 }
 
 /**
@@ -17,21 +19,32 @@ export function serialiseAnswer(answer: Table): string {
  * @throws Error as `serialiseAnswer`
  */
 export function serialiseAnswerAsJson(answer: Table): string {
-  return `${JSON.stringify(inOrder(answer), (_key, value: unknown) => {
-    if (typeof value === 'string' && value.search(UNPRINTABLE) !== -1) {
-      throw new Error('a control character reached the serialiser');
-    }
-    return value;
-  })}\n`;
+  const ordered = inOrder(answer);
+  refuseUnprintable(ordered);
+  return `${JSON.stringify(ordered)}\n`;
 }
 
-/** TOML of a value whose keys are in order already. */
+/** TOML of a value whose keys are in order already; also of one that nobody checked: what is no text for a terminal is escaped. */
 export function tomlOf(answer: Table): string {
-  const toml = stringify(answer);
-  for (const line of toml.split('\n')) {
-    if (line.search(UNPRINTABLE) !== -1) throw new Error('a control character reached the serialiser');
+  return escapeUnprintable(stringify(answer));
+}
+
+/** TOML and JSON escape C0 in their strings, and have the same escape for the rest: DEL, C1 and the two line separators. */
+export function escapeUnprintable(text: string): string {
+  return text.replaceAll(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** The second line of defence: whatever a check let through, it does not leave this process. */
+function refuseUnprintable(value: unknown): void {
+  if (typeof value === 'string') {
+    if (value.search(UNPRINTABLE) !== -1) throw new Error('a control character reached the serialiser');
+  } else if (Array.isArray(value)) value.forEach(refuseUnprintable);
+  else if (isTable(value)) {
+    for (const [key, below] of Object.entries(value)) {
+      refuseUnprintable(key);
+      refuseUnprintable(below);
+    }
   }
-  return toml;
 }
 
 /** The same answer with its keys in the order in which they are written. */

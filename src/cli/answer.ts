@@ -11,6 +11,7 @@ import type { Selection } from '../answers/machine-check.ts';
 import { isProduct } from '../answers/release.ts';
 import { type ReviewRequest, reviewAnswer } from '../answers/review.ts';
 import { answerSchema } from '../answers/schema.ts';
+import { escapeUnprintable } from '../answers/serialise.ts';
 import { parseSeverities } from '../answers/severities.ts';
 import { foldSpelling } from '../answers/spelling.ts';
 import { isTable } from '../answers/view.ts';
@@ -145,7 +146,7 @@ export async function convert(io: Io, [file = '-']: readonly string[], options: 
   const folded = foldSpelling(document.value);
   const converted = convertAnswer(folded.answer, dialect);
   const json = options.format === 'json' || options.json === true;
-  io.out(json ? `${JSON.stringify(converted.answer, wholeNumber, 2)}\n` : converted.toml);
+  io.out(json ? `${escapeUnprintable(JSON.stringify(converted.answer, wholeNumber, 2))}\n` : converted.toml);
   for (const change of converted.changes) io.err(`ironwake: ${printable(change)}\n`);
   const review = reviewAnswer(converted.toml, { dialect, product, format: 'toml' });
   const wrong = [

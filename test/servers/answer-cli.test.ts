@@ -230,6 +230,14 @@ test('convert', async (t) => {
   t.match(await run('convert --to 9.2 broken.toml'), { status: 1, out: '', err: /answer\.syntax line 1/ });
   t.match(await run('convert --to 9.2 nowhere.toml'), { status: 2 });
   t.match(await run('convert good.toml'), { status: 2 });
+  for (const control of ['\\u0085', '\\u2028', '\\u009b31m', '\\u007f']) {
+    const named = JSON.stringify({ global: { mailto: 'M' } }).replace('M', `a${control}b`);
+    for (const format of ['toml', 'json']) {
+      const converted = await run(`convert --to 9.2 --format ${format} -`, named);
+      t.match(converted, { status: 1, err: /answer\.control-character global\.mailto/ }, `${control} ${format}`);
+      t.match(converted.out, `a${control}b`, 'escaped, as it was');
+    }
+  }
   t.match(
     await run(
       'convert --to 9.2 --format json -',
