@@ -1,6 +1,6 @@
 /**
- * The body of the installer's one request for its answer: what the machine claims to be. Formats 8.4 to 9.2 (`$schema` 1.0); from 9.2 on MACs
- * come in upper case, which is folded here. Everything in it is a claim: the run is known by its token.
+ * The body of the installer's one request for its answer: what the machine claims to be. Read as every release sends it: 8.2 without a
+ * version, package 8.2.7 with `$format-info`, from 8.3 on with `$schema` 1.0; the facts are the same. From 9.2 on MACs come in upper case, which is folded here. Everything in it is a claim: the run is known by its token.
  */
 import { invalid } from '../errors.ts';
 import type { Mac } from '../net/mac.ts';

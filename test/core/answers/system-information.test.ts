@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { test } from 'tap';
+import { parseMachineFacts } from '../../../src/answers/machine.ts';
 import { parseSystemInformation } from '../../../src/answers/system-information.ts';
 import { IronwakeError } from '../../../src/errors.ts';
 
@@ -36,6 +37,50 @@ test('a request of 8.4, as bytes', (t) => {
     macs: ['bc:24:11:00:00:01'],
     dmi: { system: {} },
   });
+  t.end();
+});
+
+/** What each released installer puts into its request beside the facts: the document had no version before package 8.2.7, and for one package another name. */
+const SCHEMAS: ReadonlyArray<readonly [release: string, packages: string, schema: Readonly<Record<string, unknown>>]> =
+  [
+    ['8.2', '8.2.0 to 8.2.6', {}],
+    ['8.2', '8.2.7', { '$format-info': { version: '1.0' } }],
+    ['8.3', '8.2.8 to 8.3', { $schema: { version: '1.0' } }],
+    ['8.4', '8.4', { $schema: { version: '1.0' } }],
+    ['9.0', '9.0', { $schema: { version: '1.0' } }],
+    ['9.1', '9.1', { $schema: { version: '1.0' } }],
+    ['9.2', '9.2', { $schema: { version: '1.0' } }],
+  ];
+
+test('the document of each released schema, here and as the facts of a machine', (t) => {
+  for (const [release, packages, schema] of SCHEMAS) {
+    const inUpperCase = release === '9.2';
+    const mac = 'bc:24:11:00:00:01';
+    const dmi = { system: { uuid: '00112233-4455-6677-8899-aabbccddeeff' }, baseboard: {}, chassis: {} };
+    const facts = {
+      product: { fullname: 'Proxmox VE', product: 'pve', enable_btrfs: true },
+      iso: { release, isorelease: '1' },
+      // From 9.2 on in alphabetical order.
+      dmi: inUpperCase ? Object.fromEntries(Object.entries(dmi).sort()) : dmi,
+      network_interfaces: [{ link: 'eno1', mac: inUpperCase ? mac.toUpperCase() : mac }],
+    };
+    const body = JSON.stringify({ ...schema, ...facts });
+    t.match(
+      parseSystemInformation(body),
+      { release, isoRelease: '1', product: 'pve', macs: [mac], interfaces: [{ name: 'eno1', mac }], dmi },
+      packages,
+    );
+    t.same(
+      parseMachineFacts(body),
+      {
+        document: 'system information',
+        disks: undefined,
+        ports: [{ name: 'eno1', mac, properties: undefined }],
+        bootMode: undefined,
+      },
+      `${packages}: --machine`,
+    );
+  }
   t.end();
 });
 
