@@ -1,4 +1,7 @@
-/** Every statement that the repositories send is explained by SQLite itself: none may walk a whole table, none may sort in memory. */
+/**
+ * Every statement that the repositories send is explained by SQLite itself: none may walk a whole table or a whole index but those that are named here
+ * with what bounds them, none may sort in memory.
+ */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { test } from 'tap';
@@ -196,10 +199,40 @@ const CALLS: { [R in keyof Repositories]: { [M in keyof Repositories[R]]: (r: Re
 const BAD = [/^SCAN \w+$/, /USE TEMP B-TREE(?! FOR json_group_array)/, /AUTOMATIC/];
 /** A bare scan that is let through: so many rows from one end of the table, in the order of its integer key, and no condition that could skip any. */
 const FROM_ONE_END = /^select [^;]* from "(audit|event)" order by "id"( desc)? limit \?$/;
+/**
+ * Indexes that are read from one end without a condition that could skip a row, and why that is no more than what was asked for. `whole`: every row of the
+ * index is the answer, and how many there can be; `page`: as many as the statement's own limit; `kept`: keys alone, as many as retention keeps, to find where
+ * the rest begins.
+ */
+const WALKED: Readonly<
+  Record<string, { readonly as: ReadonlyArray<'whole' | 'page' | 'kept'>; readonly bound: string }>
+> = {
+  node_by_fqdn: { as: ['whole'], bound: 'living nodes: a site has some thousands' },
+  run_active_by_age: { as: ['whole'], bound: 'runs under way: at most one a node' },
+  run_active_by_state: { as: ['whole'], bound: 'runs under way: at most one a node' },
+  rule_by_priority: { as: ['whole'], bound: 'rules, which an administrator has written' },
+  webhook_by_name: { as: ['whole'], bound: 'endpoints, which an administrator has made' },
+  media_by_age: { as: ['whole'], bound: 'images, of a gigabyte each' },
+  sqlite_autoindex_secret_1: { as: ['whole'], bound: 'secrets, which an administrator has set' },
+  sqlite_autoindex_api_token_1: { as: ['whole'], bound: 'tokens, which an administrator has made' },
+  discovered_by_age: { as: ['page', 'kept'], bound: 'its page; strangers that are kept' },
+  kept_answer_by_age: { as: ['kept'], bound: 'answers that are kept' },
+  run_ended_by_age: { as: ['kept'], bound: 'ended runs that are kept' },
+  webhook_delivery_ended: { as: ['kept'], bound: 'deliveries that are kept' },
+};
+/** Of a statement without what stands in parentheses: no condition but that of a partial index, or of a handful of rows. */
+const UNCONDITIONAL =
+  /^select (?:(?! where ).)*( where (ended = [01]|archived_at is null|"off_because" is null|state <> 'waiting')(?= |$)(?:(?! and | or ).)*)?$/s;
+const withoutParentheses = (text: string): string => {
+  const shorter = text.replaceAll(/\([^()]*\)/g, '');
+  return shorter === text ? text : withoutParentheses(shorter);
+};
+const ENDS = { whole: /^(?!.* limit )/s, page: / limit \?$/, kept: / limit \? offset \?$/ } as const;
+
 /** Names that a statement gives to what it has selected itself: the candidates for the lowest free number. */
 const SUBQUERIES = new Set(['candidate', 'lowest']);
 
-test('no statement walks a table', async (t) => {
+test('no statement walks a table, nor an index without a bound', async (t) => {
   const path = join(t.testdir(), 'ironwake.db');
   const statements = new Set<string>();
   let listening = false;
@@ -219,6 +252,7 @@ test('no statement walks a table', async (t) => {
   const db = new Database(path, { readonly: true });
   t.teardown(() => db.close());
   let explained = 0;
+  const walked = new Set<string>();
   for (const statement of statements) {
     if (!/^(select|update|delete|insert)/.test(statement)) continue;
     const parameters = Array.from(statement.matchAll(/\?/g), () => null);
@@ -226,6 +260,13 @@ test('no statement walks a table', async (t) => {
     explained += 1;
     for (const { detail } of plan) {
       const ordered = /^SCAN (\w+)$/.exec(detail)?.[1];
+      const index = /^SCAN \w+ USING (?:COVERING )?INDEX (\w+)/.exec(detail)?.[1];
+      if (index !== undefined) {
+        walked.add(index);
+        const only = UNCONDITIONAL.test(withoutParentheses(statement));
+        const bounded = only && WALKED[index]?.as.some((as) => ENDS[as].test(statement));
+        t.ok(bounded, `${detail}, bounded by ${WALKED[index]?.bound} <- ${statement.slice(0, 200)}`);
+      }
       if (ordered !== undefined && (FROM_ONE_END.test(statement) || SUBQUERIES.has(ordered))) continue;
       t.notOk(
         BAD.some((pattern) => pattern.test(detail)),
@@ -233,5 +274,6 @@ test('no statement walks a table', async (t) => {
       );
     }
   }
+  t.strictSame([...walked].sort(), Object.keys(WALKED).sort(), 'nothing is let through that no statement does');
   t.ok(explained > 40, `${explained} statements explained`);
 });
