@@ -1,9 +1,13 @@
 /** Time is passed in, so that tests need no sleeps and a restart can be replayed. All times are epoch milliseconds (UTC). */
+import { uptime } from 'node:os';
+
 export interface Clock {
   /** Now, in epoch milliseconds. */
   now(): number;
   /** Milliseconds that have passed since some moment, whatever happens to the time of day: for lengths, and to notice that the clock was set. */
   monotonic(): number;
+  /** Milliseconds that this host has been suspended, counted from some moment: time that passed, and that `monotonic` and timers do not count. */
+  suspended(): number;
   /** Calls back once after `delayMs`; the returned function cancels. Never keeps the process alive by itself. */
   after(delayMs: number, callback: () => void): () => void;
 }
@@ -11,6 +15,8 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
+  // The kernel's uptime goes on while it is suspended (CLOCK_BOOTTIME), performance.now() does not (CLOCK_MONOTONIC).
+  suspended: () => uptime() * 1000 - performance.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     timer.unref();
@@ -22,6 +28,7 @@ export const systemClock: Clock = {
 export class ManualClock implements Clock {
   #now: number;
   #passed = 0;
+  #suspended = 0;
   #sequence = 0;
   /** Timers count passed time, as the kernel's do: setting the clock fires none. */
   readonly #timers = new Map<number, { readonly at: number; readonly callback: () => void }>();
@@ -38,6 +45,10 @@ export class ManualClock implements Clock {
     return this.#passed;
   }
 
+  suspended(): number {
+    return this.#suspended;
+  }
+
   after(delayMs: number, callback: () => void): () => void {
     const id = ++this.#sequence;
     this.#timers.set(id, { at: this.#passed + Math.max(0, delayMs), callback });
@@ -47,6 +58,12 @@ export class ManualClock implements Clock {
   /** Somebody sets the clock: the time of day is another one, no time has passed. */
   jump(ms: number): void {
     this.#now += ms;
+  }
+
+  /** The host sleeps: time goes on, and no timer counts it. */
+  suspend(ms: number): void {
+    this.#now += ms;
+    this.#suspended += ms;
   }
 
   /** Moves time forward by `ms`, firing every timer that falls due on the way, earliest first. */

@@ -29,14 +29,24 @@ export interface TimekeepingParts {
 export function createTimekeeping({ store, clock, log, budgets, changes }: TimekeepingParts): Timekeeping {
   /** Time of day minus passed time: constant until somebody sets the clock. */
   let reference: number | undefined;
+  /** Time of day minus the time that this host was awake, which is quickly asked: changes when the clock is set, or the host was suspended. */
+  let awake = 0;
   let moving: Promise<void> | undefined;
-  const offset = (): number => clock.now() - clock.monotonic();
+  const whileAwake = (): number => clock.now() - clock.monotonic();
 
   async function moveRuns(): Promise<void> {
-    const seen = offset();
+    const seenAwake = whileAwake();
+    const seen = seenAwake - clock.suspended();
     const byMs = Math.round(reference === undefined ? 0 : seen - reference);
+    if (reference !== undefined && Math.abs(byMs) < JUMP_MS) {
+      // What waits has waited: its time is up when it would have been.
+      log.warn({ ms: Math.round(seenAwake - awake) }, 'this host was suspended; deadlines stay where they are');
+      awake = seenAwake;
+      return;
+    }
     const moved = await store.transaction((repositories) => moveAll(repositories, byMs));
     reference = reference === undefined ? seen : reference + byMs;
+    awake = seenAwake;
     if (moved === 0 && byMs === 0) return;
     log.warn({ byMs, runs: moved }, 'the clock of this host was set; deadlines move along');
     if (moved > 0) changes.notify();
@@ -60,7 +70,7 @@ export function createTimekeeping({ store, clock, log, budgets, changes }: Timek
   return {
     async follow() {
       if (moving === undefined) {
-        if (reference !== undefined && Math.abs(offset() - reference) < JUMP_MS) return;
+        if (reference !== undefined && Math.abs(whileAwake() - awake) < JUMP_MS) return;
         moving = moveRuns().finally(() => {
           moving = undefined;
         });

@@ -1,7 +1,8 @@
 /** Deadlines: none is lost by a restart, none comes early because the clock was set, and a busy database only delays them. */
+import { uptime } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { ManualClock } from '../../../src/clock.ts';
+import { ManualClock, systemClock } from '../../../src/clock.ts';
 import { armNode } from '../../../src/journey/arm.ts';
 import { observe } from '../../../src/journey/observe.ts';
 import type { RunRepository, Store } from '../../../src/journey/ports.ts';
@@ -288,6 +289,61 @@ for (const byMs of [20 * MINUTE, -20 * MINUTE]) {
     },
   );
 }
+
+for (const [minutes, state] of [
+  [20, 'armed'],
+  [70, 'expired'],
+] as const) {
+  t.test(`the host is suspended for ${minutes} min: the machines have waited, no run lives longer`, async (t) => {
+    const clock = new ManualClock();
+    const parts = await startParts({ clock });
+    t.teardown(() => parts.close());
+    const run = await armed(parts);
+    await swept(t, parts);
+    clock.advance(10 * MINUTE);
+    await settle();
+    clock.suspend(minutes * MINUTE);
+    t.strictSame(await parts.journey.store.runs.byId(run.id), run, 'nobody was there');
+    // Timers did not count that time: it is noticed at the next look.
+    clock.advance(MINUTE);
+    await settle();
+    const found = await parts.journey.store.runs.byId(run.id);
+    t.equal(found?.state, state);
+    t.equal(found?.data.expiresAt, run.data.expiresAt);
+    const events = await parts.journey.store.events.newestOf(run.nodeId, 10);
+    t.notOk(events.some(({ code }) => code === 'run.clock-jumped'));
+  });
+}
+
+t.test('the host is suspended, and its clock set when it wakes up: only that is made up for', async (t) => {
+  const clock = new ManualClock();
+  const parts = await startParts({ clock });
+  t.teardown(() => parts.close());
+  const run = await armed(parts);
+  await swept(t, parts);
+  clock.advance(10 * MINUTE);
+  await settle();
+  clock.suspend(20 * MINUTE);
+  clock.jump(180 * MINUTE);
+  clock.advance(MINUTE);
+  await settle();
+  const found = await parts.journey.store.runs.byId(run.id);
+  t.equal(found?.state, 'armed');
+  t.equal((found?.deadlineAt ?? 0) - clock.now(), 60 * MINUTE - 31 * MINUTE);
+  clock.advance(29 * MINUTE);
+  await settle();
+  t.equal((await parts.journey.store.runs.byId(run.id))?.state, 'expired');
+});
+
+t.test('what was slept is uptime without the time awake', (t) => {
+  const awakeBefore = systemClock.monotonic();
+  const upBefore = uptime() * 1000;
+  const slept = systemClock.suspended();
+  const upAfter = uptime() * 1000;
+  const awakeAfter = systemClock.monotonic();
+  t.ok(slept >= upBefore - awakeAfter && slept <= upAfter - awakeBefore);
+  t.end();
+});
 
 t.test('a slewed clock is no jump', async (t) => {
   const clock = new ManualClock();
