@@ -3,14 +3,28 @@
  * middle of something, and what strangers on the same switch get from it.
  */
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
+import { parse as parseToml } from 'smol-toml';
 import t, { type Test } from 'tap';
 import type { NodeView } from '../../src/api/schemas.ts';
 import { encodeDiscover } from '../../src/dhcp/discover.ts';
 import { parseMac } from '../../src/net/mac.ts';
+import { hostKey, webhookOf } from '../support/machine.ts';
 import { ended, Namespaces } from '../support/netns.ts';
 import { PUBLIC_KEY } from '../support/parts.ts';
 import { makeStandInIso } from '../support/stand-in-iso.ts';
@@ -33,12 +47,14 @@ class Office {
   readonly spaces = new Namespaces(`iwo${++Office.#count}`);
   readonly folder = mkdtempSync(join(tmpdir(), 'ironwake-office-'));
   readonly data = join(this.folder, 'data');
+  readonly lan: string;
   readonly server: string;
   readonly machine: string;
   readonly stranger: string;
 
   constructor() {
     const lan = this.spaces.add('switch');
+    this.lan = lan;
     this.spaces.ip(lan, 'link add br0 type bridge');
     this.spaces.ip(lan, 'link set br0 up');
     const plug = (name: string, address: string, mac?: string): string => {
@@ -383,6 +399,87 @@ function modeFileIn(image: string): {
   const token = /^token = "([^"]+)"$/m.exec(text)?.[1] ?? '';
   return { url: /url = "([^"]+)"/.exec(text)?.[1] ?? '', token, header: ['-H', `Authorization: Bearer ${token}`] };
 }
+
+t.test("the server's cable is out in the middle of the image, and before each further step", async (t) => {
+  const { office: made } = await armedOffice(t, 48 * 1024 * 1024);
+  const { machine, folder } = made;
+  const api = `https://127.0.0.1:8443/api/v1/nodes/pve1`;
+  const token = readFileSync(join(made.data, 'admin-token'), 'utf8').trim();
+  const view = (): NodeView => JSON.parse(made.curl(made.server, api, '-H', `Authorization: Bearer ${token}`).body);
+  const cable = (state: 'up' | 'down') => made.spaces.ip(made.lan, `link set to-server ${state}`);
+  /** In vain while it is out, and once more when it is in again. */
+  const interrupted = (url: string, ...args: readonly string[]): string => {
+    const { run: before } = view();
+    cable('down');
+    t.throws(() => made.curl(machine, url, '--max-time', '2', ...args), `${new URL(url).pathname}: nobody is there`);
+    t.strictSame(view().run, before, 'the run waits');
+    cable('up');
+    const patiently = ['--retry', '20', '--retry-delay', '1', '--retry-all-errors', '--max-time', '60'];
+    const { status, body } = made.curl(machine, url, ...patiently, ...args);
+    t.equal(status, 200, status === 200 ? 'and then it is done' : body.slice(0, 200));
+    return body;
+  };
+  const script = interrupted(`http://${SERVER}:8080/boot/script/${MAC_IN_URL}`);
+  const [kernelUrl = '', initrdUrl = ''] = [...script.matchAll(/http:\/\/\S+/g)].map(([url]) => url);
+  interrupted(kernelUrl, '-o', join(folder, 'kernel'));
+  const image = join(folder, 'initrd');
+  // Nobody takes what it gets: it comes to a standstill in the middle, as the image is larger than all buffers on the way.
+  const loading = made.spaces.spawn(machine, 'curl', ['-sSf', initrdUrl]);
+  const loaded = once(loading, 'close');
+  if (loading.stdout === null) throw new Error('no pipe');
+  await once(loading.stdout, 'readable');
+  cable('down');
+  t.equal(view().run?.state, 'loading');
+  t.equal(loading.exitCode, null, 'it waits in the middle');
+  cable('up');
+  await pipeline(loading.stdout, createWriteStream(image));
+  t.strictSame(await loaded, [0, null], 'and goes on to the end');
+  const { url: answerUrl, header } = modeFileIn(image);
+  const system = JSON.stringify({
+    product: { product: 'pve' },
+    iso: { release: '9.2', isorelease: '1' },
+    network_interfaces: [{ link: 'eth0', mac: NODE_MAC }],
+  });
+  const answer = interrupted(answerUrl, ...header, '-d', system);
+  const urls = parseToml(answer) as Record<string, { url: string } | undefined>;
+  const keys = mkdtempSync(join(folder, 'node-'));
+  const key = hostKey(keys);
+  interrupted(urls['first-boot']?.url ?? '');
+  interrupted(urls['post-installation-webhook']?.url ?? '', '-d', webhookOf(key.publicKey));
+  const node = `https://${SERVER}:8443/node/v1`;
+  const json = ['-H', 'Content-Type: application/json', '-d'];
+  const run = view().run?.id ?? '';
+  const { nonce } = JSON.parse(interrupted(`${node}/challenge`, ...json, JSON.stringify({ run })));
+  const proof = JSON.stringify({ run, nonce, signature: await key.sign(nonce) });
+  const { credential } = JSON.parse(interrupted(`${node}/credential`, ...json, proof));
+  const bearer = ['-H', `Authorization: Bearer ${credential}`];
+  interrupted(`${node}/plan`, ...bearer, '-o', join(folder, 'plan'));
+  const words = ['apply changed', 'verify ok', 'reapply unchanged'].map((text) => text.split(' '));
+  const reports = ['admin-user', 'ssh'].flatMap((module, i) =>
+    words.map(([step, result], j) => ({
+      ...{ seq: 3 * i + j + 1, module, step, result },
+      ...{ startedAt: 1, durationMs: 2, output: '', detail: '' },
+    })),
+  );
+  interrupted(`${node}/reports`, ...bearer, ...json, JSON.stringify({ run, reports: reports.slice(0, 3) }));
+  // The node does not know which of them arrived, and sends them all.
+  interrupted(`${node}/reports`, ...bearer, ...json, JSON.stringify({ run, reports }));
+  interrupted(`${node}/finished`, ...bearer, ...json, JSON.stringify({ run, result: 'ok' }));
+  const { run: done, timeline } = view();
+  t.match(done, { state: 'ready', contested: false });
+  const count = (code: string): number => timeline.filter((event) => event.code === code).length;
+  t.equal(count('plan.step'), reports.length, 'each report once');
+  for (const code of [
+    'boot.image-delivered',
+    'installer.answer-served',
+    'installer.hook-fetched',
+    'installer.installed',
+    'node.proved',
+    'plan.fetched',
+    'run.ready',
+  ])
+    t.equal(count(code), 1, `${code}, once`);
+});
 
 t.test('strangers on the switch', async (t) => {
   const { office: made } = await armedOffice(t);

@@ -4,6 +4,7 @@
  * network, a data directory and machines of its own: a daemon that starts needs one processor.
  */
 import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,8 @@ import type { Store, TimelineEvent } from '../../src/journey/ports.ts';
 import { silentLog } from '../../src/log.ts';
 import { ENDED_STATES, RUN_STATES, type Run } from '../../src/runs/run.ts';
 import { openStore } from '../../src/store/store.ts';
+import { type InstanceKey, loadInstanceKey } from '../../src/trust/instance-key.ts';
+import { unsealText } from '../../src/trust/sealing.ts';
 import { ended, Namespaces } from '../support/netns.ts';
 import { PROFILE } from '../support/parts.ts';
 import type { Acknowledged, LoadOptions } from '../support/site-under-load.ts';
@@ -83,8 +86,13 @@ class Site {
     ]);
   }
 
+  /** A file of the data directory that has one line. */
+  kept(name: string): string {
+    return readFileSync(join(this.data, name), 'utf8').trim();
+  }
+
   load(): ChildProcess {
-    const token = readFileSync(join(this.data, 'admin-token'), 'utf8').trim();
+    const token = this.kept('admin-token');
     const options: LoadOptions = {
       server: this.server,
       token,
@@ -99,7 +107,7 @@ class Site {
   }
 
   importImage(): void {
-    const token = readFileSync(join(this.data, 'admin-token'), 'utf8').trim();
+    const token = this.kept('admin-token');
     const path = makeStandInIso(this.folder);
     this.spaces.run(this.#hosts.machines, 'curl', [
       ...['-skf', '-H', `Authorization: Bearer ${token}`, '--json', JSON.stringify({ path })],
@@ -143,6 +151,11 @@ class Daemon {
     await this.#seen.serving.promise;
   }
 
+  /** What any user of the host, or root, can read of it: arguments and environment. */
+  shown(): string {
+    return ['cmdline', 'environ'].map((name) => readFileSync(`/proc/${this.#child.pid}/${name}`, 'latin1')).join('\0');
+  }
+
   kill(): Promise<void> {
     return ended(this.#child, 'SIGKILL');
   }
@@ -153,6 +166,8 @@ class Ledger {
   readonly missing: string[] = [];
   readonly met = new Map<string, number>();
   writes = 0;
+  /** Secrets whose values were looked at. */
+  values = 0;
   /** How often an installation came a step further. */
   steps = 0;
   readonly #runs = new Map<string, Extract<Acknowledged, { kind: 'run' }>>();
@@ -161,9 +176,11 @@ class Ledger {
   readonly #fresh: Acknowledged[] = [];
   readonly #settled = new Set<string>();
   readonly #path: string;
+  readonly #key: InstanceKey;
 
-  constructor(path: string) {
+  constructor(path: string, key: InstanceKey) {
     this.#path = path;
+    this.#key = key;
   }
 
   take(line: Acknowledged): void {
@@ -219,6 +236,11 @@ class Ledger {
         this.missing.push(`audit log: ${line.action} ${line.target}`);
     } else if (line.kind !== 'run') {
       const thing = `${line.kind} ${line.kind === 'node' ? line.fqdn : line.name}`;
+      const sealed = line.kind === 'secret' && line.there ? await store.secrets.get(line.name) : undefined;
+      if (line.kind === 'secret' && sealed !== undefined) {
+        this.values += 1;
+        if (unsealText(this.#key, `secret ${line.name}`, sealed) !== line.value) this.missing.push(`value of ${thing}`);
+      }
       // Taken away since, with or without an answer: the audit log tells.
       const removed = { node: 'node.removed', secret: 'secret.removed', token: 'token.revoked' }[line.kind];
       const target = thing.slice(line.kind.length + 1);
@@ -278,9 +300,12 @@ async function impossible(
 async function killAtSite(t: Test, number: number): Promise<Ledger> {
   const site = new Site(number);
   t.teardown(() => site.remove());
-  const ledger = new Ledger(join(site.data, 'ironwake.db'));
   let daemon = site.daemon();
   await daemon.serve();
+  const key = await loadInstanceKey({ directory: site.data, randomBytes });
+  // Of the secrets that the load sets, of the first administrator, and the key of all that is sealed.
+  const secrets = [`value of ${site.name}`, ...['admin-token', 'instance.key'].map((name) => site.kept(name))];
+  const ledger = new Ledger(join(site.data, 'ironwake.db'), key);
   site.importImage();
   const load = site.load();
   let failure = '';
@@ -304,6 +329,9 @@ async function killAtSite(t: Test, number: number): Promise<Ledger> {
     enough = { count: ledger.steps + 1 + ((kill * 37) % 13), reached: Promise.withResolvers<void>() };
     await Promise.race([enough.reached.promise, loadEnded]);
     if (kill % 2 === 0) await sleep((kill % 14) / 2);
+    const shown = daemon.shown();
+    if (!shown.includes('PATH=')) ledger.missing.push('the environment of the daemon');
+    for (const secret of secrets) if (shown.includes(secret)) ledger.missing.push('a secret in what a process shows');
     await daemon.kill();
     // What it had answered is on its way through the load's pipe: nothing else comes until the next one serves.
     await sleep(30);
@@ -320,9 +348,10 @@ async function killAtSite(t: Test, number: number): Promise<Ledger> {
 
 t.test(`killed ${KILLS} times`, { timeout: 1160_000 }, async (t) => {
   const sites = await Promise.all(Array.from({ length: SITES }, (_, number) => killAtSite(t, number + 1)));
-  for (const { missing, writes } of sites) {
+  for (const { missing, writes, values } of sites) {
     t.strictSame(missing, [], 'nothing acknowledged is missing, nothing is impossible');
     t.ok(writes > (KILLS / SITES) * 5, `${writes} acknowledged writes`);
+    t.ok(values > 0, `${values} secrets were opened, and held their values`);
   }
   const met = (state: string): number => sites.reduce((sum, site) => sum + (site.met.get(state) ?? 0), 0);
   for (const state of STATES_MET) t.ok(met(state) > 0, `killed in state ${state}: ${met(state)} times`);

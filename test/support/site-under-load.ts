@@ -18,7 +18,7 @@ export type Acknowledged =
   | { readonly kind: 'node'; readonly id: string; readonly fqdn: string; readonly there: boolean }
   | { readonly kind: 'run'; readonly id: string; readonly nodeId: string; readonly reached: string }
   | { readonly kind: 'report'; readonly run: string; readonly seq: number }
-  | { readonly kind: 'secret'; readonly name: string; readonly there: boolean }
+  | { readonly kind: 'secret'; readonly name: string; readonly there: boolean; readonly value?: string }
   | { readonly kind: 'token'; readonly name: string; readonly there: boolean }
   /** A line of the audit log that must be there. */
   | { readonly kind: 'audit'; readonly action: string; readonly target: string };
@@ -210,8 +210,9 @@ async function administrator(): Promise<never> {
       .digest('hex')
       .slice(0, 10)
       .replace(/(..)(?=.)/g, '$1:')}`;
-    await write(`/secrets/${name}`, 'PUT', { value: `value of ${name}` });
-    acknowledge({ kind: 'secret', name, there: true }, { kind: 'audit', action: 'secret.set', target: name });
+    const value = `value of ${name}`;
+    await write(`/secrets/${name}`, 'PUT', { value });
+    acknowledge({ kind: 'secret', name, there: true, value }, { kind: 'audit', action: 'secret.set', target: name });
     const fqdn = `${name}.more.example`;
     const { id } = JSON.parse(await write('/nodes', 'POST', { mac, fqdn, profile: 'default' }));
     acknowledge({ kind: 'node', id, fqdn, there: true }, { kind: 'audit', action: 'node.added', target: fqdn });
