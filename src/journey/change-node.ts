@@ -1,8 +1,7 @@
 /** What an administrator changes of a node: name, ports, profile, tags, values, notes, policy, protection. */
 import { IronwakeError, invalid } from '../errors.ts';
-import { parseFqdn } from '../net/fqdn.ts';
 import { parseMac } from '../net/mac.ts';
-import type { InstallPolicy, Node } from '../nodes/node.ts';
+import { type InstallPolicy, type Node, parseNodeName } from '../nodes/node.ts';
 import { readNodeValues } from '../profiles/node-values.ts';
 import { type AddressCheck, NOTHING_TO_TRY, withFreeAddresses } from './free-addresses.ts';
 import type { Journey } from './journey.ts';
@@ -84,7 +83,7 @@ function changed(journey: Journey, before: Node, change: NodeChange): Node {
   if (change.values !== undefined) readNodeValues(change.values);
   return {
     ...before,
-    ...(change.fqdn !== undefined && { fqdn: parseFqdn(change.fqdn) }),
+    ...(change.fqdn !== undefined && { fqdn: parseNodeName(change.fqdn) }),
     ...(change.macs !== undefined && { macs: macsOf(change.macs) }),
     ...(change.profile !== undefined && { profile: change.profile }),
     ...(change.tags !== undefined && { tags: tagsOf(change.tags) }),

@@ -1,8 +1,14 @@
 /** The registry of nodes as an administrator works with it: add, find. What changes a node is in change-node.ts, how one goes in retire.ts. */
 import { IronwakeError, invalid } from '../errors.ts';
-import { parseFqdn } from '../net/fqdn.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
-import { type DiscoveredMachine, type InstallPolicy, MACS_OF_A_NODE, type Node, PLAIN_NODE } from '../nodes/node.ts';
+import {
+  type DiscoveredMachine,
+  type InstallPolicy,
+  MACS_OF_A_NODE,
+  type Node,
+  PLAIN_NODE,
+  parseNodeName,
+} from '../nodes/node.ts';
 import { readNodeValues } from '../profiles/node-values.ts';
 import { TAG_NAME } from '../profiles/schema.ts';
 import { uuidv7 } from '../trust/uuid.ts';
@@ -48,7 +54,7 @@ export function toldOfNode({ macs, profile, tags, installPolicy, protected: kept
 /** A node as it is registered; nothing is written yet. @throws as `addNode` */
 export function draftOf(journey: Journey, input: NewNode): Node {
   const macs = macsOf(input.macs);
-  const fqdn = parseFqdn(input.fqdn);
+  const fqdn = parseNodeName(input.fqdn);
   journey.profiles.require(input.profile);
   readNodeValues(input.values ?? {});
   const now = journey.clock.now();

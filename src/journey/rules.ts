@@ -38,6 +38,8 @@ export interface NewRule {
 }
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+/** `/rules/test` and its kin are routes of their own: no rule is called so. */
+const RESERVED_NAMES: readonly string[] = ['explain', 'import', 'test'];
 export const RULES = 1000;
 const CONDITIONS = 16;
 /** As many as fit into a rack or two; whoever means more says so. */
@@ -192,6 +194,13 @@ function ruleOf(journey: Journey, input: NewRule, by: string): Rule {
       'name',
       `'${name.slice(0, 80)}' cannot be the name of a rule`,
       'Use 1 to 63 lower-case letters, digits and hyphens.',
+    );
+  if (RESERVED_NAMES.includes(name))
+    throw invalid(
+      'rule.name-reserved',
+      'name',
+      `'${name}' is no name for a rule, as /rules/${name} means something else`,
+      'Choose another name.',
     );
   if (when.length > CONDITIONS)
     throw refuse('when', `a rule has at most ${CONDITIONS} conditions`, 'Use globs, or several rules.');

@@ -1,5 +1,6 @@
 /** A node: a machine that is registered, by an administrator or by a rule. */
-import type { Fqdn } from '../net/fqdn.ts';
+import { invalid } from '../errors.ts';
+import { type Fqdn, parseFqdn, splitFqdn } from '../net/fqdn.ts';
 import { type Ipv4, isIpv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 
@@ -9,6 +10,25 @@ import type { Mac } from '../net/mac.ts';
  */
 export const INSTALL_POLICIES = ['once', 'always', 'never'] as const;
 export type InstallPolicy = (typeof INSTALL_POLICIES)[number];
+
+/** `/nodes/import` is a route of its own: whoever calls a node by its host name must not mean that. */
+const RESERVED_HOST_NAMES: readonly string[] = ['import'];
+
+/**
+ * The full name of a node.
+ * @throws IronwakeError `fqdn.malformed`, `fqdn.reserved`
+ */
+export function parseNodeName(text: string): Fqdn {
+  const fqdn = parseFqdn(text);
+  const { host } = splitFqdn(fqdn);
+  if (!RESERVED_HOST_NAMES.includes(host)) return fqdn;
+  throw invalid(
+    'fqdn.reserved',
+    'fqdn',
+    `'${host}' is no host name for a node, as /nodes/${host} means something else`,
+    'Choose another host name.',
+  );
+}
 
 export interface Node {
   /** UUIDv7. */

@@ -1,7 +1,8 @@
 /** The name that a rule gives: a template over what a machine says of itself and the numbers of its profile's counters. */
 import { invalid } from '../errors.ts';
-import { type Fqdn, parseFqdn } from '../net/fqdn.ts';
+import type { Fqdn } from '../net/fqdn.ts';
 import type { Mac } from '../net/mac.ts';
+import { parseNodeName } from '../nodes/node.ts';
 import { checkNames, namesOf, renderText, TemplateError } from '../profiles/template.ts';
 
 export interface NameFacts {
@@ -30,7 +31,7 @@ export function checkNameTemplate(template: string, counters: readonly string[])
     );
     const needed = countersIn(template);
     // Letters and digits for whatever stands there: what is around them must be a name.
-    parseFqdn(renderText(template, standIns(), { counter: Object.fromEntries(needed.map((name) => [name, '1'])) }));
+    parseNodeName(renderText(template, standIns(), { counter: Object.fromEntries(needed.map((name) => [name, '1'])) }));
     return needed;
   } catch (error) {
     if (error instanceof TemplateError) throw badTemplate(error.fault.message, error.fault.remedy);
@@ -51,7 +52,7 @@ function badTemplate(message: string, remedy: string) {
 }
 
 /**
- * @throws IronwakeError `rule.name-unknown` when the machine does not say what the name is made of, `fqdn.malformed` when it gives no name
+ * @throws IronwakeError `rule.name-unknown` when the machine does not say what the name is made of, `fqdn.malformed`, `fqdn.reserved` when it gives no name of a node
  */
 export function nameOfMachine(template: string, facts: NameFacts, counter: Readonly<Record<string, string>>): Fqdn {
   const plain: Record<string, string> = {};
@@ -69,7 +70,7 @@ export function nameOfMachine(template: string, facts: NameFacts, counter: Reado
     }
     plain[key] = value;
   }
-  return parseFqdn(renderText(template, plain, { counter }));
+  return parseNodeName(renderText(template, plain, { counter }));
 }
 
 /** What a machine says, as it can stand within a label: lower case, letters, digits and inner hyphens. */
