@@ -21,6 +21,7 @@ import { checkOwnDhcp, checkOwnTftp } from './own-servers.ts';
 import { checkPorts, holdsDhcp } from './ports.ts';
 import { checkLoaders, checkProfileDirectory, judgeProfiles, type StagedLoaders } from './staged.ts';
 import { checkCertificate, checkClock } from './time.ts';
+import { judgeWebhooks, type KnownWebhooks } from './webhooks.ts';
 
 export interface DoctorOptions {
   readonly config: Config;
@@ -40,6 +41,7 @@ interface Told {
   readonly status: StatusView | undefined;
   readonly nodes: readonly NodeSummary[] | undefined;
   readonly profiles: ProfileList | undefined;
+  readonly webhooks: KnownWebhooks | undefined;
   readonly trouble: { readonly message: string; readonly remedy: string } | undefined;
 }
 
@@ -78,6 +80,7 @@ export async function examine(options: DoctorOptions): Promise<readonly Finding[
     ...disks,
     time,
     certificate,
+    ...(told.webhooks === undefined ? [] : judgeWebhooks(told.webhooks, clock.now())),
     ...networks.flat(),
   ];
 }
@@ -137,15 +140,36 @@ async function askNetwork(
   }
 }
 
-const NOTHING_TOLD: Told = { status: undefined, nodes: undefined, profiles: undefined, trouble: undefined };
+const NOTHING_TOLD: Told = {
+  status: undefined,
+  nodes: undefined,
+  profiles: undefined,
+  webhooks: undefined,
+  trouble: undefined,
+};
 
 async function ask(connect: DoctorOptions['connect']): Promise<Told> {
   try {
     const client = await connect();
-    const [status, nodes, profiles] = await Promise.all([client.status(), client.nodes(), client.profiles()]);
-    return { status, nodes, profiles, trouble: undefined };
+    const [status, nodes, profiles, webhooks] = await Promise.all([
+      client.status(),
+      client.nodes(),
+      client.profiles(),
+      askWebhooks(client),
+    ]);
+    return { status, nodes, profiles, webhooks, trouble: undefined };
   } catch (error) {
     if (error instanceof IronwakeError) return { ...NOTHING_TOLD, trouble: error };
+    throw error;
+  }
+}
+
+/** A token that may not see them is no reason to leave the rest out. */
+async function askWebhooks(client: Client): Promise<KnownWebhooks> {
+  try {
+    return { kind: 'told', webhooks: await client.webhooks() };
+  } catch (error) {
+    if (error instanceof IronwakeError && error.kind === 'refused') return { kind: 'refused', message: error.message };
     throw error;
   }
 }

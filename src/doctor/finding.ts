@@ -14,7 +14,8 @@ export type CheckName =
   | 'profiles'
   | 'disk'
   | 'clock'
-  | 'certificate';
+  | 'certificate'
+  | 'webhooks';
 
 export interface Finding {
   readonly check: CheckName;

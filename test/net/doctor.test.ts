@@ -218,6 +218,20 @@ test('beside our daemon', async (t) => {
     t.match(output, /^0 problems, \d+ warnings?, \d+ checks in order\.$/m);
   });
 
+  await t.test('a webhook whose receiver does not run', async (t) => {
+    const url = ['--url', 'http://127.0.0.1:9/', '--allow-http', '--allow-loopback'];
+    t.equal((await ironwake('webhook', 'add', 'nobody', ...url)).status, 0);
+    t.equal((await ironwake('webhook', 'test', 'nobody')).status, 1);
+    const { finding, status } = await doctor();
+    t.equal(status, 0);
+    t.match(finding('webhooks.failing'), {
+      result: 'warning',
+      message: /^nobody could not be told \d+ times in a row/,
+      remedy: /npx ironwake webhook test nobody/,
+    });
+    t.equal((await ironwake('webhook', 'rm', 'nobody', '--yes')).status, 0);
+  });
+
   await t.test('a second proxyDHCP', async (t) => {
     const other = await dnsmasq(
       rogue,
