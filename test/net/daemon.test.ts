@@ -656,6 +656,55 @@ t.test('a stop in the middle of a probe', async (t) => {
   t.equal((await again.stop()).code, 0);
 });
 
+/** Says the id of each message, and answers all that it holds when something is written to it. */
+const RECEIVER = `const held = [];
+require('http').createServer((request, response) => request.resume().on('end', () => {
+  console.log('got ' + request.headers['webhook-id']);
+  held.push(response);
+})).listen(8090, () => console.log('listening'));
+process.stdin.on('data', () => held.splice(0).forEach((response) => response.end()));`;
+
+t.test('a stop while a receiver of webhooks has not answered', async (t) => {
+  const made = office(t);
+  const receiver = made.background(made.machine, process.execPath, '-e', RECEIVER);
+  await receiver.until(/listening/);
+  const got = () => receiver.output.match(/msg_\w+/g) ?? [];
+  const deliveries = (): ReadonlyArray<{ readonly id: string; readonly state: string; readonly tries: number }> =>
+    JSON.parse(made.cli('webhook', 'deliveries', 'slow', '--json'));
+  let daemon = made.serve();
+  await daemon.until(/Ironwake is serving/);
+  made.cli('webhook', 'add', 'slow', '--url', 'http://10.96.0.50:8090/', '--allow-http', '--event', 'node.registered');
+
+  made.cli('node', 'add', '--mac', '02:00:00:00:00:01', '--fqdn', 'pve1.lab.example');
+  await receiver.until(/got msg_/);
+  const answered = await daemon.stop(async () => void receiver.child.stdin?.write('answer\n'));
+  t.equal(answered.code, 0, 'it answers while the daemon stops');
+  daemon = made.serve();
+  await daemon.until(/Ironwake is serving/);
+  t.match(deliveries(), [{ state: 'delivered', tries: 1 }], 'and has been told');
+
+  made.cli('node', 'add', '--mac', '02:00:00:00:00:02', '--fqdn', 'pve2.lab.example');
+  await receiver.until(/(got \w+\s+){2}/);
+  const [first, second] = got();
+  t.not(first, second, 'the next message, and the first one no second time');
+  const silent = await daemon.stop();
+  t.equal(silent.code, 0, 'it does not answer at all');
+  t.comment(`stopped after ${silent.seconds.toFixed(1)} s`);
+  t.notMatch(daemon.output, /\n\s+at |"stack"|destroyed/);
+  daemon = made.serve();
+  await receiver.until(/(got \w+\s+){3}/);
+  t.equal(got()[2], second, 'the next start sends it again, with its id');
+  receiver.child.stdin?.write('answer\n');
+  await daemon.until(/Ironwake is serving/);
+  for (let look = 0; look < 30 && deliveries()[0]?.state !== 'delivered'; look += 1)
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  t.match(deliveries(), [
+    { id: second, state: 'delivered' },
+    { id: first, state: 'delivered' },
+  ]);
+  t.equal((await daemon.stop()).code, 0);
+});
+
 t.test('ports and addresses can be chosen', async (t) => {
   const made = office(t);
   const flags = [
