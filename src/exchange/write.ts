@@ -1,6 +1,6 @@
 /** Nodes -> a file that `readRows` reads back unchanged. */
 import { stringify } from 'csv-stringify/sync';
-import { Document } from 'yaml';
+import { Document, isScalar, visit } from 'yaml';
 import { COLUMNS, type ExchangeFormat, type NodeRow } from './rows.ts';
 
 export function writeRows(rows: ReadonlyArray<Omit<NodeRow, 'line'>>, format: ExchangeFormat): string {
@@ -9,11 +9,21 @@ export function writeRows(rows: ReadonlyArray<Omit<NodeRow, 'line'>>, format: Ex
   const trees = rows.map((row) => Object.fromEntries(COLUMNS.map((column) => [column, row[column]])));
   if (format === 'json') return `${JSON.stringify(trees, undefined, 2)}\n`;
   // Quoted throughout: `no`, `0123` and `1:30` stay text for every reader.
-  return new Document(trees, { aliasDuplicateObjects: false }).toString({
-    defaultStringType: 'QUOTE_DOUBLE',
-    defaultKeyType: 'PLAIN',
-    lineWidth: 0,
+  const document = new Document(trees, { aliasDuplicateObjects: false });
+  visit(document, {
+    Pair(_, { key }) {
+      if (isScalar(key) && UNREADABLE.test(String(key.value))) key.type = 'QUOTE_DOUBLE';
+    },
   });
+  const text = document.toString({ defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN', lineWidth: 0 });
+  return text.replace(new RegExp(UNREADABLE, 'g'), escaped);
+}
+
+/** YAML 1.1 has no place for these, and PyYAML reads no file that holds one. They stand within quotes only, where they can be escaped. */
+const UNREADABLE = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function cells(row: Omit<NodeRow, 'line'>): readonly string[] {

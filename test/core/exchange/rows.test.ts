@@ -22,7 +22,7 @@ const row = fc.record(
     installPolicy: fc.constantFrom('once', 'always', 'never'),
     protected: fc.boolean(),
     values: fc.dictionary(
-      name,
+      fc.oneof(name, fc.constantFrom('a\u0085b', '\u2028', '\ufeffa', '\uffff')),
       fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.array(text, { maxLength: 2 })),
       {
         maxKeys: 3,
