@@ -14,7 +14,7 @@ import { type Review, reviewAnswer } from '../../../src/answers/review.ts';
 import { answerSchema } from '../../../src/answers/schema.ts';
 import { parseSeverities } from '../../../src/answers/severities.ts';
 import { foldSpelling } from '../../../src/answers/spelling.ts';
-import { HASH, type Json, type JsonMap, SMALLEST, STATIC, spelled, withValue } from '../../support/answers.ts';
+import { HASH, type Json, type JsonMap, SMALLEST, STATIC, withValue } from '../../support/answers.ts';
 
 const toml = (answer: JsonMap): string => stringify(answer);
 const GOOD: JsonMap = withValue({ ...SMALLEST, network: STATIC }, ['global', 'mailto'], 'admin@example.org');
@@ -93,20 +93,6 @@ test('words and paths are those that the release takes', (t) => {
   );
   t.same(lines(withValue(newer, ['disk-setup', 'lvm.hdsize'], 100), '8.2'), [
     'answer.unknown-key disk-setup.lvm.hdsize: In quotes it is one name with a dot; write a table.',
-  ]);
-  t.end();
-});
-
-test('first-boot without url: 8.3 takes it and stops on the machine, which is an error of ours', (t) => {
-  const answer = (release: AnswerRelease): string =>
-    toml(spelled({ ...SMALLEST, 'first-boot': { source: 'from-url' } }, release));
-  const said = (release: AnswerRelease): object[] =>
-    review(answer(release), release).findings.filter(({ severity }) => severity === 'error');
-  t.ok(review(answer('8.3'), '8.3').accepted);
-  t.match(said('8.3'), [{ code: 'answer.first-boot-url', by: 'ironwake', message: /stops on the machine/ }]);
-  t.notOk(review(answer('8.4'), '8.4').accepted);
-  t.match(said('8.4'), [
-    { code: 'answer.first-boot-url', by: 'installer', message: 'source is from-url and there is no url' },
   ]);
   t.end();
 });

@@ -692,6 +692,23 @@ test('the words: where, what is wrong, what to write', (t) => {
   t.end();
 });
 
+test('first-boot without url: 8.3 takes it and stops on the machine, which is an error of ours', (t) => {
+  t.same(validateAnswer({ ...OLD, 'first-boot': { source: 'from-url' } }, answerDialect('8.3'), 'pve'), [
+    {
+      code: 'answer.first-boot-url',
+      severity: 'error',
+      by: 'ironwake',
+      path: 'first-boot.url',
+      message: 'source is from-url and there is no url; the installer stops on the machine, where it wants to download',
+      remedy: 'Set first-boot.url.',
+    },
+  ]);
+  t.match(validateAnswer({ ...SMALLEST, 'first-boot': { source: 'from-url' } }, answerDialect('8.4'), 'pve'), [
+    { code: 'answer.first-boot-url', by: 'installer' },
+  ]);
+  t.end();
+});
+
 test('what is found once is not found again', (t) => {
   const codes = (answer: JsonMap, release: '8.2' | '8.3'): string[] =>
     validateAnswer(answer, answerDialect(release), 'pve').map(({ code, path }) => `${code} ${path}`);
