@@ -10,11 +10,10 @@
  * The scripts are static. Parameters reach them as files (`parameter NAME` in shell/module.sh), so no value is ever part of a script.
  * CONTRIBUTING.md shows one from nothing; docs/modules.md is made from all of them.
  */
-import { readFileSync } from 'node:fs';
 import type { Static, TObject } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { nearest } from '../profiles/nearest.ts';
-import { renderTemplate } from './template.ts';
+import { templateAt } from './template.ts';
 
 export const PRODUCTS = ['pve', 'pbs', 'pmg', 'pdm'] as const;
 export type Product = (typeof PRODUCTS)[number];
@@ -97,7 +96,7 @@ export function defineModule<S extends TObject>(module: PostInstallModule<S>): P
 
 /** A configuration file of the module, rendered: `renderFile(folder, 'proxmox.sources', values)` reads `files/proxmox.sources.hbs`. */
 export function renderFile(folder: URL, name: string, values: Readonly<Record<string, unknown>>): string {
-  return renderTemplate(readFileSync(new URL(`files/${name}.hbs`, folder), 'utf8'), values, 'config');
+  return templateAt(new URL(`files/${name}.hbs`, folder), 'config')(values);
 }
 
 export interface ParameterFinding {

@@ -2,6 +2,7 @@
  * Handlebars with an escape per target language. A template may print a value only through the helper of its language, so a forgotten
  * escape is an error when the template is read, not a hole when it is used.
  */
+import { readFileSync } from 'node:fs';
 import Handlebars from 'handlebars';
 import { embedFile, shellQuote } from './quote.ts';
 
@@ -22,17 +23,29 @@ config.registerHelper('line', (value: unknown) => new Handlebars.SafeString(conf
 
 const ENGINES: Readonly<Record<TemplateLanguage, typeof Handlebars>> = { shell, config };
 
+/** A template with its values: the text. @throws RangeError for a value that does not fit on one line */
+export type Template = (values: Readonly<Record<string, unknown>>) => string;
+
 /**
- * Renders a template of one language.
- * @throws RangeError for a template that prints without its language's helper, and for a value that does not fit on one line
+ * Makes a template of one language ready.
+ * @throws RangeError for a template that prints without its language's helper
  */
-export function renderTemplate(
-  source: string,
-  values: Readonly<Record<string, unknown>>,
-  language: TemplateLanguage,
-): string {
-  refuseBarePrinting(Handlebars.parse(source).body, PRINTERS[language]);
-  return ENGINES[language].compile(source, { strict: true })(values);
+export function compileTemplate(source: string, language: TemplateLanguage): Template {
+  const program = Handlebars.parse(source);
+  refuseBarePrinting(program.body, PRINTERS[language]);
+  // Handlebars' own `compile` puts the work off until the first use: it belongs to the check of a plan when a node is armed, not to the node's wait.
+  const specification: unknown = new Function(`return ${Handlebars.precompile(program, { strict: true })}`)();
+  return ENGINES[language].template(specification as TemplateSpecification);
+}
+
+/** Templates are part of the program and never change while it runs: read and made ready once. */
+const ready = new Map<string, Template>();
+export function templateAt(url: URL, language: TemplateLanguage): Template {
+  const known = ready.get(url.href);
+  if (known !== undefined) return known;
+  const template = compileTemplate(readFileSync(url, 'utf8'), language);
+  ready.set(url.href, template);
+  return template;
 }
 
 /** Handlebars hands a missing value to a helper as undefined, strict or not. */

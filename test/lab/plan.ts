@@ -1,6 +1,7 @@
 /**
  * One plan with what needs a kernel of its own, served by the daemon to a Debian that boots from its own disk: an upgrade that brings a kernel and
  * restarts into it, kernel modules, a bond under a VLAN-aware bridge with a VLAN interface, and a power cut while nobody can reach the node.
+ * One machine for each release, and three boots of it: from the disk, into the upgrade's kernel, and after the power cut. Fewer would prove neither.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,26 +1,11 @@
 /** Modules dns, hosts, time, locale and timezone on a real Debian 12 and 13: real resolver, chrony and locale-gen, with real servers to ask. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import t, { type Test } from 'tap';
-import type { Container, DebianRelease } from '../../support/container.ts';
+import t from 'tap';
+import type { DebianRelease } from '../../support/container.ts';
 import { held, mendedByHand, startRig } from '../../support/rig.ts';
+import { clocks, dnsServer } from '../../support/surroundings.ts';
 
 t.setTimeout(600_000);
-
-/** Debian's dnsmasq as the DNS server of the network; the test ends it. */
-async function dnsServer(t: Test, address: string): Promise<void> {
-  const server: ChildProcess = spawn(
-    'dnsmasq',
-    [
-      ...['--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--bind-interfaces'],
-      ...[`--listen-address=${address}`, '--address=/example.test/192.0.2.9', '--pid-file='],
-    ],
-    { stdio: 'ignore' },
-  );
-  t.teardown(() => {
-    server.kill();
-  });
-}
 
 /** Whether an NTP server answers a client's question (RFC 5905, mode 3) that comes from this machine. */
 function answersNtp(address: string): Promise<boolean> {
@@ -43,24 +28,15 @@ function answersNtp(address: string): Promise<boolean> {
   });
 }
 
-/** chronyd that does not touch the machine's clock, and a second one as the time server of the network, on an address of its own. */
-async function clocks(container: Container): Promise<void> {
-  await container.sh(`
-mkdir -p /etc/systemd/system/chrony.service.d
-printf '[Unit]\\nConditionCapability=\\n[Service]\\nExecStart=\\nExecStart=!/usr/sbin/chronyd -x\\n' > /etc/systemd/system/chrony.service.d/container.conf
-ip addr add 198.51.100.1/32 dev lo
-ip addr add 198.51.100.2/32 dev lo
-printf '%s\\n' 'local stratum 3' 'allow 0/0' 'bindaddress 198.51.100.1' 'cmdport 0' 'bindcmdaddress /run/server.sock' 'pidfile /run/server.pid' > /root/server.conf
-systemd-run -q --unit=time-server chronyd -d -x -U -u root -f /root/server.conf
-systemctl daemon-reload`);
-}
-
 for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
   t.test(`the base of a node on ${release}`, async (t) => {
     const rig = await startRig(t, { release });
     const { container } = rig;
     const { address, hostAddress } = container;
-    await dnsServer(t, hostAddress);
+    const server = dnsServer(hostAddress);
+    t.teardown(() => {
+      server.kill();
+    });
     await clocks(container);
     await container.sh(`
 printf '127.0.0.1 localhost node1\\n127.0.1.1 node1.example.test node1\\n# somebody’s own\\n192.0.2.7 printer # keep\\n' > /etc/hosts

@@ -2,6 +2,7 @@
 import t from 'tap';
 import type { DebianRelease } from '../../support/container.ts';
 import { brokenByHand, held, startRig } from '../../support/rig.ts';
+import { ownInterfaces, staticAddress } from '../../support/surroundings.ts';
 
 // Each of these boots a system; the limit only ends what hangs.
 t.setTimeout(600_000);
@@ -13,25 +14,9 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
   t.test(`network on ${release}`, async (t) => {
     const rig = await startRig(t, { release });
     const { container } = rig;
-    // nspawn mounts /sys before it enters the container's network: what stands below /sys/class/net is this machine's.
-    await container.write(
-      '/etc/systemd/system/sys.service',
-      `[Unit]
-DefaultDependencies=no
-Before=networking.service ironwake-rollback.service
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=sh -c 'mkdir -p /run/cgroup && mount --bind /sys/fs/cgroup /run/cgroup && mount -t sysfs sysfs /sys && mount --bind /run/cgroup /sys/fs/cgroup'
-[Install]
-WantedBy=sysinit.target
-`,
-    );
-    await container.sh('systemctl daemon-reload; systemctl enable --quiet --now sys.service');
+    await ownInterfaces(container);
     const mac = (await container.sh('cat /sys/class/net/host0/address')).trim();
-    const before = `auto lo\niface lo inet loopback\n\nauto host0\niface host0 inet static\n    address ${container.address}/30\n`;
-    await container.write(file, before);
-    await container.sh('systemctl enable --quiet --now networking.service');
+    const before = await staticAddress(container);
     const plan = (network: unknown) => ({ postInstall: { network }, release: productRelease });
     const addresses = () =>
       container.sh("ip -4 -o addr show scope global | awk '{ print $2, $4 }' | sort | paste -sd ,");

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { renderTemplate, type TemplateLanguage } from '../../../src/postinstall/template.ts';
+import { compileTemplate, type TemplateLanguage } from '../../../src/postinstall/template.ts';
 
 t.test('a value is printed only through the helper of its language', async (t) => {
   const rows: ReadonlyArray<[string, string, TemplateLanguage, string | null]> = [
@@ -18,15 +18,15 @@ t.test('a value is printed only through the helper of its language', async (t) =
     ['a value that is not there', '{{line nothing}}', 'config', null],
   ];
   for (const [name, source, language, expected] of rows) {
-    const render = () => renderTemplate(source, { value: "it's", list: ['x', 'y'] }, language);
+    const render = () => compileTemplate(source, language)({ value: "it's", list: ['x', 'y'] });
     if (expected === null) t.throws(render, name);
     else t.equal(render(), expected, name);
   }
 });
 
 t.test('a configuration line stays one', async (t) => {
-  for (const value of ['a\nb', 'a\rb', 'a\0b', 'a\u2028b', '\x1b[2J'])
-    t.throws(() => renderTemplate('{{line value}}', { value }, 'config'), RangeError);
+  const template = compileTemplate('{{line value}}', 'config');
+  for (const value of ['a\nb', 'a\rb', 'a\0b', 'a\u2028b', '\x1b[2J']) t.throws(() => template({ value }), RangeError);
 });
 
 t.test('no script of a module is a template', async (t) => {
