@@ -2,12 +2,11 @@
  * Module firewall on a real Debian 12 and 13. For Backup Server: real nftables. For Proxmox VE: its files, read by a stand-in of pve-firewall that
  * shares nothing with the module, follows the rules of pve-firewall's documentation and puts them into the kernel.
  */
-
-import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import t from 'tap';
-import { type DebianRelease, must } from '../../support/container.ts';
+import t, { type Test } from 'tap';
+import { type DebianRelease, must, run } from '../../support/container.ts';
 import { brokenByHand, held, type Rig, startRig } from '../../support/rig.ts';
+import { ownNetworkKeys, pveFirewall } from '../../support/surroundings.ts';
 
 // Each of these boots a system; the limit only ends what hangs.
 t.setTimeout(600_000);
@@ -72,6 +71,40 @@ async function surroundings(rig: Rig): Promise<void> {
   await container.sh(`ip route add 198.51.100.0/24 via ${container.hostAddress}`);
 }
 
+/**
+ * With bridge netfilter on, as pve-firewall and container engines switch it on, frames between two ports of a bridge pass the hooks of IP, too:
+ * guests must reach each other all the same, and the node itself as little as anybody.
+ */
+async function guestsOnABridge(t: Test, rig: Rig): Promise<void> {
+  const { container } = rig;
+  // Built into some kernels; elsewhere a module of the machine.
+  await run('modprobe', ['br_netfilter']);
+  await ownNetworkKeys(container);
+  await container.sh(`
+ip link add guests type bridge
+ip addr add 10.99.0.1/24 dev guests
+ip link set guests up
+for n in 2 3; do
+  ip netns add guest$n
+  ip link add v$n type veth peer name eth0 netns guest$n
+  ip link set v$n master guests up
+  ip -n guest$n addr add 10.99.0.$n/24 dev eth0
+  ip -n guest$n link set eth0 up
+done
+echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables
+nft 'table inet witness { chain forward { type filter hook forward priority 0; counter; }; }'`);
+  const fromGuest = (command: string) => container.exec(['ip', 'netns', 'exec', 'guest2', 'sh', '-c', command]);
+  t.equal((await fromGuest('ping -q -c 3 -i 0.2 -W 5 10.99.0.3')).code, 0, 'one guest reaches the other');
+  t.match(
+    await container.sh('nft list table inet witness'),
+    /counter packets [1-9]/,
+    'and what they said has passed the hooks where the rules are',
+  );
+  t.equal((await fromGuest('ping -q -c 1 -W 5 10.99.0.1')).code, 0, 'the node answers to ping, as to everybody');
+  for (const port of [22, 8007])
+    t.not((await fromGuest(`timeout 3 bash -c 'exec 3<> /dev/tcp/10.99.0.1/${port}'`)).code, 0, `not at port ${port}`);
+}
+
 const PARAMETERS = {
   management: ['192.0.2.0/24'],
   sets: { monitoring: [MONITORING] },
@@ -127,6 +160,7 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
       },
     ]);
     t.strictSame(await seen(rig), CLOSED, 'and hold after all that');
+    await guestsOnABridge(t, rig);
     await container.reboot();
     t.strictSame(await rig.drift('firewall'), [], 'and after a restart');
     t.equal(await reaches(rig, STRANGER, 22), 'dropped');
@@ -135,17 +169,7 @@ for (const release of ['bookworm', 'trixie'] satisfies DebianRelease[]) {
   t.test(`firewall of Proxmox VE on ${release}`, async (t) => {
     const rig = await startRig(t, { release });
     const { container } = rig;
-    await container.sh('mkdir -p /etc/pve/local /etc/pve/firewall');
-    await container.write(
-      '/usr/sbin/pve-firewall',
-      readFileSync(new URL('../stand-ins/pve-firewall.pl', import.meta.url), 'utf8'),
-      '0755',
-    );
-    await container.write(
-      '/etc/systemd/system/pve-firewall.service',
-      '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/sbin/pve-firewall start\nExecStop=/usr/sbin/pve-firewall stop\n[Install]\nWantedBy=multi-user.target\n',
-    );
-    await container.sh('systemctl daemon-reload; systemctl enable --quiet --now pve-firewall.service');
+    await pveFirewall(container);
     await surroundings(rig);
     t.strictSame(await seen(rig), OPEN, 'before: switched off, as installed');
     const plan = {

@@ -18,7 +18,7 @@ export const firewall = defineModule({
   proof: [
     {
       test: 'container/modules/firewall',
-      on: 'Debian 12 and 13 in containers: real nftables; for Proxmox VE its files, read by a stand-in of pve-firewall',
+      on: 'Debian 12 and 13 in containers: real nftables, also with guests on a bridge and bridge netfilter on; for Proxmox VE its files, read by a stand-in of pve-firewall',
     },
   ],
   programs: ['fill.sh'],
