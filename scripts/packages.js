@@ -32,6 +32,7 @@ export const DEBIAN_PACKAGES = [
   },
   { name: 'ansible-core', layer: 'test', purpose: 'reads the exported inventories' },
   { name: 'kea-dhcp4-server', layer: 'test', purpose: 'reads the exported reservations' },
+  { name: 'prometheus', layer: 'test', purpose: 'promtool discovers the exported targets' },
   { name: 'zsh', layer: 'test', purpose: 'takes the completion of the command line' },
   { name: 'fish', layer: 'test', purpose: 'takes the completion of the command line' },
   { name: 'python3', layer: 'test', purpose: "the stand-in installer's independent checker (tomllib)" },

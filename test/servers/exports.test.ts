@@ -13,6 +13,7 @@ import type { ExportedMachine } from '../../src/exports/machine.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
 import { commandLine } from '../support/command-line.ts';
 import { armed, install, loadImage } from '../support/machine.ts';
+import { startParts } from '../support/parts.ts';
 
 /** Everything that a shell, a template, YAML 1.1, a spreadsheet or a terminal might take for something else. */
 const HOSTILE = [
@@ -204,6 +205,54 @@ t.test('Prometheus finds lists of targets and labels of text', async (t) => {
     }
   }
   t.ok(found.every(({ labels }, n) => labels.__meta_ironwake_notes === MACHINES[n]?.notes));
+});
+
+t.test('Prometheus discovers the targets over HTTPS, with a token, and relabels by our labels', async (t) => {
+  const parts = await startParts();
+  t.teardown(() => parts.close());
+  const [admin, viewer] = [await parts.token('admin'), await parts.token('viewer')];
+  const api = `${parts.segment.httpsUrl}/api/v1`;
+  for (const { fqdn, macs, tags, notes, address } of MACHINES) {
+    const values = address === undefined ? {} : { network: { cidr: `${address}/24` } };
+    const json = { macs, fqdn, profile: 'default', tags, notes, values };
+    t.equal((await parts.call(`${api}/nodes`, { token: admin, json })).status, 201);
+  }
+  const directory = t.testdir({
+    token: viewer,
+    'prometheus.yml': `
+scrape_configs:
+  - job_name: rack-a
+    http_sd_configs:
+      - url: ${api}/exports/prometheus?tag=rack-a&port=9221
+        authorization: { type: Bearer, credentials_file: token }
+        tls_config: { insecure_skip_verify: true }
+    relabel_configs:
+      - { source_labels: [__meta_ironwake_fqdn], target_label: instance }
+      - { source_labels: [__meta_ironwake_tags], regex: '.*,rack-a,.*', target_label: rack, replacement: a }
+`,
+  });
+  const config = join(directory, 'prometheus.yml');
+  run(t, 'promtool', ['check', 'config', config]);
+  // Not synchronously: the daemon that it asks lives in this process. It listens for as long as it is told, whatever it has heard.
+  const discover = async (seconds: number) => {
+    const args = ['check', 'service-discovery', `--timeout=${seconds}s`, config, 'rack-a'];
+    const { stdout } = await promisify(execFile)('promtool', args);
+    return JSON.parse(stdout.slice(stdout.indexOf('['))) as ReadonlyArray<{
+      readonly discoveredLabels: Readonly<Record<string, string>>;
+      readonly labels: Readonly<Record<string, string>>;
+    }>;
+  };
+  const racked = MACHINES.filter(({ tags, address }) => tags.includes('rack-a') && address !== undefined);
+  let found = await discover(5);
+  if (found.length < racked.length) found = await discover(45);
+  const byName = new Map(found.map((target) => [target.labels.instance, target]));
+  t.same([...byName.keys()].sort(), racked.map(({ fqdn }) => fqdn).sort(), 'those of the tag');
+  for (const { fqdn, address, notes } of racked) {
+    const { labels, discoveredLabels } = byName.get(fqdn) ?? {};
+    t.match(labels, { __address__: `${address}:9221`, job: 'rack-a', rack: 'a' }, fqdn);
+    // An empty label is none to Prometheus.
+    t.equal(discoveredLabels?.__meta_ironwake_notes ?? '', notes, `the note of ${fqdn}`);
+  }
 });
 
 t.test('no note makes a line of its own, in any format', async (t) => {
