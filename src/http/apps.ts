@@ -6,6 +6,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import type { Artefacts } from '../artefacts/artefacts.ts';
 import type { Journey } from '../journey/journey.ts';
 import type { Log } from '../log.ts';
+import { takeAbsentBodies } from './absent-body.ts';
 import { type AdminRoutes, registerAdmin } from './admin.ts';
 import { registerAnswers } from './answers.ts';
 import { type BackupMaker, registerBackup } from './backup.ts';
@@ -55,6 +56,7 @@ export async function createApps(parts: AppParts, compile: Compile = 'when-asked
 
   const secure = createApp(parts, compile);
   await registerOpenApi(secure, parts.version);
+  takeAbsentBodies(secure);
   keepAnswers(secure, parts.journey);
   limitRefusals(secure, parts.journey);
   await secure.register(async (scope) => registerInstaller(scope, parts.journey));

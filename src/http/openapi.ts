@@ -5,6 +5,7 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../api/schemas.ts';
+import { mayBeAbsent } from './absent-body.ts';
 import { type Schema, withExamples } from './examples.ts';
 import { API_PREFIX, takesKey } from './route-config.ts';
 
@@ -29,6 +30,10 @@ administers; each operation names its own in \`x-role\`. The pages of the projec
 
 type Operation = Record<string, unknown> & {
   readonly parameters?: Parameter[];
+  readonly requestBody?: {
+    readonly required?: boolean;
+    readonly content: Readonly<Record<string, { readonly schema?: unknown }>>;
+  };
   readonly responses: Record<string, unknown>;
   readonly tags?: readonly string[];
 };
@@ -170,9 +175,15 @@ function finish(document: Document): never {
 function finishedOperation(operation: Operation): Operation {
   const problem = { $ref: '#/components/responses/Problem' };
   const shown = withExamples(operation);
-  const { parameters } = shown;
+  const { parameters, requestBody } = shown;
   return {
     ...shown,
+    ...(requestBody !== undefined && {
+      requestBody: {
+        ...requestBody,
+        required: !Object.values(requestBody.content).every((one) => mayBeAbsent(one.schema)),
+      },
+    }),
     ...(parameters !== undefined && { parameters: parameters.map(described) }),
     responses: { ...answersOf(shown), '4XX': problem, '5XX': problem },
   };

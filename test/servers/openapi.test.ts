@@ -12,7 +12,7 @@ interface Operation {
   readonly summary?: string;
   readonly tags?: readonly string[];
   readonly security?: readonly unknown[];
-  readonly requestBody?: { readonly content: Content };
+  readonly requestBody?: { readonly required?: boolean; readonly content: Content };
   readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
 }
 type Content = Readonly<Record<string, { readonly schema: object; readonly example?: unknown }>>;
@@ -171,4 +171,26 @@ t.test('what the routes answer is what it says', async (t) => {
     }
   }
   t.ok(good > 25, `${good} routes answered well`);
+});
+
+t.test('a body whose fields may all be left out may be left out, and the document says so', async (t) => {
+  const { parts, admin: token, state } = await armed(t);
+  const { document } = await documentOf(parts);
+  const optional = operationsOf(document).filter(({ operation }) => operation.requestBody?.required === false);
+  t.ok(optional.length >= 6, `${optional.length} operations`);
+  const base = parts.segment.httpsUrl;
+  const ask = async (method: string, path: string, more: object = {}) => {
+    const { status, text } = await parts.call(`${base}${path}`, { token, method: method.toUpperCase(), ...more });
+    return { status, ...JSON.parse(text) };
+  };
+  for (const { method, path } of optional.filter((each) => each.path.includes('{'))) {
+    const nobody = path.replaceAll(/\{\w+\}/g, 'nobody');
+    const [without, empty] = [await ask(method, nobody), await ask(method, nobody, { json: {} })];
+    t.equal(without.status, 404, `${method} ${nobody}`);
+    t.same(without, empty, `${method} ${nobody}: as with {}`);
+  }
+  t.match(await ask('post', '/api/v1/nodes/pve1/cancel'), { status: 200 });
+  t.match(await ask('post', '/api/v1/nodes/pve1/install'), { status: 201, run: { state: 'armed' } });
+  t.equal(await state(), 'armed');
+  t.match(await ask('post', '/api/v1/nodes'), { status: 400, field: 'body' }, 'what is needed is still asked for');
 });
