@@ -69,6 +69,12 @@ export class IronwakeError extends Error {
     this.rows = details.rows;
   }
 
+  /** The same error about a field of another name: what the API calls `body`, the command line calls `FILE`. */
+  about(field: string): IronwakeError {
+    const { cause, code, kind, message, remedy, rows } = this;
+    return new IronwakeError({ kind, code, message, remedy, field, cause, ...(rows !== undefined && { rows }) });
+  }
+
   /** The HTTP status of this error (RFC 9110), for problem+json. */
   get status(): number {
     return HTTP_STATUS[this.kind];

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { invalid, messageOf, systemCode } from '../errors.ts';
+import { IronwakeError, invalid, messageOf, systemCode } from '../errors.ts';
 import { parseSha256, parseSha256Sums } from '../media/checksums.ts';
 import { formatBytes } from '../runs/words.ts';
 import { print, type Session } from './session.ts';
@@ -15,10 +15,13 @@ type Options = Readonly<Record<string, unknown>>;
 export async function add(session: Session, args: readonly string[], options: Options): Promise<ExitStatus> {
   const [file = ''] = args;
   const sha256 = await expectedSha256(session, file, options);
-  const media =
+  const sending =
     options.onServer === true
-      ? await session.client.importMedia({ path: file, ...(sha256 !== undefined && { sha256 }) })
-      : await upload(session, resolve(session.io.cwd, file), sha256);
+      ? session.client.importMedia({ path: file, ...(sha256 !== undefined && { sha256 }) })
+      : upload(session, resolve(session.io.cwd, file), sha256);
+  const media = await sending.catch((error: unknown) => {
+    throw inWordsOf(options, error);
+  });
   print(
     session,
     media,
@@ -27,6 +30,13 @@ export async function add(session: Session, args: readonly string[], options: Op
       `SHA-256 ${media.id}${sha256 === undefined ? ' (not compared: give --sha256 or --sums)' : ', as expected'}\n`,
   );
   return 0;
+}
+
+/** What the API calls `path`, `body` and `sha256` has other names on this command line. */
+function inWordsOf(options: Options, error: unknown): unknown {
+  if (!(error instanceof IronwakeError)) return error;
+  if (error.field === 'path' || error.field === 'body') return error.about('FILE');
+  return error.field === 'sha256' ? error.about(typeof options.sha256 === 'string' ? '--sha256' : '--sums') : error;
 }
 
 async function expectedSha256(session: Session, file: string, options: Options): Promise<string | undefined> {

@@ -15,6 +15,8 @@ import { type ImageFacts, inspectImage } from './product.ts';
 import type { MediaRecord } from './record.ts';
 
 const PART = '.part';
+/** Kinds of errors that are the image's: the disk's are no fault of the field. */
+const IMAGE_FAULTS: ReadonlySet<string> = new Set(['invalid', 'not-found']);
 /** A checksum of this many bytes takes the loop half a millisecond or less. */
 const READ_BYTES = 256 * 1024;
 /** Stays free whatever is imported: the database and the logs of the machines that are installing write to the same disk. */
@@ -47,7 +49,7 @@ export interface ImportPlace {
  * Imports an image; an image that is there already is recognised by its checksum, and its record comes back unchanged.
  *
  * @throws IronwakeError `media.unreadable`, `media.no-space`, `media.incomplete`, `media.checksum-mismatch`, and what `inspectImage`
- *   throws. The part file is gone then.
+ *   throws; `field` is `path` for a file of this machine, `body` for an upload, `sha256` for the checksum. The part file is gone then.
  */
 export async function importImage(request: ImportRequest, place: ImportPlace): Promise<MediaRecord> {
   const expected = request.expectedSha256 === undefined ? undefined : parseSha256(request.expectedSha256);
@@ -67,7 +69,9 @@ export async function importImage(request: ImportRequest, place: ImportPlace): P
   } catch (error) {
     await rm(part, { force: true });
     if (systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT') throw noSpace(place.directory, sizeBytes, 0);
-    throw error;
+    // What is wrong with the image is wrong with what was sent: with the file of that path, or with the body.
+    const aboutImage = error instanceof IronwakeError && error.field === undefined && IMAGE_FAULTS.has(error.kind);
+    throw aboutImage ? error.about(typeof request.source === 'string' ? 'path' : 'body') : error;
   }
 }
 

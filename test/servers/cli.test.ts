@@ -331,6 +331,23 @@ test('an upload that is refused at its headers ends at once, with the reason', a
   t.equal(err, 'ironwake: there is not enough space. Free some.\n', 'not a byte was poured');
 });
 
+test('what is wrong with an image is said of FILE or of the checksum, as they are called on the command line', async (t) => {
+  const rows = [
+    ['body', ['pve.iso'], 'FILE'],
+    ['path', ['/srv/pve.iso', '--on-server'], 'FILE'],
+    ['sha256', ['pve.iso', '--sha256', 'd'.repeat(64)], '--sha256'],
+    ['sha256', ['pve.iso', '--sums', 'SHA256SUMS'], '--sums'],
+  ] as const;
+  for (const [field, args, named] of rows) {
+    const { directory, run } = await bench(t, () => problem(400, 'media.x', 'it is wrong', 'Take another.', field));
+    writeFileSync(join(directory, 'pve.iso'), 'x');
+    writeFileSync(join(directory, 'SHA256SUMS'), `${'d'.repeat(64)}  pve.iso\n`);
+    const { status, err } = await run(['media', 'add', ...args]);
+    t.equal(status, 1);
+    t.match(err, new RegExp(`ironwake: ${named}: it is wrong\\. Take another\\.\n$`), `${field} ${args.join(' ')}`);
+  }
+});
+
 test('a secret goes in by standard input or file, less the last newline, and is never printed', async (t) => {
   const { directory, api, run } = await bench(t, () => ({ status: 204 }));
   const sent = () => JSON.parse(api.asked.at(-1)?.body.toString() ?? '');

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
 import { openCatalogue } from '../../../src/media/catalogue.ts';
 import { importImage, sweepPartials } from '../../../src/media/import.ts';
@@ -103,27 +104,35 @@ function broken(error: Error): Readable {
   );
 }
 
-const failing: ReadonlyArray<readonly [name: string, request: () => Parameters<typeof importImage>[0], code: string]> =
+const failing: ReadonlyArray<
+  readonly [name: string, request: () => Parameters<typeof importImage>[0], code: string, field: string]
+> = [
+  ['wrong checksum', () => ({ source: upload(), expectedSha256: 'a'.repeat(64) }), 'media.checksum-mismatch', 'sha256'],
+  ['no checksum at all', () => ({ source: upload(), expectedSha256: 'abc' }), 'media.bad-checksum', 'sha256'],
+  ['no image', () => ({ source: upload(Buffer.alloc(100_000, 'no image')) }), 'media.not-iso', 'body'],
+  ['nothing', () => ({ source: upload(Buffer.alloc(0)) }), 'media.not-iso', 'body'],
+  ['a cut image', () => ({ source: upload(bytes.subarray(0, 300_000)) }), 'media.truncated', 'body'],
   [
-    ['wrong checksum', () => ({ source: upload(), expectedSha256: 'a'.repeat(64) }), 'media.checksum-mismatch'],
-    ['no checksum at all', () => ({ source: upload(), expectedSha256: 'abc' }), 'media.bad-checksum'],
-    ['no image', () => ({ source: upload(Buffer.alloc(100_000, 'no image')) }), 'media.not-iso'],
-    ['nothing', () => ({ source: upload(Buffer.alloc(0)) }), 'media.not-iso'],
-    ['a cut image', () => ({ source: upload(bytes.subarray(0, 300_000)) }), 'media.truncated'],
-    ['fewer bytes than announced', () => ({ source: upload(), sizeBytes: bytes.byteLength + 1 }), 'media.incomplete'],
-    ['more bytes than announced', () => ({ source: upload(), sizeBytes: 100_000 }), 'media.incomplete'],
-    [
-      'the sender goes away',
-      () => ({ source: broken(new Reset('aborted')), sizeBytes: bytes.byteLength }),
-      'media.incomplete',
-    ],
-    ['a file that is not there', () => ({ source: '/nonexistent/image.iso' }), 'media.unreadable'],
-    ['a folder', () => ({ source: '/' }), 'media.unreadable'],
-  ];
-for (const [name, request, code] of failing) {
+    'fewer bytes than announced',
+    () => ({ source: upload(), sizeBytes: bytes.byteLength + 1 }),
+    'media.incomplete',
+    'body',
+  ],
+  ['more bytes than announced', () => ({ source: upload(), sizeBytes: 100_000 }), 'media.incomplete', 'body'],
+  [
+    'the sender goes away',
+    () => ({ source: broken(new Reset('aborted')), sizeBytes: bytes.byteLength }),
+    'media.incomplete',
+    'body',
+  ],
+  ['a file that is no image', () => ({ source: fileURLToPath(import.meta.url) }), 'media.not-iso', 'path'],
+  ['a file that is not there', () => ({ source: '/nonexistent/image.iso' }), 'media.unreadable', 'path'],
+  ['a folder', () => ({ source: '/' }), 'media.unreadable', 'path'],
+];
+for (const [name, request, code, field] of failing) {
   test(`${name}: refused, nothing stays`, async (t) => {
     const directory = t.testdir();
-    await t.rejects(importImage(request(), { directory, now }), { name: 'IronwakeError', code });
+    await t.rejects(importImage(request(), { directory, now }), { name: 'IronwakeError', code, field });
     t.same(readdirSync(directory), []);
   });
 }
