@@ -208,7 +208,7 @@ t.test('the first start', async (t) => {
   const made = office(t);
   const { spaces, data, server } = made;
   const daemon = made.serve();
-  const said = await daemon.until(/node install/);
+  const said = await daemon.until(/node install .*\n/);
   t.match(said, /Ironwake is serving \(IPv4\)/);
   t.match(
     said,
@@ -218,7 +218,7 @@ t.test('the first start', async (t) => {
   t.match(said, /certificate SHA-256 ([0-9A-F]{2}:){31}[0-9A-F]{2}/);
   t.match(said, `administrator's token in ${data}/admin-token`);
   for (const command of ['media add', 'node add', 'node install'])
-    t.match(said, `npx ironwake ${command}`, 'and what to type next');
+    t.match(said, new RegExp(`npx ironwake ${command} .* --data-dir ${data}\\n`), 'and what to type next');
   for (const file of ['admin-token', 'instance.key', 'tls.pem', 'ironwake.db', 'server.json']) {
     t.equal(statSync(join(data, file)).mode & 0o077, 0, `${file} is for this user only`);
   }
@@ -567,6 +567,81 @@ t.test('a stop in the middle of an image', async (t) => {
   t.equal((await again.stop()).code, 0);
 });
 
+const SYSTEM = JSON.stringify({
+  product: { product: 'pve' },
+  iso: { release: '9.2', isorelease: '1' },
+  network_interfaces: [{ link: 'eth0', mac: NODE_MAC }],
+});
+
+/** The machine loads its image: what that says of its answer. */
+function loadImage(made: Office): ReturnType<typeof modeFileIn> {
+  const script = made.curl(made.machine, `http://${SERVER}:8080/boot/script/${MAC_IN_URL}`);
+  const image = join(made.folder, 'image');
+  for (const [url] of script.body.matchAll(/http:\/\/\S+/g)) made.curl(made.machine, url, '-o', image);
+  return modeFileIn(image);
+}
+
+/** The daemon is told to stop when half of this body has left the machine; the other half follows when it has said that it stops. */
+async function postAcrossStop(
+  made: Office,
+  daemon: Process,
+  { url, header = [] }: { readonly url: string; readonly header?: readonly string[] },
+  body: string,
+) {
+  const reply = join(made.folder, 'reply');
+  const post = [...header, '-X', 'POST', '-T', '-', '-H', 'Content-Type: application/json'];
+  // The daemon says with 100 that it has begun to read this request.
+  const patient = ['-H', 'Expect: 100-continue', '--expect100-timeout', '60', '--trace-ascii', '-'];
+  const client = made.background(
+    made.machine,
+    'curl',
+    '-sk',
+    ...post,
+    ...patient,
+    '-o',
+    reply,
+    '-w',
+    '%{http_code}',
+    url,
+  );
+  await client.until(/HTTP\/1\.1 100 Continue/);
+  const half = Math.floor(body.length / 2);
+  client.child.stdin?.write(body.slice(0, half));
+  await client.until(/=> Send data, /);
+  const stopped = await daemon.stop(async () => {
+    client.child.stdin?.end(body.slice(half));
+    await client.exit();
+  });
+  return { code: stopped.code, status: client.output.slice(-3), text: readFileSync(reply, 'utf8') };
+}
+
+t.test('a stop in the middle of an answer and of a report: both are finished', async (t) => {
+  const { office: made, daemon } = await armedOffice(t);
+  const answer = await postAcrossStop(made, daemon, loadImage(made), SYSTEM);
+  t.match(answer, { code: 0, status: '200', text: /\[global\]/ });
+
+  const second = made.serve();
+  await second.until(/Ironwake is serving/);
+  const claimed = made.view();
+  t.equal(claimed.run?.state, 'claimed');
+  t.ok(claimed.timeline.some(({ code }) => code === 'installer.answer-served'));
+  const webhook =
+    /url = "([^"]+)"/.exec(answer.text.slice(answer.text.search(/\[post-installation-webhook\]/)))?.[1] ?? '';
+  const report = JSON.stringify({
+    fqdn: 'pve1.lab.example',
+    product: { short: 'pve', version: '9.2.1' },
+    'ssh-public-host-keys': { ed25519: PUBLIC_KEY.replace('admin@laptop', 'root@pve1') },
+  });
+  t.match(await postAcrossStop(made, second, { url: webhook }, report), { code: 0, status: '200' });
+
+  const third = made.serve();
+  await third.until(/Ironwake is serving/);
+  const installed = made.view();
+  t.equal(installed.run?.state, 'installed');
+  t.ok(installed.timeline.some(({ code }) => code === 'installer.installed'));
+  t.equal((await third.stop()).code, 0);
+});
+
 /** The machine has installed itself and proved its host key: its credential. */
 function configuring(made: Office): string {
   const { machine } = made;
@@ -584,16 +659,8 @@ function configuring(made: Office): string {
     if (status !== 200) throw new Error(`${url}: ${status} ${text}`);
     return text;
   };
-  const script = made.curl(machine, `http://${SERVER}:8080/boot/script/${MAC_IN_URL}`);
-  const image = join(made.folder, 'image');
-  for (const [url] of script.body.matchAll(/http:\/\/\S+/g)) made.curl(machine, url, '-o', image);
-  const mode = modeFileIn(image);
-  const system = {
-    product: { product: 'pve' },
-    iso: { release: '9.2', isorelease: '1' },
-    network_interfaces: [{ link: 'eth0', mac: NODE_MAC }],
-  };
-  const answer = post(mode.url, system, ...mode.header);
+  const mode = loadImage(made);
+  const answer = post(mode.url, JSON.parse(SYSTEM), ...mode.header);
   const urls = [...answer.matchAll(/https:\/\/[^"'\s]+/g)].map(([url]) => url);
   const key = join(made.folder, 'host_key');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
@@ -722,7 +789,7 @@ t.test('ports and addresses can be chosen', async (t) => {
     'eth0',
   ];
   const daemon = made.serve(flags);
-  const said = await daemon.until(/node install/);
+  const said = await daemon.until(/node install .*\n/);
   const port = Number(/boot files http:\/\/[\d.]+:(\d+)/.exec(said)?.[1]);
   t.ok(port > 1023);
   t.equal(made.curl(made.machine, `http://${SERVER}:${port}/readyz`).status, 200);
