@@ -9,8 +9,23 @@
 const DHCP_SERVER = '^src/dhcp/(server|rarely)[.]ts$';
 const TFTP_SERVER = '^src/tftp/(server|session|socket|gso|route|observation|frames)[.]ts$';
 
-const CORES = ['net', 'profiles', 'media', 'trust', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports', 'exchange', 'webhooks'];
+const CORES = [
+  'net',
+  'profiles',
+  'media',
+  'trust',
+  'nodes',
+  'runs',
+  'answers',
+  'postinstall',
+  'boot',
+  'rules',
+  'exports',
+  'exchange',
+  'webhooks',
+];
 
+/** @type {Readonly<Record<string, { files?: string, except?: string, may: readonly string[] | 'all', mayType?: readonly string[] }>>} */
 const ROOMS = {
   errors: { files: '^src/errors[.]ts$', may: [] },
   clock: { files: '^src/clock[.]ts$', may: [] },
@@ -52,7 +67,10 @@ const ROOMS = {
   'dhcp server': { files: DHCP_SERVER, may: ['net', 'dhcp codec', 'boot', 'journey'] },
   'tftp server': { files: TFTP_SERVER, may: ['net', 'tftp codec', 'artefacts'], mayType: ['journey', 'media'] },
   // The schema of a node's report is the post-install engine's; tokens are hashed and keys named before journey hears of them.
-  http: { may: ['net', 'api', 'exchange', 'journey', 'artefacts', 'postinstall'], mayType: ['media', 'runs', 'nodes', 'trust'] },
+  http: {
+    may: ['net', 'api', 'exchange', 'journey', 'artefacts', 'postinstall'],
+    mayType: ['media', 'runs', 'nodes', 'trust'],
+  },
 
   // The composition root and what it prints: files at the top, beside the ground's.
   daemon: { files: '^src/(?!(errors|clock|log)[.]ts$)[^/]+[.]ts$', may: 'all' },
@@ -83,19 +101,55 @@ const OWNERS = {
 
 /** Node's modules that a pure room has no use for: time, sockets, processes. */
 const IMPURE = '^(node:)?(dgram|http|https|http2|tls|child_process|worker_threads|cluster|os|timers)(/|$)';
-const PURE = ['profiles', 'nodes', 'runs', 'answers', 'postinstall', 'boot', 'rules', 'exports', 'exchange', 'api', 'webhooks', 'dhcp codec', 'tftp codec', 'trust'];
+const PURE = [
+  'profiles',
+  'nodes',
+  'runs',
+  'answers',
+  'postinstall',
+  'boot',
+  'rules',
+  'exports',
+  'exchange',
+  'api',
+  'webhooks',
+  'dhcp codec',
+  'tftp codec',
+  'trust',
+];
 
 const GROUND = ['errors', 'clock', 'log'];
 const ALL_TYPES = ['type-only'];
 
-const filesOf = (name) => ROOMS[name].files ?? `^src/${name}/`;
-/** A room as the `from` of a rule. */
-const from = (name) => ({ path: filesOf(name), ...(ROOMS[name].except ? { pathNot: ROOMS[name].except } : {}) });
-/** Rooms as targets. A codec's pattern covers its server too: that one is taken out again by its own rule below. */
+/**
+ * A name that is not in the table is a mistake in it: as a pattern it would match nothing, and forbid nothing.
+ * @param {string} name
+ */
+function room(name) {
+  const found = ROOMS[name];
+  if (found === undefined) throw new Error(`.dependency-cruiser.mjs names the room '${name}', which is not in ROOMS`);
+  return found;
+}
+
+/** @param {string} name */
+const filesOf = (name) => room(name).files ?? `^src/${name}/`;
+/**
+ * A room as the `from` of a rule.
+ * @param {string} name
+ */
+const from = (name) => {
+  const { except } = room(name);
+  return { path: filesOf(name), ...(except === undefined ? {} : { pathNot: except }) };
+};
+/**
+ * Rooms as targets. A codec's pattern covers its server too: that one is taken out again by its own rule below.
+ * @param {readonly string[]} names
+ */
 const targets = (names) => names.map(filesOf);
 
+/** @param {string} name */
 function rulesOf(name) {
-  const { may, mayType = [] } = ROOMS[name];
+  const { may, mayType = [] } = room(name);
   if (may === 'all') return [];
   const own = filesOf(name);
   const always = GROUND.includes(name) ? [] : targets(GROUND);
@@ -191,7 +245,11 @@ export default {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     moduleSystems: ['es6'],
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.json'], exportsFields: ['exports'], conditionNames: ['import', 'node', 'types'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.mjs', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types'],
+    },
     skipAnalysisNotInRules: false,
   },
 };
