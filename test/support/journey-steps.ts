@@ -8,7 +8,7 @@ import { decideDhcp } from '../../src/journey/netboot.ts';
 import { startSweep } from '../../src/journey/sweep.ts';
 import type { EventCode } from '../../src/runs/events.ts';
 import type { RunState } from '../../src/runs/run.ts';
-import { becomeReady, FACTS, hostKey, MAC_IN_URL, SYSTEM, webhookOf } from './machine.ts';
+import { becomeReady, FACTS, hostKey, MAC_IN_URL, type ModeFile, SYSTEM, webhookOf } from './machine.ts';
 import { NODE_MAC, type Parts, type Reply } from './parts.ts';
 
 /** What the machine, and its administrator, have in hand. */
@@ -16,6 +16,7 @@ export interface Held {
   readonly admin?: string;
   readonly runId?: string;
   readonly answerUrl?: string;
+  readonly answerToken?: string;
   readonly hookUrl?: string;
   readonly webhookUrl?: string;
   readonly credential?: string;
@@ -76,7 +77,12 @@ export const JOURNEY_STEPS: Readonly<Record<RunState, Step>> = {
       const script = await asked(parts.call(`${parts.segment.httpUrl}/boot/script/${MAC_IN_URL}`));
       for (const [url] of script.matchAll(/http:\/\/\S+/g)) await asked(parts.call(url));
       const mode = Buffer.from(parts.overlay()[0]?.content ?? []).toString('utf8');
-      return { ...held, answerUrl: (parseToml(mode) as { http: { url: string } }).http.url };
+      // Written down when the last byte is out, which the machine may notice first.
+      const delivered = async () =>
+        (await parts.journey.store.runs.byId(held.runId ?? ''))?.data.imageDeliveredAt !== undefined;
+      while (!(await delivered())) await new Promise(setImmediate);
+      const { http } = parseToml(mode) as unknown as { http: ModeFile };
+      return { ...held, answerUrl: http.url, ...(http.token !== undefined && { answerToken: http.token }) };
     },
   },
   live: {
@@ -92,7 +98,9 @@ export const JOURNEY_STEPS: Readonly<Record<RunState, Step>> = {
     from: 'live',
     event: 'installer.answer-served',
     async take(parts, held) {
-      const answer = await asked(parts.call(nowAt(parts.segment.httpsUrl, held.answerUrl), { body: SYSTEM }));
+      const { answerUrl, answerToken: token } = held;
+      const request = { body: SYSTEM, ...(token !== undefined && { token }) };
+      const answer = await asked(parts.call(nowAt(parts.segment.httpsUrl, answerUrl), request));
       const urls = parseToml(answer) as Record<string, { url: string } | undefined>;
       return {
         ...held,
