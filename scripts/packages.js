@@ -2,7 +2,8 @@
  * Debian packages that the set-up installs: what, in which layer, what for. `serve` is what a host needs that runs Ironwake, `test`
  * what its tests need on top. Names are the same in Debian 12 and 13. Add a line here when a test needs another program.
  *
- * @typedef {{ name: string, layer: 'serve' | 'test', purpose: string, arch?: 'x64' | 'arm64' }} DebianPackage
+ * @typedef {{ name: string, layer: 'serve' | 'test', purpose: string, arch?: 'x64' | 'arm64', service?: string }} DebianPackage
+ *   `service`: what it would start on this machine. Tests want its program only: the set-up that installs it switches that off.
  */
 
 /** @type {readonly DebianPackage[]} */
@@ -31,8 +32,18 @@ export const DEBIAN_PACKAGES = [
     purpose: 'ssh and ssh-keygen as independent peers of host keys and signatures',
   },
   { name: 'ansible-core', layer: 'test', purpose: 'reads the exported inventories' },
-  { name: 'kea-dhcp4-server', layer: 'test', purpose: 'reads the exported reservations' },
-  { name: 'prometheus', layer: 'test', purpose: 'promtool discovers the exported targets' },
+  {
+    name: 'kea-dhcp4-server',
+    layer: 'test',
+    purpose: 'reads the exported reservations',
+    service: 'kea-dhcp4-server',
+  },
+  {
+    name: 'prometheus',
+    layer: 'test',
+    purpose: 'promtool discovers the exported targets',
+    service: 'prometheus',
+  },
   { name: 'zsh', layer: 'test', purpose: 'takes the completion of the command line' },
   { name: 'fish', layer: 'test', purpose: 'takes the completion of the command line' },
   { name: 'python3', layer: 'test', purpose: "the stand-in installer's independent checker (tomllib)" },

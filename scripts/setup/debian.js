@@ -49,6 +49,23 @@ async function aptGet(args, say) {
 }
 
 /**
+ * A service that came with a package of which only programs are wanted. One that was there before is somebody's and is left alone.
+ * @param {string} service
+ * @param {(line: string) => void} say
+ */
+async function switchOff(service, say) {
+  // `service` also knows machines without systemd, containers for one; there nothing is enabled that could be disabled.
+  for (const [program = '', ...args] of [
+    ['service', service, 'stop'],
+    ['systemctl', 'disable', `${service}.service`],
+  ]) {
+    const { status, output } = await run(program, args);
+    if (status !== 0 && status !== 127)
+      say(`${program} ${args.join(' ')} failed: the tests do not need that service\n  ${tail(output)}`);
+  }
+}
+
+/**
  * @param {'serve' | 'test'} layer
  * @returns {import('./steps.js').Step}
  */
@@ -90,6 +107,8 @@ export function debianStep(layer) {
           await aptGet(['update'], say);
           say(`apt-get install ${still.join(' ')}`);
           await aptGet(['install', ...still], say);
+          for (const { name, service } of wanted)
+            if (service !== undefined && still.includes(name)) await switchOff(service, say);
         },
       );
     },

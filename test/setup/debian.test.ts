@@ -15,6 +15,8 @@ class Machine {
     const bin = join(this.directory, 'bin');
     mkdirSync(bin);
     writeFileSync(this.#installed, installed.map((name) => `installed ${name}\n`).join(''));
+    for (const program of ['service', 'systemctl'])
+      this.#script(join(bin, program), `echo "${program} $@" >> ${this.#calls}`);
     this.#script(join(bin, 'dpkg-query'), `cat ${this.#installed}; exit 1`);
     this.#script(
       join(bin, 'apt-get'),
@@ -64,6 +66,14 @@ test('missing packages, and only those, are installed', async (t) => {
   t.match(machine.calls[1], /-y .*--no-install-recommends install curl zstd$/);
   t.equal((await machine.apply('test')).status, 0);
   t.equal(machine.calls.length, 2, 'the second time nothing is asked of apt-get');
+});
+
+test('a service that comes with a package is switched off; one that was there before is left alone', async (t) => {
+  const machine = new Machine(names.filter((name) => name !== 'prometheus'));
+  t.teardown(() => machine.remove());
+  const { status, stderr } = await machine.apply('test');
+  t.equal(status, 0, stderr);
+  t.strictSame(machine.calls.slice(2), ['service prometheus stop', 'systemctl disable prometheus.service']);
 });
 
 test('nothing missing: apt-get is not called at all', async (t) => {
