@@ -6,6 +6,7 @@ import type { AdoptInput, HardwareView, NodePatch } from './registry.ts';
 import type { RuleInput, RuleTrial, RuleTrialView, RuleVerdictsView, RuleView } from './rules.ts';
 import type {
   AnswerPreviewView,
+  ArmedView,
   AuditView,
   BornSecretView,
   CertificateInput,
@@ -92,7 +93,7 @@ export interface Client {
   addNode(input: NodeInput): Promise<NodeDetails>;
   node(node: string): Promise<NodeView>;
   removeNode(node: string): Promise<void>;
-  install(node: string, input: InstallInput): Promise<NodeView>;
+  install(node: string, input: InstallInput): Promise<ArmedView>;
   cancel(node: string): Promise<NodeView>;
   trust(node: string): Promise<NodeView>;
   /** Arms one more installation like the last. */

@@ -194,6 +194,20 @@ export const NodeView = Type.Object(
 );
 export type NodeView = Static<typeof NodeView>;
 
+/** Answer to the arming of a node. */
+export const ArmedView = Type.Object(
+  {
+    ...NodeView.properties,
+    warnings: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'What may keep the machine from its installation, and the remedy.',
+      }),
+    ),
+  },
+  closed,
+);
+export type ArmedView = Static<typeof ArmedView>;
+
 /** All installations of a node, newest first. */
 export const RunList = listOf(RunView);
 
@@ -578,6 +592,7 @@ export const ExplanationView = Type.Object(
           decision: Type.String(),
           what: Type.String({ description: 'File or URL that it would be given; empty when nothing.' }),
           because: Type.String(),
+          remedy: Type.Optional(Type.String({ description: 'Where the loader of this offer is missing: what to do.' })),
         },
         closed,
       ),

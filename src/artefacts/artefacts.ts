@@ -18,7 +18,9 @@ export interface LoaderFile {
 export interface Artefacts {
   /** A loader of the table (boot/loaders.ts) that is staged in tftproot, or undefined; other files that lie there are nobody's business. */
   loader(name: string): Promise<LoaderFile | undefined>;
-  /** Loaders that the boot decision may offer and that are not staged. */
+  /** Whether a loader of the table can be served. */
+  isStaged(name: string): Promise<boolean>;
+  /** Loaders that the boot decision may offer on any host and that are not staged. */
   missing(): Promise<readonly string[]>;
 }
 
@@ -45,6 +47,10 @@ export function createArtefacts(root: string): Artefacts {
         if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR' || code === 'EACCES') return undefined;
         throw error;
       }
+    },
+    async isStaged(name) {
+      const found = await stat(join(root, name)).catch(() => undefined);
+      return found?.isFile() === true && found.size > 0 && found.size <= MAX_LOADER_BYTES;
     },
     async missing() {
       const present = new Set(await readdir(root).catch(() => []));

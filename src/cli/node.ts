@@ -80,6 +80,7 @@ export async function install(session: Session, args: Args, options: Options): P
     ...(typeof options.media === 'string' && { media: options.media }),
     ...(expires !== undefined && { expiresMinutes: expires }),
   });
+  for (const warning of view.warnings ?? []) session.io.err(`warning: ${printable(warning)}\n`);
   if (options.watch === true) {
     const { follow } = await import('./watch.ts');
     return follow(session, view.node.id);

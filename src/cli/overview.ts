@@ -19,7 +19,14 @@ export async function explain(session: Session, args: readonly string[]): Promis
         ['ASKED BY', 'IT GETS', 'FILE OR URL', 'BECAUSE'],
         view.offers.map((offer) => [offer.client, offer.decision, offer.what, offer.because]),
         'No network is served, so it would be offered nothing.',
-      ),
+      ) +
+      [
+        ...new Set(
+          view.offers.flatMap(({ remedy, what }) => (remedy === undefined ? [] : [`! ${what} is missing. ${remedy}`])),
+        ),
+      ]
+        .map((line) => `${printable(line)}\n`)
+        .join(''),
   );
   return 0;
 }

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import {
+  ArmedView,
   DiscoveredList,
   EventPage,
   EventsQuery,
@@ -40,7 +41,7 @@ import { addNode, discoveredMachines, findNode, toldOfNode } from '../journey/re
 import { removeNode } from '../journey/retire.ts';
 import { readRootPassword } from '../journey/root-password.ts';
 import { putSecret, removeSecret, type SecretAges } from '../journey/secrets.ts';
-import { statusOf } from '../journey/status.ts';
+import { notStaged, statusOf } from '../journey/status.ts';
 import { refuseValuesOfAdmin } from '../journey/values-rights.ts';
 import { viewNode } from '../journey/view.ts';
 import { parseMac } from '../net/mac.ts';
@@ -288,7 +289,7 @@ export function registerAdmin(
         summary: 'Arm one installation',
         params: NodeParams,
         body: InstallInput,
-        response: { 201: NodeView },
+        response: { 201: ArmedView },
       },
     },
     async (request, reply) => {
@@ -299,7 +300,11 @@ export function registerAdmin(
         audit: ({ id, mediaId }) =>
           entry(request, 'run.armed', node.fqdn, { before: null, after: { run: id, media: mediaId } }),
       });
-      return reply.code(201).send(await nodeViewOf(journey, node));
+      const missing = await artefacts.missing();
+      return reply.code(201).send({
+        ...(await nodeViewOf(journey, node)),
+        ...(missing.length > 0 && { warnings: missing.map(notStaged) }),
+      });
     },
   );
 
@@ -458,12 +463,12 @@ export function registerAdmin(
       },
     },
     async (request) => {
-      const { mac, node, run, offers } = await explain(journey, parseMac(request.params.mac));
+      const { mac, node, run, offers } = await explain(journey, parseMac(request.params.mac), artefacts.isStaged);
       return {
         mac,
         node: node === undefined ? null : { id: node.id, fqdn: node.fqdn, profile: node.profile },
         run: run === undefined ? null : runView(run, CONTEXT),
-        offers: offers.map((offer) => ({ ...offer })),
+        offers: offers.map(({ remedy, ...offer }) => ({ ...offer, ...(remedy !== undefined && { remedy }) })),
       };
     },
   );

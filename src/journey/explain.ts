@@ -1,6 +1,7 @@
 /** What this machine would be offered if it asked now, and why. The same decision that DHCP takes, without asking. */
 import { type BootDecision, decideBoot, describeReason } from '../boot/decision.ts';
 import type { ClientFacts, ClientKind } from '../boot/facts.ts';
+import { loaderFor } from '../boot/loaders.ts';
 import { archOf } from '../net/arch.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Node } from '../nodes/node.ts';
@@ -14,6 +15,8 @@ export interface ExplainedOffer {
   /** Loader file, script URL, or empty. */
   readonly what: string;
   readonly because: string;
+  /** Where the loader of this offer is not there: what to do. */
+  readonly remedy: string | undefined;
 }
 
 export interface Explanation {
@@ -31,20 +34,34 @@ const CLIENTS: ReadonlyArray<{ readonly client: string; readonly kind: ClientKin
   { client: 'iPXE', kind: 'ipxe', arch: 7 },
 ];
 
-export async function explain(journey: Journey, mac: Mac): Promise<Explanation> {
+/** @param isStaged whether this loader can be served */
+export async function explain(
+  journey: Journey,
+  mac: Mac,
+  isStaged: (file: string) => Promise<boolean>,
+): Promise<Explanation> {
   const node = await journey.store.nodes.byMac(mac);
   const run = node === undefined ? undefined : await journey.store.runs.activeOf(node.id);
   const [segment] = journey.segments();
   const offers =
     segment === undefined
       ? []
-      : CLIENTS.map(({ client, kind, arch }) => {
+      : CLIENTS.map(async ({ client, kind, arch }): Promise<ExplainedOffer> => {
           const facts: ClientFacts = { ...ASKING, kind, mac, arch: archOf(arch), archNumber: arch };
           const decision = decideBoot(facts, { registered: node !== undefined, run }, segment);
           const what = 'file' in decision ? decision.file : 'url' in decision ? decision.url : '';
-          return { client, decision: decision.kind, what, because: describeReason(decision.because) };
+          const because = describeReason(decision.because);
+          const offer = { client, decision: decision.kind, what, because, remedy: undefined };
+          const loads = decision.kind === 'loader' || decision.kind === 'http-loader';
+          const file = loads && facts.arch !== undefined ? loaderFor(facts.arch) : undefined;
+          if (file === undefined || (await isStaged(file))) return offer;
+          return {
+            ...offer,
+            because: `${because}; but ${file} is not in tftproot`,
+            remedy: 'Stage it: npm run setup -- serve.',
+          };
         });
-  return { mac, node, run, offers };
+  return { mac, node, run, offers: await Promise.all(offers) };
 }
 
 const ASKING: Omit<ClientFacts, 'kind' | 'mac' | 'arch' | 'archNumber'> = {

@@ -44,7 +44,7 @@ export async function statusOf(journey: Journey, missingLoaders: readonly string
         (run) =>
           `the installation of ${nameOf.get(run.nodeId) ?? run.nodeId} is contested: look at the machine, then trust or cancel`,
       ),
-      ...missingLoaders.map((file) => `the boot loader ${file} is not staged: npm run setup -- serve`),
+      ...missingLoaders.map(notStaged),
       ...profiles.problems().map((problem) => problem.message),
       ...lost.map(
         ({ name, id }) =>
@@ -57,4 +57,9 @@ export async function statusOf(journey: Journey, missingLoaders: readonly string
       ...(media.length === 0 ? ['no installer image has been imported yet: npx ironwake media add FILE.iso'] : []),
     ],
   };
+}
+
+/** A machine that needs this loader gets our offer and then nothing. */
+export function notStaged(file: string): string {
+  return `the boot loader ${file} is not staged: npm run setup -- serve`;
 }

@@ -331,6 +331,19 @@ test('an upload that is refused at its headers ends at once, with the reason', a
   t.equal(err, 'ironwake: there is not enough space. Free some.\n', 'not a byte was poured');
 });
 
+test('boot loaders that are missing are told when a machine is armed, and beside what it would be offered', async (t) => {
+  const warning = 'the boot loader x.efi is not staged: npm run setup -- serve';
+  const armed = await bench(t, () => ({ json: { ...aView(), warnings: [warning] } }));
+  t.match(await armed.run(['node', 'install', 'pve1', '--yes']), { status: 0, err: `warning: ${warning}\n` });
+  const offer = { client: 'UEFI', decision: 'loader', what: 'x.efi', because: 'armed; but x.efi is not in tftproot' };
+  const view = { mac: 'bc:24:11:00:00:01', node: null, run: null, offers: [{ ...offer, remedy: 'Stage it.' }] };
+  const explained = await bench(t, () => ({ json: view }));
+  t.match(
+    (await explained.run(['explain', 'bc:24:11:00:00:01'])).out,
+    /x\.efi is not in tftproot\n! x\.efi is missing\. Stage it\.\n$/,
+  );
+});
+
 test('what is wrong with an image is said of FILE or of the checksum, as they are called on the command line', async (t) => {
   const rows = [
     ['body', ['pve.iso'], 'FILE'],

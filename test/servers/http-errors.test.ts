@@ -121,6 +121,6 @@ t.test('loaders, and nothing else that lies beside them', async (t) => {
     await writeFile(join(parts.directory, name), 'x');
   const base = `${parts.segment.httpUrl}/boot/loaders`;
   t.equal((await parts.call(`${base}/undionly.kpxe`)).status, 200);
-  for (const name of ['README.md', 'default.yaml', 'secret.efi', 'undionly.kpxe.bak', 'ipxe-x86_64.efi'])
+  for (const name of ['README.md', 'default.yaml', 'secret.efi', 'undionly.kpxe.bak', 'ipxe-arm64.efi'])
     t.equal((await parts.call(`${base}/${name}`)).status, 404, name);
 });

@@ -2,7 +2,7 @@
  * The journey over real sockets: a machine and its attackers call from different loopback addresses, whose MACs the test decides. What
  * each of them got, and what the timeline says about it.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
@@ -35,6 +35,34 @@ t.test(
     t.equal(await state(), 'live', 'a live system may be called what it likes');
   },
 );
+
+t.test('a boot loader that is not there is said when a machine is armed and explained, with the remedy', async (t) => {
+  const { parts, admin: token } = await armed(t);
+  const api = `${parts.segment.httpsUrl}/api/v1`;
+  const loader = join(parts.directory, 'ipxe-x86_64.efi');
+  await rm(loader);
+  const { offers } = JSON.parse((await parts.call(`${api}/explain/${NODE_MAC}`, { token })).text);
+  const told = Object.fromEntries(
+    offers.map(({ client, because, remedy }: Record<string, string>) => [
+      client,
+      remedy === undefined ? 'staged' : `${because}. ${remedy}`,
+    ]),
+  );
+  t.match(told, {
+    'BIOS PXE': 'staged',
+    'UEFI x64 PXE': /armed.*; but ipxe-x86_64\.efi is not in tftproot\. Stage it: npm run setup/,
+    'UEFI x64 HTTP boot': /ipxe-x86_64\.efi is not in tftproot/,
+    'UEFI arm64 PXE': /ipxe-arm64\.efi is not in tftproot/,
+    iPXE: 'staged',
+  });
+  const arm = async () => {
+    await parts.call(`${api}/nodes/pve1/cancel`, { token, method: 'POST' });
+    return JSON.parse((await parts.call(`${api}/nodes/pve1/install`, { token, method: 'POST' })).text);
+  };
+  t.match(await arm(), { run: { state: 'armed' }, warnings: [/ipxe-x86_64\.efi is not staged: npm run setup/] });
+  await writeFile(loader, 'a loader');
+  t.notOk(Object.hasOwn(await arm(), 'warnings'), 'all are there');
+});
 
 t.test('from the first DISCOVER to ready', async (t) => {
   const { parts, codes, state } = await armed(t);

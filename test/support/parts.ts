@@ -116,7 +116,8 @@ export async function startParts(options: PartsOptions = {}) {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'ironwake-parts-')));
   for (const [name, text] of Object.entries({ default: PROFILE, ...options.profiles }))
     await writeFile(join(directory, `${name}.yaml`), text);
-  await writeFile(join(directory, 'undionly.kpxe'), Buffer.alloc(70_000, 7));
+  for (const loader of ['undionly.kpxe', 'ipxe-x86_64.efi'])
+    await writeFile(join(directory, loader), Buffer.alloc(70_000, 7));
   const clock = options.clock ?? new ManualClock();
   const log = options.log ?? silentLog;
   const { throughStore = (opened: Store) => opened } = options;
