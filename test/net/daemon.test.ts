@@ -36,8 +36,8 @@ const NODE_MAC = 'bc:24:11:00:00:01';
 const MAC_IN_URL = NODE_MAC.replaceAll(':', '-');
 const SERVER = '10.96.0.2';
 
-/** What the issue allows between SIGTERM and the end. */
-const STOP_SECONDS = 5;
+/** Between SIGTERM and the end it may take 5 s. Twice that is no measure of it, but of whether somebody was waited for: other tests run beside this one. */
+const STOP_SECONDS = 10;
 /** No measure of anything: only the end of a wait for what never comes. */
 const PATIENCE_MS = 60_000;
 
