@@ -49,7 +49,7 @@ import { ProfileRegistry } from './profiles/registry.ts';
 import type { Budgets } from './runs/budgets.ts';
 import { createSshProber } from './ssh/prober.ts';
 import { createReach } from './ssh/reach.ts';
-import { DATABASE_FILE } from './store/backup.ts';
+import { DATABASE_FILE, refuseHalfRestore } from './store/backup.ts';
 import { lockDataDirectory } from './store/lock.ts';
 import { openStore } from './store/store.ts';
 import type { TftpCounters } from './tftp/observation.ts';
@@ -117,6 +117,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
 
   const closers: Closer[] = [lockDataDirectory(config.dataDir)];
   try {
+    refuseHalfRestore(config.dataDir);
     const store = await openStore({ path: join(config.dataDir, DATABASE_FILE), log, site: config.site });
     closers.push(() => store.close());
     const instance = await loadInstanceKey({

@@ -13,6 +13,8 @@ import { lockDataDirectory } from './lock.ts';
 import { APPLICATION_ID, MIGRATIONS } from './migrate.ts';
 
 export const DATABASE_FILE = 'ironwake.db';
+/** The database of a restore until it has its name. */
+const RESTORING_FILE = `${DATABASE_FILE}.restoring`;
 /** Pages that are copied in one turn of the event loop: 1 MiB. */
 const PAGES_A_TURN = 256;
 
@@ -152,7 +154,7 @@ export async function restoreBackup(
   const contents = await readBackup(path);
   const unlock = lockDataDirectory(directory);
   const target = join(directory, DATABASE_FILE);
-  const fresh = `${target}.restoring`;
+  const fresh = join(directory, RESTORING_FILE);
   try {
     const names = [DATABASE_FILE, ...contents.files.map((file) => file.name)];
     const present = names.filter((name) => existsSync(join(directory, name)));
@@ -194,19 +196,28 @@ export async function restoreBackup(
       copy.close();
     }
     await checkIntegrity(fresh, 'full');
+    const undo: Array<() => void> = [];
     const movedAside: string[] = [];
-    for (const name of [...names, `${DATABASE_FILE}-wal`, `${DATABASE_FILE}-shm`]) {
-      if (!existsSync(join(directory, name))) continue;
-      const aside = asideOf(name);
-      renameSync(join(directory, name), join(directory, aside));
-      movedAside.push(aside);
+    try {
+      for (const name of [...names, `${DATABASE_FILE}-wal`, `${DATABASE_FILE}-shm`]) {
+        const file = join(directory, name);
+        if (!existsSync(file)) continue;
+        const aside = join(directory, asideOf(name));
+        renameSync(file, aside);
+        undo.push(() => renameSync(aside, file));
+        movedAside.push(asideOf(name));
+      }
+      for (const { name, content } of contents.files) {
+        const file = join(directory, basename(name));
+        undo.push(() => rmSync(file, { force: true }));
+        writeFileSync(file, content, { mode: 0o600 });
+        chmodSync(file, 0o600);
+      }
+      renameSync(fresh, target);
+    } catch (error) {
+      for (const step of undo.reverse()) step();
+      throw error;
     }
-    for (const { name, content } of contents.files) {
-      const file = join(directory, basename(name));
-      writeFileSync(file, content, { mode: 0o600 });
-      chmodSync(file, 0o600);
-    }
-    renameSync(fresh, target);
     return { contents, movedAside };
   } catch (error) {
     throw storeFailure(error, target);
@@ -214,6 +225,21 @@ export async function restoreBackup(
     rmSync(fresh, { force: true });
     unlock();
   }
+}
+
+/**
+ * A restore that was killed between moving the old database aside and giving the new one its name: a start would make an empty database there, and
+ * nobody would be registered any more.
+ * @throws IronwakeError `restore.cut-off`
+ */
+export function refuseHalfRestore(directory: string): void {
+  if (existsSync(join(directory, DATABASE_FILE)) || !existsSync(join(directory, RESTORING_FILE))) return;
+  throw new IronwakeError({
+    kind: 'unavailable',
+    code: 'restore.cut-off',
+    message: `A restore was cut off in ${directory}: there is no ${DATABASE_FILE}`,
+    remedy: `Type it again: npx ironwake restore FILE --force --data-dir ${directory}. What was there before lies in ${DATABASE_FILE}.before-restore-*.`,
+  });
 }
 
 /** Of the database with its write-ahead log, in bytes. */

@@ -73,11 +73,19 @@ const WORDS: ReadonlyArray<readonly [string, Words]> = [
 /** Errors of the file system on the way to the file. */
 const FILE_CODES: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST']);
 
+/** What the system says of files that are written beside the database, in SQLite's words for the same. */
+const AS_SQLITE: ReadonlyMap<string, string> = new Map([
+  ['ENOSPC', 'SQLITE_FULL'],
+  ['EDQUOT', 'SQLITE_FULL'],
+  ['EIO', 'SQLITE_IOERR'],
+]);
+
 /** The IronwakeError for a failure of the database at `path`; what is not known (a defect of ours) is handed back as it is. */
 export function storeFailure(error: unknown, path: string): unknown {
   if (error instanceof IronwakeError) return error;
-  const code = systemCode(error);
-  if (code === undefined) return error;
+  const said = systemCode(error);
+  if (said === undefined) return error;
+  const code = AS_SQLITE.get(said) ?? said;
   if (FILE_CODES.has(code)) {
     return new IronwakeError({
       kind: 'unavailable',

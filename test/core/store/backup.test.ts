@@ -1,11 +1,11 @@
 /** Backups: made while somebody writes, opened and checked, and put back; the lock; a damaged file. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { test } from 'tap';
 import { silentLog } from '../../../src/log.ts';
-import { backupDatabase, readBackup, restoreBackup } from '../../../src/store/backup.ts';
-import { lockDataDirectory } from '../../../src/store/lock.ts';
+import { backupDatabase, readBackup, refuseHalfRestore, restoreBackup } from '../../../src/store/backup.ts';
+import { LOCK_FILE, lockDataDirectory } from '../../../src/store/lock.ts';
 import { openStore } from '../../../src/store/store.ts';
 import { aNode, anEvent } from './fixtures.ts';
 
@@ -105,6 +105,48 @@ test('what is there is refused, or moved aside with its write-ahead log', async 
   const aside = await openStore({ path: join(data, movedAside[0] ?? ''), log: silentLog });
   t.equal((await aside.nodes.list()).length, 0, 'the old one can still be opened');
   await aside.close();
+});
+
+test('a restore that fails after it moved what was there leaves it as it was', async (t) => {
+  const directory = t.testdir({ data: { 'instance.key': 'the old key' } });
+  const data = join(directory, 'data');
+  const path = join(data, 'ironwake.db');
+  const store = await openStore({ path, log: silentLog });
+  await store.nodes.insert(aNode());
+  const copy = join(directory, 'copy.db');
+  const content = Buffer.from('the key of the backup');
+  await backupDatabase(path, copy, { ...PLAIN, files: [{ name: 'instance.key', content }] });
+  await store.close();
+  // What the second file would be moved to is taken, by something that no file can replace.
+  mkdirSync(join(data, `instance.key.before-restore-${new Date(NOW).toISOString().replaceAll(/[:.]/g, '-')}`));
+  const before = [...readdirSync(data), LOCK_FILE].sort();
+  await t.rejects(restoreBackup(copy, data, { force: true, now: NOW, by: BY }), { code: 'store.unwritable' });
+  t.strictSame(readdirSync(data).sort(), before, 'the same files');
+  t.equal(readFileSync(join(data, 'instance.key'), 'utf8'), 'the old key');
+  const again = await openStore({ path, log: silentLog });
+  t.equal((await again.nodes.list()).length, 1, 'and the same database');
+  await again.close();
+});
+
+test('a restore that was killed in the middle of its renames stops the start, and is done again', async (t) => {
+  const directory = t.testdir({ data: {} });
+  const data = join(directory, 'data');
+  const path = join(data, 'ironwake.db');
+  const store = await openStore({ path, log: silentLog });
+  await store.nodes.insert(aNode());
+  const copy = join(directory, 'copy.db');
+  await backupDatabase(path, copy, PLAIN);
+  await store.close();
+  refuseHalfRestore(data);
+  writeFileSync(`${path}.restoring`, '');
+  refuseHalfRestore(data);
+  renameSync(path, `${path}.before-restore-then`);
+  t.throws(() => refuseHalfRestore(data), { code: 'restore.cut-off', remedy: /restore FILE --force/ });
+  await restoreBackup(copy, data, { force: true, now: NOW, by: BY });
+  refuseHalfRestore(data);
+  const restored = await openStore({ path, log: silentLog });
+  t.equal((await restored.nodes.list()).length, 1);
+  await restored.close();
 });
 
 test('what is no backup is refused, and nothing is touched', async (t) => {
