@@ -1,11 +1,11 @@
 /**
- * Runs the layers of tests in order, some side by side, and ends with one line: `N passed, N failed`. A layer that cannot run, or in which
+ * Runs the layers of tests in order and ends with one line: `N passed, N failed`. A layer that cannot run, or in which
  * nothing ran, is a failure: nothing is skipped silently. Started by test.js, which has set up what the layers need.
  */
 import { accessSync, closeSync, constants, existsSync, globSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { constants as constantsOfTheSystem } from 'node:os';
 import { giveBack } from './setup/owner.js';
-import { LAYERS, type Layer, obstacleOf, sideBySide } from './test/layers.ts';
+import { LAYERS, type Layer, obstacleOf } from './test/layers.ts';
 import { runShared } from './test/shared.ts';
 import { TapCounter } from './test/tap-counter.ts';
 import { runThroughTap } from './test/through-tap.ts';
@@ -66,15 +66,6 @@ async function runLayer({ layer, files }: Work, print: (line: string) => void, s
   return counter;
 }
 
-async function timedLayer(work: Work, print: (line: string) => void, stop: AbortSignal): Promise<TapCounter> {
-  const startedAt = Date.now();
-  print(`--- ${work.layer.name}: ${work.layer.what}`);
-  const counter = await runLayer(work, print, stop);
-  const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
-  print(`--- ${work.layer.name}: ${counter.passed} passed, ${counter.failed} failed, ${seconds} s`);
-  return counter;
-}
-
 /** Says in one line what of an earlier run, by another user, is in the way. */
 function takeCache(works: readonly Work[]): string | undefined {
   try {
@@ -117,14 +108,16 @@ async function main(words: readonly string[]): Promise<void> {
   let passed = 0;
   let failed = 0;
   const failures: string[] = [];
-  for (const together of sideBySide(works)) {
+  for (const work of works) {
     if (stop.signal.aborted) break;
-    const counters = await Promise.all(together.map((work) => timedLayer(work, print, stop.signal)));
-    for (const counter of counters) {
-      passed += counter.passed;
-      failed += counter.failed;
-      failures.push(...counter.failures);
-    }
+    const startedAt = Date.now();
+    print(`--- ${work.layer.name}: ${work.layer.what}`);
+    const counter = await runLayer(work, print, stop.signal);
+    const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+    print(`--- ${work.layer.name}: ${counter.passed} passed, ${counter.failed} failed, ${seconds} s`);
+    passed += counter.passed;
+    failed += counter.failed;
+    failures.push(...counter.failures);
   }
   for (const folder of ['.cache', '.tap']) giveBack(folder);
   if (failures.length > 0) print(`\nFailed (raw output in .cache/test/):\n${failures.join('\n')}\n`);

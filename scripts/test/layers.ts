@@ -1,4 +1,4 @@
-/** The layers of tests, from pure functions to real firmware, in the order in which they begin. */
+/** The layers of tests, from pure functions to real firmware, in the order in which they run. */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
@@ -8,8 +8,6 @@ export interface Layer {
   readonly what: string;
   /** Test files at once. */
   readonly jobs: number;
-  /** It is begun together with the layer before it, of which most is waiting. */
-  readonly beside?: true;
   /** These files are begun first, so that none of them runs alone at the end. */
   readonly longest?: readonly string[];
   /** Several files run in one process, one after another: where starting one takes longer than its tests. */
@@ -43,6 +41,15 @@ export const LAYERS: readonly Layer[] = [
     devices: [],
   },
   {
+    name: 'net',
+    what: 'network namespaces',
+    jobs: 1,
+    shared: false,
+    timeoutSeconds: 1200,
+    needsRoot: true,
+    devices: [],
+  },
+  {
     name: 'container',
     what: 'post-install modules in containers',
     // Most of their time is waiting: for services to start, for ports that stay silent, for the clock.
@@ -58,16 +65,6 @@ export const LAYERS: readonly Layer[] = [
     ],
     shared: false,
     timeoutSeconds: 900,
-    needsRoot: true,
-    devices: [],
-  },
-  {
-    name: 'net',
-    what: 'network namespaces',
-    jobs: 1,
-    beside: true,
-    shared: false,
-    timeoutSeconds: 1200,
     needsRoot: true,
     devices: [],
   },
@@ -96,18 +93,6 @@ export const LAYERS: readonly Layer[] = [
     devices: ['/dev/net/tun'],
   },
 ];
-
-/** What is begun together, in the order of LAYERS. A layer whose neighbour is not wanted runs alone. */
-export function sideBySide<W extends { readonly layer: Layer }>(works: readonly W[]): ReadonlyArray<readonly W[]> {
-  const groups: W[][] = [];
-  for (const work of works) {
-    const group = groups.at(-1);
-    const neighbour = LAYERS[LAYERS.indexOf(work.layer) - 1];
-    if (work.layer.beside && group?.at(-1)?.layer === neighbour) group?.push(work);
-    else groups.push([work]);
-  }
-  return groups;
-}
 
 /** Why a layer cannot run here, with the remedy; undefined when it can. */
 export function obstacleOf(layer: Layer): string | undefined {

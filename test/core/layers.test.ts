@@ -1,7 +1,7 @@
 /** The layers of tests: what cannot run is said with its remedy, and no test belongs to none. */
 import { globSync } from 'node:fs';
 import t from 'tap';
-import { LAYERS, type Layer, obstacleOf, sideBySide } from '../../scripts/test/layers.ts';
+import { LAYERS, type Layer, obstacleOf } from '../../scripts/test/layers.ts';
 
 t.test('why a layer cannot run', async (t) => {
   const layer: Layer = {
@@ -31,25 +31,3 @@ t.test('each test belongs to a layer, and what begins first is one', async (t) =
   for (const { name, longest = [] } of LAYERS)
     for (const file of longest) t.ok(globSync(`test/${name}/**/*.test.ts`).includes(file), file);
 });
-
-const layerOf = (name: string): Layer => {
-  const layer = LAYERS.find((one) => one.name === name);
-  if (layer === undefined) throw new Error(`no layer ${name}`);
-  return layer;
-};
-
-for (const [wanted, begun] of [
-  ['core servers container net setup lab', 'core | servers | container net | setup | lab'],
-  ['core net lab', 'core | net | lab'],
-  ['container lab', 'container | lab'],
-  ['net', 'net'],
-] as const)
-  t.test(`begun together of ${wanted}`, async (t) => {
-    const works = wanted.split(' ').map((name) => ({ layer: layerOf(name) }));
-    t.equal(
-      sideBySide(works)
-        .map((group) => group.map(({ layer }) => layer.name).join(' '))
-        .join(' | '),
-      begun,
-    );
-  });

@@ -18,7 +18,17 @@ async function passwordLogin(address: string): Promise<string> {
     'ssh',
     [
       ...['-F', '/dev/null', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'],
-      ...['-o', 'LogLevel=ERROR', '-o', 'PubkeyAuthentication=no', '-o', 'NumberOfPasswordPrompts=1'],
+      // After a reload sshd does not listen for a moment.
+      ...[
+        '-o',
+        'ConnectionAttempts=10',
+        '-o',
+        'LogLevel=ERROR',
+        '-o',
+        'PubkeyAuthentication=no',
+        '-o',
+        'NumberOfPasswordPrompts=1',
+      ],
       ...['-o', 'PreferredAuthentications=password,keyboard-interactive', `root@${address}`, 'true'],
     ],
     // The client reads the password from this program when it has no terminal.

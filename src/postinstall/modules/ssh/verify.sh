@@ -15,7 +15,8 @@ if [ "$password" = no ] && command -v ssh > /dev/null; then
   address=$(setting_of listenaddress | grep -v '^\[' | head -n 1 || true)
   address=${address%:*}
   if [ -z "$address" ] || [ "$address" = 0.0.0.0 ]; then address=127.0.0.1; fi
-  offered=$(ssh -F /dev/null -o BatchMode=yes -o PreferredAuthentications=none -o StrictHostKeyChecking=no \
+  # After a reload sshd does not listen for a moment.
+  offered=$(ssh -F /dev/null -o ConnectionAttempts=5 -o BatchMode=yes -o PreferredAuthentications=none -o StrictHostKeyChecking=no \
     -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=10 \
     -p "$(setting_of port | head -n 1)" "root@$address" true 2>&1 < /dev/null || true)
   expect 'what sshd offers' publickey "$(sed -n 's/.*Permission denied (\(.*\))\..*/\1/p' <<< "$offered")"
