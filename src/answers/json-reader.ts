@@ -2,6 +2,7 @@
  * JSON (RFC 8259) with the place of every key, whole numbers kept apart from floats, and keys that stand there twice reported instead of
  * swallowed: the installer's reader (the Rust crate `serde_json`) refuses those.
  */
+import { isSecretPath } from './keys.ts';
 import { joinPath, Places, Unreadable } from './places.ts';
 import { Float } from './scalars.ts';
 
@@ -37,6 +38,8 @@ class Reader {
   readonly #places: Places;
   readonly #doubled: string[] = [];
   #at = 0;
+  /** The key that was read last, with its tables. */
+  #key = '';
 
   constructor(text: string) {
     this.#text = text;
@@ -125,7 +128,9 @@ class Reader {
       return plain;
     }
     const hex = this.#text.slice(this.#at + 2, this.#at + 6);
-    if (kind !== 'u' || !/^[0-9a-fA-F]{4}$/.test(hex)) this.#fail(`'\\${kind}' is not an escape of JSON`);
+    if (kind !== 'u' || !/^[0-9a-fA-F]{4}$/.test(hex)) {
+      this.#fail(`${isSecretPath(this.#key) ? 'This backslash' : `'\\${kind}'`} is not an escape of JSON`);
+    }
     this.#at += 6;
     return String.fromCharCode(Number.parseInt(hex, 16));
   }
@@ -167,6 +172,7 @@ class Reader {
       const below = joinPath(path, name);
       if (entries.has(name)) this.#doubled.push(below);
       this.#places.add(below, start);
+      this.#key = below;
       this.#skipBlanks();
       if (this.#text[this.#at] !== ':') this.#fail('The : behind the key is missing');
       this.#at++;

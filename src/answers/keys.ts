@@ -5,6 +5,7 @@
  *
  * `since` is the product release whose first image has the key, not the version of the installer's package.
  */
+import { soundsSecret } from '../profiles/secret-names.ts';
 import type { FormatName } from './formats.ts';
 import { compareReleases, type Product } from './release.ts';
 import type { RuleName } from './rules.ts';
@@ -60,6 +61,8 @@ export interface AnswerKey {
   readonly range?: { readonly min?: number; readonly max?: number; readonly unit?: string };
   /** The rule that a value by itself must keep (formats.ts). */
   readonly format?: FormatName;
+  /** Its value stands in no message, log or record. */
+  readonly secret?: true;
   /** Rules over several keys that involve this one (rules.ts). */
   readonly rules?: readonly RuleName[];
   readonly text: string;
@@ -84,12 +87,12 @@ export const ANSWER_KEYS: readonly AnswerKey[] = [
   { section: 'global', key: 'fqdn.domain', type: 'string', nullable: true, format: 'domain', since: '8.4', text: 'Domain of a host name that comes from DHCP; goes before the one of the lease.' },
   { section: 'global', key: 'mailto', type: 'string', format: 'email', required: true, since: '8.2', text: 'Address that gets the mail of the system.' },
   { section: 'global', key: 'timezone', type: 'string', format: 'timezone', required: true, since: '8.2', text: 'Time zone as in the tz database, or UTC.' },
-  { section: 'global', key: 'root-password', type: 'string', nullable: true, requiredBefore: '8.3', format: 'password', rules: ['one-password'], since: '8.2', text: 'Password of root in clear text.' },
-  { section: 'global', key: 'root-password-hashed', type: 'string', nullable: true, format: 'password-hash', rules: ['one-password'], since: '8.3', text: 'Password of root as a crypt(3) hash.' },
+  { section: 'global', key: 'root-password', type: 'string', nullable: true, secret: true, requiredBefore: '8.3', format: 'password', rules: ['one-password'], since: '8.2', text: 'Password of root in clear text.' },
+  { section: 'global', key: 'root-password-hashed', type: 'string', nullable: true, secret: true, format: 'password-hash', rules: ['one-password'], since: '8.3', text: 'Password of root as a crypt(3) hash.' },
   { section: 'global', key: 'root-ssh-keys', type: 'strings', format: 'ssh-key', default: '[]', since: '8.2', text: "Public keys for root's authorized_keys." },
   { section: 'global', key: 'reboot-on-error', type: 'boolean', default: 'false', since: '8.2', text: 'Reboot instead of standing at a shell when the installation fails.' },
   { section: 'global', key: 'reboot-mode', type: 'enum', values: ['reboot', 'power-off'], default: 'reboot', since: '8.4', text: 'What the machine does when the installer is done.' },
-  { section: 'global', key: 'subscription-key', type: 'string', nullable: true, format: 'subscription-key', products: ['pve', 'pbs', 'pmg'], rules: ['subscription-product'], since: '9.2', text: 'Subscription key that is activated on the first boot.' },
+  { section: 'global', key: 'subscription-key', type: 'string', nullable: true, secret: true, format: 'subscription-key', products: ['pve', 'pbs', 'pmg'], rules: ['subscription-product'], since: '9.2', text: 'Subscription key that is activated on the first boot.' },
 
   { section: 'network', key: 'source', type: 'enum', values: ['from-dhcp', 'from-answer'], required: '9.2', default: 'from-dhcp', rules: ['address-source'], since: '8.2', text: 'Where the address of the node comes from. It is written statically either way.' },
   { section: 'network', key: 'cidr', type: 'string', format: 'cidr', rules: ['address-source', 'address-family', 'gateway-reachable'], since: '8.2', text: 'Address of the node with its prefix length.' },
@@ -125,7 +128,7 @@ export const ANSWER_KEYS: readonly AnswerKey[] = [
 
   { section: 'post-installation-webhook', key: 'url', type: 'string', format: 'url', required: true, rules: ['pinned-url'], since: '8.3', text: 'Where the installer reports that it is done.' },
   { section: 'post-installation-webhook', key: 'cert-fingerprint', type: 'string', nullable: true, format: 'fingerprint', rules: ['pinned-url'], since: '8.3', text: 'SHA-256 of the certificate that is expected there.' },
-  { section: 'post-installation-webhook', key: 'auth-token', type: 'string', nullable: true, since: '9.2', text: 'Token that is repeated in the report.' },
+  { section: 'post-installation-webhook', key: 'auth-token', type: 'string', nullable: true, secret: true, since: '9.2', text: 'Token that is repeated in the report.' },
 
   { section: 'first-boot', key: 'source', type: 'enum', values: ['from-url', 'from-iso'], required: true, rules: ['first-boot-source'], since: '8.3', text: 'Where the first-boot executable comes from.' },
   { section: 'first-boot', key: 'ordering', type: 'enum', values: ['before-network', 'network-online', 'fully-up'], default: 'fully-up', since: '8.3', text: 'When it runs.' },
@@ -136,6 +139,18 @@ export const ANSWER_KEYS: readonly AnswerKey[] = [
 const BY_PATH: ReadonlyMap<string, AnswerKey> = new Map(
   ANSWER_KEYS.map((entry) => [`${entry.section}.${entry.key}`, entry]),
 );
+
+/** Paths of the keys whose values are secret. */
+export const SECRET_KEYS: readonly string[] = ANSWER_KEYS.filter(({ secret }) => secret).map(
+  ({ section, key }) => `${section}.${key}`,
+);
+
+const SECRET_NAMES: ReadonlySet<string> = new Set(SECRET_KEYS.map((path) => path.slice(path.lastIndexOf('.') + 1)));
+
+/** Whether a path as it stands in a file leads to something secret, or into it; whatever the section, and for names that are only nearly right. */
+export function isSecretPath(path: string): boolean {
+  return soundsSecret(path) || path.split(/[.[\]]/).some((name) => SECRET_NAMES.has(name.replaceAll('_', '-')));
+}
 
 /** The row of a key, by its path with hyphens: `disk-setup.zfs.raid`. */
 export function answerKey(path: string): AnswerKey | undefined {

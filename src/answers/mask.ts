@@ -2,15 +2,9 @@
 
 import { newestDialect } from './dialect.ts';
 import { isFinding, readAnswer } from './document.ts';
+import { SECRET_KEYS } from './keys.ts';
 import { foldSpelling } from './spelling.ts';
 import { isTable, View } from './view.ts';
-
-const SECRETS = [
-  'global.root-password',
-  'global.root-password-hashed',
-  'global.subscription-key',
-  'post-installation-webhook.auth-token',
-];
 
 /** Replaces values wherever their text stands: hash or password, keys, and the tokens in our own addresses. */
 export function maskAnswer(text: string): string {
@@ -19,7 +13,7 @@ export function maskAnswer(text: string): string {
   if (isFinding(read) || !isTable(read.value)) return '(masked: unreadable)\n';
   const view = new View(foldSpelling(read.value).answer, newestDialect, 'pve');
   let masked = text.replaceAll(/(\/installer\/)[^/"\s]+(?=\/)/g, '$1(masked)');
-  for (const path of SECRETS) {
+  for (const path of SECRET_KEYS) {
     const value = view.text(path);
     if (value === undefined || value === '') continue;
     // As TOML and as JSON write it.

@@ -3,6 +3,7 @@
  * has to be the one of the installer's reader (the Rust crate `toml` 0.7 and 0.8): 64-bit integers, floats kept apart from integers, nothing of
  * TOML 1.1, tables defined once. Source: the TOML 1.0.0 specification. Checked against smol-toml and Python's tomllib.
  */
+import { isSecretPath } from './keys.ts';
 import { joinPath, Places, Unreadable } from './places.ts';
 import { readScalar } from './toml-scalars.ts';
 import { isForbidden, readString } from './toml-strings.ts';
@@ -62,6 +63,8 @@ class Reader {
   readonly #root = new Tab('root', '');
   #at = 0;
   #table = this.#root;
+  /** The key that was read last, with its tables: what is wrong behind it may be a part of its value. */
+  #key = '';
 
   constructor(text: string) {
     this.#text = text;
@@ -119,30 +122,36 @@ class Reader {
     this.#skipBlanks();
     this.#skipComment();
     if (this.#at < this.#text.length && !this.#takeLineBreak()) {
-      this.#fail(`There is '${this.#shown()}' where the line should end`);
+      this.#fail(`There is ${this.#shown()} where the line should end`);
     }
   }
 
-  #shown(): string {
-    return String.fromCodePoint(this.#text.codePointAt(this.#at) ?? 0x20);
+  /** The character here in quotation marks, unless it may belong to a password. */
+  #shown(parts: ReadonlyArray<readonly [string, number]> = []): string {
+    if (this.#isSecret() || parts.some(([name]) => isSecretPath(name))) return 'something';
+    return `'${String.fromCodePoint(this.#text.codePointAt(this.#at) ?? 0x20)}'`;
+  }
+
+  #isSecret(): boolean {
+    return isSecretPath(this.#key);
   }
 
   /** `a."b".c`: the parts with their offsets. */
-  #key(): Array<readonly [string, number]> {
+  #keyParts(): Array<readonly [string, number]> {
     const parts: Array<readonly [string, number]> = [];
     for (;;) {
       this.#skipBlanks();
       const start = this.#at;
       const char = this.#text[start];
       if (char === '"' || char === "'") {
-        const { value, end } = readString(this.#text, start, false);
+        const { value, end } = readString(this.#text, start, false, this.#isSecret());
         parts.push([value, start]);
         this.#at = end;
       } else {
         while (/^[A-Za-z0-9_-]$/.test(this.#text[this.#at] ?? '')) this.#at++;
         if (this.#at === start) {
           if (start >= this.#text.length || this.#isLineBreak()) this.#fail('A key is missing');
-          this.#fail(`'${this.#shown()}' cannot stand in a key without quotation marks`);
+          this.#fail(`${capital(this.#shown(parts))} cannot stand in a key without quotation marks`);
         }
         parts.push([this.#text.slice(start, this.#at), start]);
       }
@@ -156,7 +165,7 @@ class Reader {
   #header(): void {
     const isList = this.#text.startsWith('[[', this.#at);
     this.#at += isList ? 2 : 1;
-    const parts = this.#key();
+    const parts = this.#keyParts();
     const close = isList ? ']]' : ']';
     if (!this.#text.startsWith(close, this.#at)) this.#fail(`The closing ${close} of the section is missing`);
     this.#at += close.length;
@@ -217,7 +226,7 @@ class Reader {
   }
 
   #assignment(table: Tab, depth: number): void {
-    const parts = this.#key();
+    const parts = this.#keyParts();
     const last = parts.at(-1);
     if (last === undefined) this.#fail('A key is missing');
     if (this.#text[this.#at] !== '=') this.#fail('The = behind the key is missing');
@@ -227,6 +236,7 @@ class Reader {
     const path = joinPath(parent.path, name);
     if (parent.entries.has(name)) this.#doubled(path, offset);
     this.#places.add(path, offset);
+    this.#key = path;
     this.#skipBlanks();
     parent.entries.set(name, this.#value(path, depth));
   }
@@ -235,7 +245,7 @@ class Reader {
     if (depth > MAX_DEPTH) this.#fail('This nests too deep');
     const char = this.#text[this.#at];
     if (char === '"' || char === "'") {
-      const { value, end } = readString(this.#text, this.#at, true);
+      const { value, end } = readString(this.#text, this.#at, true, this.#isSecret());
       this.#at = end;
       return new Value(value);
     }
@@ -250,9 +260,9 @@ class Reader {
     }
     if (this.#at === start) {
       if (start >= this.#text.length || this.#isLineBreak() || char === '#') this.#fail('The value is missing');
-      this.#fail(`There is '${this.#shown()}' where a value should be`);
+      this.#fail(`There is ${this.#shown()} where a value should be`);
     }
-    const read = readScalar(this.#text.slice(start, this.#at));
+    const read = readScalar(this.#text.slice(start, this.#at), this.#isSecret());
     if ('problem' in read) this.#fail(read.problem, start);
     return new Value(read.value);
   }
@@ -301,6 +311,10 @@ class Reader {
     seal(table);
     return table;
   }
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Nothing can be added to an inline table or to what stands in it. */

@@ -12,15 +12,22 @@ const OFFSET = /^(?:[Zz]|[+-](\d\d):(\d\d))$/;
 const SMALLEST = -(2n ** 63n);
 const LARGEST = 2n ** 63n - 1n;
 
-/** The value of a bare word, or why it is none. Integers beyond 2^53 are bigint; `12.0`, `inf` and `nan` are `Float`. */
-export function readScalar(word: string): { readonly value: unknown } | { readonly problem: string } {
+/**
+ * The value of a bare word, or why it is none. Integers beyond 2^53 are bigint; `12.0`, `inf` and `nan` are `Float`.
+ * @param isSecret the word stands where a password does: it is not quoted
+ */
+export function readScalar(
+  word: string,
+  isSecret: boolean,
+): { readonly value: unknown } | { readonly problem: string } {
+  const shown = isSecret ? 'This' : `'${word}'`;
   if (word === 'true') return { value: true };
   if (word === 'false') return { value: false };
-  if (DECIMAL.test(word) || BASED.test(word)) return integer(word.replaceAll('_', ''));
+  if (DECIMAL.test(word) || BASED.test(word)) return integer(word.replaceAll('_', ''), shown);
   if (FLOAT.test(word)) {
     const value = Number(word.replaceAll('_', ''));
     // `1e999`: the installer's reader refuses a float beyond the range; below it, `-1e999`, it looks for no bound and makes `-inf` of it.
-    if (value === Infinity) return { problem: `'${word}' is larger than a float can be` };
+    if (value === Infinity) return { problem: `${shown} is larger than a float can be` };
     return { value: Number.isInteger(value) || value === -Infinity ? new Float(value) : value };
   }
   if (SPECIAL.test(word)) {
@@ -28,17 +35,17 @@ export function readScalar(word: string): { readonly value: unknown } | { readon
     return { value: new Float(word.endsWith('nan') ? Number.NaN : sign * Number.POSITIVE_INFINITY) };
   }
   if (/^\d{4}-\d\d-\d\d|^\d\d:/.test(word)) {
-    return isMoment(word) ? { value: new Moment(word) } : { problem: `'${word}' is not a date or time` };
+    return isMoment(word) ? { value: new Moment(word) } : { problem: `${shown} is not a date or time` };
   }
-  if (/^[+-]?0\d/.test(word)) return { problem: `'${word}' has a zero in front` };
-  return { problem: `'${word}' is not a value; text needs quotation marks` };
+  if (/^[+-]?0\d/.test(word)) return { problem: `${shown} has a zero in front` };
+  return { problem: `${shown} is not a value; text needs quotation marks` };
 }
 
-function integer(digits: string): { readonly value: unknown } | { readonly problem: string } {
+function integer(digits: string, shown: string): { readonly value: unknown } | { readonly problem: string } {
   const negative = digits.startsWith('-');
   const magnitude = BigInt(digits.replace(/^[+-]/, ''));
   const value = negative ? -magnitude : magnitude;
-  if (value < SMALLEST || value > LARGEST) return { problem: `'${digits}' does not fit into 64 bits` };
+  if (value < SMALLEST || value > LARGEST) return { problem: `${shown} does not fit into 64 bits` };
   const plain = Number(value);
   return { value: Number.isSafeInteger(plain) ? plain : value };
 }

@@ -28,12 +28,13 @@ export function isForbidden(code: number): boolean {
 /**
  * The string that begins at `at`, of any of the four kinds.
  * @param severalLines whether the kinds with three quotation marks are allowed here (they are not as keys)
+ * @param isSecret the string is a password or the like: messages quote nothing of it
  * @throws Unreadable
  */
-export function readString(text: string, at: number, severalLines: boolean): Read {
+export function readString(text: string, at: number, severalLines: boolean, isSecret: boolean): Read {
   const quote = text[at] ?? '';
   if (text.startsWith(quote.repeat(3), at)) {
-    if (severalLines) return readLong(text, at, quote);
+    if (severalLines) return readLong(text, at, quote, isSecret);
     if (text[at + 2] === quote) throw new Unreadable('syntax', 'A key cannot go over several lines', at);
   }
   let value = '';
@@ -45,7 +46,7 @@ export function readString(text: string, at: number, severalLines: boolean): Rea
     }
     if (char === quote) return { value, end: i + 1 };
     if (char === '\\' && quote === '"') {
-      const escaped = readEscape(text, i);
+      const escaped = readEscape(text, i, isSecret);
       value += escaped.value;
       i = escaped.end;
       continue;
@@ -56,7 +57,7 @@ export function readString(text: string, at: number, severalLines: boolean): Rea
   }
 }
 
-function readLong(text: string, at: number, quote: string): Read {
+function readLong(text: string, at: number, quote: string, isSecret: boolean): Read {
   const end = quote.repeat(3);
   let value = '';
   let i = at + 3;
@@ -79,7 +80,7 @@ function readLong(text: string, at: number, quote: string): Read {
         i += continued[0].length;
         continue;
       }
-      const escaped = readEscape(text, i);
+      const escaped = readEscape(text, i, isSecret);
       value += escaped.value;
       i = escaped.end;
       continue;
@@ -97,7 +98,7 @@ function readLong(text: string, at: number, quote: string): Read {
   }
 }
 
-function readEscape(text: string, at: number): Read {
+function readEscape(text: string, at: number, isSecret: boolean): Read {
   const kind = text[at + 1] ?? '';
   const plain = Object.hasOwn(ESCAPES, kind) ? ESCAPES[kind] : undefined;
   if (plain !== undefined) return { value: plain, end: at + 2 };
@@ -109,5 +110,6 @@ function readEscape(text: string, at: number): Read {
       return { value: String.fromCodePoint(code), end: at + 2 + digits };
     }
   }
-  throw new Unreadable('syntax', `'\\${kind}' is not an escape of TOML 1.0; write \\\\ for one backslash`, at);
+  const shown = isSecret ? 'This backslash' : `'\\${kind}'`;
+  throw new Unreadable('syntax', `${shown} is not an escape of TOML 1.0; write \\\\ for one backslash`, at);
 }

@@ -14,6 +14,7 @@ import { IronwakeError } from '../errors.ts';
 import type { ProfileFinding } from './finding.ts';
 import { isMap, type Layer, type Origin } from './merge.ts';
 import { checkProfileShape, checkTagShape, PROFILE_NAME, TAG_NAME } from './schema.ts';
+import { soundsSecret } from './secret-names.ts';
 
 /** One file, read and of the right shape. Its parents are not looked up yet. */
 export interface LoadedProfile extends Layer {
@@ -119,17 +120,22 @@ function readLayer(file: string, text: string, check: (body: unknown) => Profile
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2', stringKeys: true });
   const syntax = document.errors[0] ?? document.warnings[0];
   if (syntax !== undefined) {
-    const message = syntax.message.split('\n')[0] ?? '';
+    const message = isInSecret(text, syntax.pos[0])
+      ? 'What stands here is not YAML (it is not shown, because it may be a password)'
+      : (syntax.message.split('\n')[0] ?? '');
     throw fail('profile.yaml', syntax.pos[0], message, 'Correct the YAML there; indent with blanks, never with tabs.');
   }
   const dangling = danglingAlias(document);
   if (dangling !== undefined) {
-    const remedy = `Define it before with &${dangling.source}, or put the text in quotes.`;
+    const offset = dangling.range?.[0] ?? 0;
+    const isSecret = isInSecret(text, offset);
     throw fail(
       'profile.yaml',
-      dangling.range?.[0] ?? 0,
-      `There is no anchor '${dangling.source.slice(0, 60)}'`,
-      remedy,
+      offset,
+      isSecret ? 'There is no anchor of this name' : `There is no anchor '${dangling.source.slice(0, 60)}'`,
+      isSecret
+        ? 'Put the text in quotes; the asterisk in front makes it an alias.'
+        : `Define it before with &${dangling.source}, or put the text in quotes.`,
     );
   }
   let body: unknown;
@@ -143,6 +149,14 @@ function readLayer(file: string, text: string, check: (body: unknown) => Profile
   throwErrors(check(body).map((found) => ({ ...found, ...originOf(found.path) })));
   if (!isMap(body)) throw new Error('the shape was checked above');
   return { body, originOf };
+}
+
+/** Whether what stands at an offset may be, or belong to, the value of a password: by the line, and by the key that comes last before it. */
+function isInSecret(text: string, offset: number): boolean {
+  const start = text.lastIndexOf('\n', offset - 1) + 1;
+  const end = text.indexOf('\n', offset);
+  const keys = text.slice(Math.max(0, start - 2000), start).match(/[^\s,{[]+[ \t]*:(?=\s)/g);
+  return soundsSecret(text.slice(start, end === -1 ? undefined : end)) || soundsSecret(keys?.at(-1) ?? '');
 }
 
 /** An alias (`*name`) without its anchor; the parser takes it and only the conversion would fail, without a place. */

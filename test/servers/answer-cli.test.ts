@@ -228,6 +228,13 @@ test('convert', async (t) => {
   });
   t.match(await run('convert --to 9.2 --format json good.toml'), { status: 0, out: /^\{\n/ });
   t.match(await run('convert --to 9.2 broken.toml'), { status: 1, out: '', err: /answer\.syntax line 1/ });
+  const secret = GOOD.replace(/root-password-hashed = ".*"/, 'root_password = hunter2secret');
+  for (const line of ['convert --to 9.2 -', 'validate -', 'validate --json -']) {
+    const { status, out, err } = await run(line, secret);
+    t.equal(status, 1, line);
+    t.match(out + err, /not a value/, line);
+    t.notMatch(out + err, /hunter2/, line);
+  }
   t.match(await run('convert --to 9.2 nowhere.toml'), { status: 2 });
   t.match(await run('convert good.toml'), { status: 2 });
   for (const control of ['\\u0085', '\\u2028', '\\u009b31m', '\\u007f']) {

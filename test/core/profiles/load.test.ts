@@ -46,6 +46,14 @@ const BROKEN: ReadonlyArray<readonly [yaml: string, code: string, place: string]
   ['answer:\n  global:\n    root-password: {secret: root}\n', 'profile.root-password', '3:5'],
   ['answer:\n  global:\n    root_password: {secret: root}\n', 'profile.root-password', '3:5'],
   ['answer:\n  global:\n    fqdn: pve1.lab.example\n', 'profile.fqdn', '3:5'],
+  // Not YAML, and what stands there may be a password.
+  ['answer:\n  global:\n    root-password: *hunter2\n', 'profile.yaml', '3:20'],
+  ['answer:\n  global:\n    root_password:\n      *hunter2\n', 'profile.yaml', '4:7'],
+  ['answer:\n  global:\n    root-pasword: !hunter2 x\n', 'profile.yaml', '3:19'],
+  ['answer:\n  global: { subscription-key: !hunter2 x }\n', 'profile.yaml', '2:31'],
+  ['answer:\n  global:\n    root-password-hashed: |hunter2\n      x\n', 'profile.yaml', '3:28'],
+  ['answer:\n  global:\n    root-password: "a\n      \\xhunter2"\n', 'profile.yaml', '4:7'],
+  ['postInstall:\n  admin-user:\n    password: @hunter2\n', 'profile.yaml', '3:15'],
   ['answer:\n  first-boot: {source: from-iso}\n', 'profile.own-section', '2:3'],
 ];
 
