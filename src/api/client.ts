@@ -1,5 +1,6 @@
 /** The API as functions: one method a route, typed by the contract. */
 import type { Readable } from 'node:stream';
+import { IronwakeError } from '../errors.ts';
 import type { ExchangeFormat } from '../exchange/rows.ts';
 import { type LiveMessage, readEvents } from './event-stream.ts';
 import type { AdoptInput, HardwareView, NodePatch } from './registry.ts';
@@ -204,6 +205,20 @@ function queryOf(parameters: Query): string {
   return query.size === 0 ? '' : `?${query}`;
 }
 
+/**
+ * A word as one segment of a path. An empty one would leave the path of the list that it belongs to, and `DELETE` that of a whole list.
+ * @throws IronwakeError `client.empty-name`
+ */
+function segment(word: string): string {
+  if (word.trim() !== '') return encodeURIComponent(word);
+  throw new IronwakeError({
+    kind: 'invalid',
+    code: 'client.empty-name',
+    message: 'a name or id is empty',
+    remedy: 'Say which one is meant; nothing was asked of the daemon.',
+  });
+}
+
 export function createClient(server: ServerAddress): Client {
   const call = async <T>(request: ApiRequest, timeoutMs = server.timeoutMs): Promise<T> =>
     // The daemon checks what it sends against the contract's schemas; a wrong server is noticed by its status or by not being JSON.
@@ -223,16 +238,16 @@ export function createClient(server: ServerAddress): Client {
       cursor = page.next;
     }
   };
-  const nodePath = (node: string, rest = '') => `/api/v1/nodes/${encodeURIComponent(node)}${rest}`;
-  const tokenPath = (token: string, rest = '') => `/api/v1/tokens/${encodeURIComponent(token)}${rest}`;
-  const rulePath = (name: string) => `/api/v1/rules/${encodeURIComponent(name)}`;
-  const hookPath = (name: string, rest = '') => `/api/v1/webhooks/${encodeURIComponent(name)}${rest}`;
-  const deliveryPath = (name: string, id: string) => hookPath(name, `/deliveries/${encodeURIComponent(id)}`);
-  const secretPath = (name: string) => `/api/v1/secrets/${encodeURIComponent(name)}`;
+  const nodePath = (node: string, rest = '') => `/api/v1/nodes/${segment(node)}${rest}`;
+  const tokenPath = (token: string, rest = '') => `/api/v1/tokens/${segment(token)}${rest}`;
+  const rulePath = (name: string) => `/api/v1/rules/${segment(name)}`;
+  const hookPath = (name: string, rest = '') => `/api/v1/webhooks/${segment(name)}${rest}`;
+  const deliveryPath = (name: string, id: string) => hookPath(name, `/deliveries/${segment(id)}`);
+  const secretPath = (name: string) => `/api/v1/secrets/${segment(name)}`;
   return {
     status: () => get('/api/v1/status'),
     profiles: () => get('/api/v1/profiles'),
-    profile: (name) => get(`/api/v1/profiles/${encodeURIComponent(name)}`),
+    profile: (name) => get(`/api/v1/profiles/${segment(name)}`),
     nodeProfile: (node) => get(nodePath(node, '/profile')),
     answerPreview: (node) => get(nodePath(node, '/answer-preview')),
     plan: (node) => get(nodePath(node, '/plan')),
@@ -261,11 +276,11 @@ export function createClient(server: ServerAddress): Client {
         { ...server, timeoutMs: IMPORT_TIMEOUT_MS },
         { method: 'POST', path: `/api/v1/backup${queryOf({ keys: withKeys ? 'yes' : 'no' })}` },
       ),
-    servedAnswer: (run) => get(`/api/v1/runs/${encodeURIComponent(run)}/answer`),
+    servedAnswer: (run) => get(`/api/v1/runs/${segment(run)}/answer`),
     reports: (node) => list(nodePath(node, '/reports')),
     rootPassword: (node) => post(nodePath(node, '/root-password')),
     bornSecrets: (node) => list(nodePath(node, '/secrets')),
-    readBornSecret: (node, secret) => post(nodePath(node, `/secrets/${encodeURIComponent(secret)}/read`)),
+    readBornSecret: (node, secret) => post(nodePath(node, `/secrets/${segment(secret)}/read`)),
     events: (after, limit = 200) => get(`/api/v1/events${queryOf({ after, limit })}`),
     importNodes: (file, format, dryRun) =>
       call(
@@ -277,7 +292,7 @@ export function createClient(server: ServerAddress): Client {
         IMPORT_TIMEOUT_MS,
       ),
     exportNodes: (format, filter = {}) => text(`/api/v1/exports/nodes${queryOf({ ...filter, format })}`),
-    exportAs: (format, filter = {}) => text(`/api/v1/exports/${encodeURIComponent(format)}${queryOf(filter)}`),
+    exportAs: (format, filter = {}) => text(`/api/v1/exports/${segment(format)}${queryOf(filter)}`),
     media: () => list('/api/v1/media'),
     uploadMedia: ({ source, sizeBytes, sha256, onSent }) =>
       call(
@@ -290,7 +305,7 @@ export function createClient(server: ServerAddress): Client {
         IMPORT_TIMEOUT_MS,
       ),
     importMedia: (input) => call({ method: 'POST', path: '/api/v1/media', json: input }, IMPORT_TIMEOUT_MS),
-    removeMedia: (media) => call({ method: 'DELETE', path: `/api/v1/media/${encodeURIComponent(media)}` }),
+    removeMedia: (media) => call({ method: 'DELETE', path: `/api/v1/media/${segment(media)}` }),
     secrets: () => list('/api/v1/secrets'),
     setSecret: (name, value) => call({ method: 'PUT', path: secretPath(name), json: { value } }),
     removeSecret: (name) => call({ method: 'DELETE', path: secretPath(name) }),
@@ -305,13 +320,13 @@ export function createClient(server: ServerAddress): Client {
     audit: (limit, before) => list(`/api/v1/audit${queryOf({ limit, before })}`),
     certificate: () => get('/api/v1/certificate'),
     rotateCertificate: (input) => post('/api/v1/certificate/rotate', input),
-    explain: (mac) => get(`/api/v1/explain/${encodeURIComponent(mac)}`),
+    explain: (mac) => get(`/api/v1/explain/${segment(mac)}`),
     discovered: () => all('/api/v1/discovered'),
-    adopt: (mac, input) => post(`/api/v1/discovered/${encodeURIComponent(mac)}/adopt`, input),
-    forgetDiscovered: (mac) => call({ method: 'DELETE', path: `/api/v1/discovered/${encodeURIComponent(mac)}` }),
+    adopt: (mac, input) => post(`/api/v1/discovered/${segment(mac)}/adopt`, input),
+    forgetDiscovered: (mac) => call({ method: 'DELETE', path: `/api/v1/discovered/${segment(mac)}` }),
     changeNode: (node, change) => call({ method: 'PATCH', path: nodePath(node), json: change }),
     addMac: (node, mac) => post(nodePath(node, '/macs'), { mac }),
-    removeMac: (node, mac) => call({ method: 'DELETE', path: nodePath(node, `/macs/${encodeURIComponent(mac)}`) }),
+    removeMac: (node, mac) => call({ method: 'DELETE', path: nodePath(node, `/macs/${segment(mac)}`) }),
     replaceHardware: (node, macs) => post(nodePath(node, '/replace'), { macs }),
     archive: (node) => post(nodePath(node, '/archive')),
     unarchive: (node) => post(nodePath(node, '/unarchive')),
@@ -323,7 +338,7 @@ export function createClient(server: ServerAddress): Client {
     importRules: async (items) => (await post<{ readonly items: RuleView[] }>('/api/v1/rules/import', { items })).items,
     removeRule: (name) => call({ method: 'DELETE', path: rulePath(name) }),
     testRule: async (trial) => (await post<RuleTrialView>('/api/v1/rules/test', trial)).items,
-    explainRules: (mac) => get(`/api/v1/rules/explain/${encodeURIComponent(mac)}`),
+    explainRules: (mac) => get(`/api/v1/rules/explain/${segment(mac)}`),
     webhooks: () => list('/api/v1/webhooks'),
     webhook: (name) => get(hookPath(name)),
     addWebhook: (input) => post('/api/v1/webhooks', input),

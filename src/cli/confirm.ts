@@ -11,7 +11,7 @@ export interface Destruction {
   readonly yes: boolean;
 }
 
-/** @throws IronwakeError `cli.not-confirmed`; then nothing was done */
+/** @throws IronwakeError `cli.not-confirmed`; then nothing was done. A name that is empty is confirmed by nothing that is typed. */
 export async function confirmDestruction(io: Io, { name, effect, yes }: Destruction): Promise<void> {
   if (yes) return;
   if (!io.inputIsTerminal)
@@ -20,7 +20,8 @@ export async function confirmDestruction(io: Io, { name, effect, yes }: Destruct
       'Add --yes when it is meant.',
     );
   io.err(printable(`${effect}\nType ${name} to go on: `));
-  if ((await typedLine(io, 'shown')).trim() !== name)
+  const typed = (await typedLine(io, 'shown')).trim();
+  if (typed === '' || typed !== name)
     throw notConfirmed(`that is not ${name}; nothing was done`, 'Type the name as it is shown, or add --yes.');
 }
 

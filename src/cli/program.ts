@@ -56,7 +56,8 @@ export function createProgram(io: Io, done: (status: ExitStatus) => void): Comma
           )}. Add --help for the usage.\n`,
         ),
     })
-    .helpCommand(false);
+    .helpCommand(false)
+    .hook('preAction', (_, command) => refuseEmptyWords(command));
 
   /** The options of a command that talks, or may have to talk, to the daemon. */
   const withServer = (command: Command): Command =>
@@ -118,6 +119,17 @@ export function createProgram(io: Io, done: (status: ExitStatus) => void): Comma
   addRestore(program, io, done);
   addDoctor(program, io, done);
   return program;
+}
+
+/** `discard hook "$ID"` with an ID that is not set must not mean something else than one delivery: exit status 2, before anything is asked or done. */
+function refuseEmptyWords(command: Command): void {
+  const { registeredArguments } = command;
+  for (const [i, word] of command.args.entries()) {
+    // The last one may take many words.
+    const argument = registeredArguments[Math.min(i, registeredArguments.length - 1)];
+    if (argument !== undefined && word.trim() === '')
+      command.error(`error: ${argument.name()} is empty`, { exitCode: 2 });
+  }
 }
 
 type Remote = (parent: Command, usage: string, description: string, run: Run) => Command;

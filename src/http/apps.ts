@@ -50,11 +50,11 @@ export interface Apps {
 
 /** @param compile when the schemas of the routes are compiled */
 export async function createApps(parts: AppParts, compile: Compile = 'when-asked'): Promise<Apps> {
-  const plain = createApp(parts, compile);
+  const plain = createApp(parts, compile, 'lenient');
   limitRefusals(plain, parts.journey);
   registerBoot(plain, parts);
 
-  const secure = createApp(parts, compile);
+  const secure = createApp(parts, compile, 'exact');
   await registerOpenApi(secure, parts.version);
   takeAbsentBodies(secure);
   keepAnswers(secure, parts.journey);
@@ -84,12 +84,17 @@ export async function createApps(parts: AppParts, compile: Compile = 'when-asked
   return { plain, secure };
 }
 
-function createApp({ log, readiness }: Pick<AppParts, 'log' | 'readiness'>, compile: Compile): FastifyInstance {
+/** @param slashes shim asks for `dir//grubx64.efi`, and firmware does not follow a redirect of that; in the API the last name of a path may be missing */
+function createApp(
+  { log, readiness }: Pick<AppParts, 'log' | 'readiness'>,
+  compile: Compile,
+  slashes: 'lenient' | 'exact',
+): FastifyInstance {
+  const lenient = slashes === 'lenient';
   const app = fastify({
     logger: false,
-    // shim asks for `dir//grubx64.efi`, and firmware does not follow a redirect of that.
     // A parameter may be longer than the schemas allow, so that they say so.
-    routerOptions: { ignoreDuplicateSlashes: true, ignoreTrailingSlash: true, maxParamLength: 1000 },
+    routerOptions: { ignoreDuplicateSlashes: lenient, ignoreTrailingSlash: lenient, maxParamLength: 1000 },
     return503OnClosing: true,
     schemaController: checkBySchemas(compile),
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply, log),

@@ -304,6 +304,35 @@ t.test('every method of the client against the server', async (t) => {
   }
 });
 
+t.test(
+  'an empty name asks the server for nothing: least of all for the list that the name is missing from',
+  async (t) => {
+    const { parts, admin } = await armed(t);
+    const client = createClient(serverOf(parts, admin));
+    const calls: Readonly<Record<string, () => Promise<unknown>>> = {
+      discardDelivery: () => client.discardDelivery('hook', ''),
+      retryDelivery: () => client.retryDelivery('hook', ' '),
+      node: () => client.node(''),
+      removeNode: () => client.removeNode(''),
+      cancel: () => client.cancel(''),
+      removeMac: () => client.removeMac('pve1', ''),
+      removeSecret: () => client.removeSecret(''),
+    };
+    for (const [name, call] of Object.entries(calls))
+      t.equal(await codeOf((async () => call())()), '400 client.empty-name', name);
+    const hook = { name: 'hook', url: 'https://hooks.example.net/', events: ['*'] };
+    await client.addWebhook(hook);
+    const { headers, url } = { headers: { token: admin }, url: `${parts.segment.httpsUrl}/api/v1` };
+    for (const path of ['/webhooks/hook/deliveries/', '/webhooks/hook//deliveries', '/nodes/pve1/', '/nodes//pve1'])
+      t.match(
+        await parts.call(`${url}${path}`, { ...headers, method: 'DELETE' }),
+        { status: /^40[04]$/ },
+        `DELETE ${path}: a name is missing, so nothing is meant`,
+      );
+    t.equal((await client.node('pve1')).node.fqdn, 'pve1.lab.example');
+  },
+);
+
 t.test('ironwake node watch follows a run to its end', async (t) => {
   const { parts, admin } = await armed(t);
   const { url, fingerprint, token } = serverOf(parts, admin);

@@ -56,6 +56,28 @@ t.test('every command takes --json', (t) => {
   t.end();
 });
 
+t.test('an empty word is refused by the name of its argument, before anything is asked', async (t) => {
+  const taking = LEAVES.filter(({ command }) => command.registeredArguments.length > 0);
+  t.ok(taking.length > 40, `${taking.length} commands take a word`);
+  for (const { path, command } of taking) {
+    const demanded = command.options
+      .filter(({ mandatory, defaultValue }) => mandatory && defaultValue === undefined)
+      .flatMap(({ long, argChoices }) => [long ?? '', argChoices?.[0] ?? 'x']);
+    const yes = command.options.some(({ long }) => long === '--yes') ? ['--yes'] : [];
+    for (const [i, argument] of command.registeredArguments.entries())
+      for (const empty of ['', ' \t']) {
+        const words = command.registeredArguments.map((_, j) => (j === i ? empty : 'x'));
+        // Nothing listens there, and no daemon has written down where it is.
+        const printed = await typed([...path.split(' '), ...words, ...demanded, ...yes], { cwd: t.testdir() });
+        t.match(
+          printed,
+          { status: 2, out: '', err: `ironwake: ${argument.name()} is empty. Add --help for the usage.\n` },
+          `${path} ${JSON.stringify(words)}`,
+        );
+      }
+  }
+});
+
 const CONFIRM = `${PROFILE.replace('name: admin,', 'name: admin, password: {secret: key},')}install: { release: confirm }\n`;
 const RACKED = PROFILE.concat('counters: { rack: { from: 1, to: 50, width: 2 } }\n');
 
