@@ -7,7 +7,8 @@ import { ANSWER_KEYS, answerKey } from './keys.ts';
 import { PRODUCT_NAMES } from './release.ts';
 import type { View } from './view.ts';
 
-type Advice = (view: View) => Finding | undefined;
+/** `selected`: how many disks a filter chooses, where the machine is known. */
+type Advice = (view: View, selected: number | undefined) => Finding | undefined;
 
 /** 4 TB as GiB: from there on the rebuild of a RAIDZ1 takes so long that a second failure becomes likely. */
 const LARGE_DISK_GIB = 3725;
@@ -16,8 +17,14 @@ function level(view: View): string | undefined {
   return view.text('disk-setup.filesystem') === 'zfs' ? view.text('disk-setup.zfs.raid')?.toLowerCase() : undefined;
 }
 
-const singleDisk: Advice = (view) =>
-  level(view) === 'raid0' && view.strings('disk-setup.disk-list').length === 1
+/** How many disks are chosen; undefined where only the machine knows. */
+function chosenDisks(view: View, selected: number | undefined): number | undefined {
+  const listed = view.strings('disk-setup.disk-list').length;
+  return listed > 0 || !view.has('disk-setup.filter') ? listed : selected;
+}
+
+const singleDisk: Advice = (view, selected) =>
+  level(view) === 'raid0' && chosenDisks(view, selected) === 1
     ? finding(
         'answer.unwise-single-disk',
         'disk-setup.zfs.raid',
@@ -26,15 +33,17 @@ const singleDisk: Advice = (view) =>
       )
     : undefined;
 
-const raid0: Advice = (view) => {
+const raid0: Advice = (view, selected) => {
   const btrfs =
     view.text('disk-setup.filesystem') === 'btrfs' && view.text('disk-setup.btrfs.raid')?.toLowerCase() === 'raid0';
-  const many = view.strings('disk-setup.disk-list').length > 1 || view.has('disk-setup.filter');
-  if (!many || !(btrfs || level(view) === 'raid0')) return undefined;
+  const disks = chosenDisks(view, selected);
+  if ((disks !== undefined && disks < 2) || !(btrfs || level(view) === 'raid0')) return undefined;
   return finding(
     'answer.unwise-raid0',
     `disk-setup.${btrfs ? 'btrfs' : 'zfs'}.raid`,
-    'With raid0 the failure of any one disk loses everything (handbook 3.7, 1)',
+    disks === undefined
+      ? 'With raid0 the failure of any one disk loses everything, whether the filter selects one or several (handbook 3.7, 1)'
+      : 'With raid0 the failure of any one disk loses everything (handbook 3.7, 1)',
     'Use raid1 or raid10.',
   );
 };
@@ -134,7 +143,10 @@ function ignored(view: View): Finding[] {
   );
 }
 
-/** Warnings only, in the order of the answer. */
-export function adviseAnswer(view: View): Finding[] {
-  return [...ADVICE.map((advice) => advice(view)).filter((found) => found !== undefined), ...ignored(view)];
+/**
+ * Warnings only, in the order of the answer.
+ * @param selected how many disks its filter chooses, where the machine is known
+ */
+export function adviseAnswer(view: View, selected?: number): Finding[] {
+  return [...ADVICE.map((advice) => advice(view, selected)).filter((found) => found !== undefined), ...ignored(view)];
 }

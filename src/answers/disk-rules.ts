@@ -1,4 +1,5 @@
 /** Rules over several keys of `[disk-setup]`. */
+import { mayBePartitioned, meansEmmc } from './disk-devices.ts';
 import { type Finding, finding, type Judge } from './findings.ts';
 import { compareReleases } from './release.ts';
 import type { View } from './view.ts';
@@ -14,6 +15,9 @@ export const MINIMUM_DISKS: Readonly<Record<string, number>> = {
   'raidz-2': 4,
   'raidz-3': 5,
 };
+
+/** MiB. */
+const SMALLEST_ARC_MIB = 64;
 
 function filesystem(view: View): string | undefined {
   return view.text('disk-setup.filesystem');
@@ -172,7 +176,9 @@ export function diskFilterRule(view: View): Finding[] {
     ];
   }
   const match = view.text('disk-setup.filter-match');
-  const found: Finding[] = [];
+  const found = entries
+    .filter(([key]) => key === 'DEVNAME')
+    .flatMap(([key, glob]) => deviceProblem(`${path}.${key}`, glob));
   if (takesOneDisk(view) && match !== undefined) {
     found.push(
       finding(
@@ -205,6 +211,35 @@ export function diskFilterRule(view: View): Finding[] {
     );
   }
   return found;
+}
+
+/** DEVNAME is the whole path. What is no disk that can be partitioned either matches nothing or stops the installer. */
+function deviceProblem(path: string, glob: string): Finding[] {
+  if (mayBePartitioned(glob)) return [];
+  return [
+    meansEmmc(glob)
+      ? finding('answer.disk-name', path, 'The installer cannot partition eMMC', 'Choose another disk.')
+      : finding(
+          'answer.disk-name',
+          path,
+          `'${glob}' matches no disk that the installer can partition`,
+          'Write the whole path of a disk, for example /dev/sda or /dev/nvme*n1, or choose by ID_SERIAL.',
+        ),
+  ];
+}
+
+/** What ZFS would ignore is raised. 0 is its own default. */
+export function arcMaxRule(view: View): Finding[] {
+  const size = view.number('disk-setup.zfs.arc-max');
+  if (size === undefined || size <= 0 || size >= SMALLEST_ARC_MIB) return [];
+  return [
+    finding(
+      'answer.arc-max',
+      'disk-setup.zfs.arc-max',
+      `The installer makes ${SMALLEST_ARC_MIB} MiB of ${size}`,
+      `Write ${SMALLEST_ARC_MIB} or more, or 0 for the default of ZFS.`,
+    ),
+  ];
 }
 
 export function swapSizeRule(view: View): Finding[] {

@@ -55,13 +55,15 @@ export const FINDING_TEXTS: Readonly<Record<FindingCode, string>> = {
   'answer.disk-filter-all': 'With filter-match all, disks that lack a property match.',
   'answer.disk-filter-match': 'filter-match has no effect with ext4 and xfs.',
   'answer.disk-filter-keys': 'Several keys in a disk filter: any one is enough.',
-  'answer.disk-name': 'Not the kernel name of a disk that the installer could use: links, eMMC.',
+  'answer.disk-name':
+    'Not the kernel name of a disk that the installer can partition, in disk-list or as DEVNAME: links, partitions, eMMC, RAM and loop devices, md and dm.',
   'answer.disk-duplicate': 'One disk is listed twice, perhaps under two names.',
   'answer.disk-count': 'Too few disks for the RAID level, or several for ext4 and xfs.',
   'answer.disk-count-odd': 'raid10 with an odd number of disks.',
   'answer.raid-missing': 'zfs or btrfs without a RAID level.',
   'answer.foreign-options': 'Options of another file system than the chosen one.',
   'answer.swap-size': 'More swap than half of hdsize.',
+  'answer.arc-max': 'Less than 64 MiB for the cache of ZFS; the installer raises it.',
   'answer.filesystem-product': 'btrfs on a product other than Proxmox VE; its installer stops on the machine.',
   'answer.url': 'Not an absolute http or https URL.',
   'answer.fingerprint': 'Not the SHA-256 of a certificate.',
@@ -75,13 +77,14 @@ export const FINDING_TEXTS: Readonly<Record<FindingCode, string>> = {
   'answer.first-boot-product': 'On Datacenter Manager fully-up does not wait for its API.',
   'answer.machine-filter':
     'The installer would stop on this machine: a filter that matches nothing, or a glob that does not compile.',
-  'answer.machine-disk': 'The machine has no such disk; with zfs and btrfs the installer goes on without it.',
+  'answer.machine-disk':
+    'The machine has no such disk (with zfs and btrfs the installer goes on without it), or the installer cannot partition it.',
   'answer.machine-disk-count': 'On this machine the wrong number of disks is chosen for the RAID level.',
   'answer.machine-interface': 'The machine has no port with this MAC; the installer pins the others and says nothing.',
   'answer.machine-unknown':
     'What was given with `--machine` does not tell of these disks or ports, so this could not be checked; it says what to give instead.',
   'answer.unwise-single-disk': 'ZFS on a single disk (handbook 3.7, 1).',
-  'answer.unwise-raid0': 'raid0 over several disks (handbook 3.7, 1).',
+  'answer.unwise-raid0': 'raid0 over several disks, or over as many as a filter selects (handbook 3.7, 1).',
   'answer.unwise-raidz1': 'raidz-1 on disks of 4 TB and more, or of unknown size (handbook 3.3.1).',
   'answer.unwise-dhcp': 'The address of a hypervisor comes from DHCP (handbook 1.3.2 and 2.5, 4).',
   'answer.unwise-password': 'A password of root of fewer than 12 characters (handbook 2.2, 4).',

@@ -71,6 +71,7 @@ export const FINDING_KINDS = {
   'answer.raid-missing': refused,
   'answer.foreign-options': refused,
   'answer.swap-size': refused,
+  'answer.arc-max': unwise,
   'answer.filesystem-product': trap,
   'answer.url': trap,
   'answer.fingerprint': trap,

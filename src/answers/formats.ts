@@ -4,6 +4,7 @@ import { parseFqdn } from '../net/fqdn.ts';
 import { nearest } from '../profiles/nearest.ts';
 import { isNetworkOrBroadcast, readAddress, readCidr } from './addresses.ts';
 import type { Dialect } from './dialect.ts';
+import { canBePartitioned, diskOfPartition, isEmmc } from './disk-devices.ts';
 import { type Finding, finding } from './findings.ts';
 import { COUNTRIES, TIME_ZONES } from './geography.ts';
 import { globProblem } from './globs.ts';
@@ -216,12 +217,24 @@ export const FORMATS = {
     if (value.includes('/by-') || /^\/?(?:dev\/)?disk\//.test(value)) {
       return finding('answer.disk-name', path, `'${value}' never matches: links are not followed`, remedy);
     }
-    if (/^(?:\/dev\/)?mmcblk/.test(value)) {
+    if (isEmmc(value)) {
       return finding('answer.disk-name', path, 'The installer cannot partition eMMC', 'Choose another disk.');
     }
-    return /^(?:\/dev\/)?(?:[hsv]d[a-z]+|xvd[a-z]+|nvme\d+n\d+|[a-z]{2,}\d*)$/.test(value)
-      ? undefined
-      : finding('answer.disk-name', path, `'${value}' is not the kernel name of a disk`, remedy);
+    if (canBePartitioned(value.startsWith('/dev/') ? value : `/dev/${value}`)) return undefined;
+    const disk = diskOfPartition(value);
+    return disk === undefined
+      ? finding(
+          'answer.disk-name',
+          path,
+          `'${value}' is not the kernel name of a disk that the installer can partition`,
+          remedy,
+        )
+      : finding(
+          'answer.disk-name',
+          path,
+          `'${value}' is a partition, and the installer takes whole disks`,
+          `Write ${disk}.`,
+        );
   },
   url: (value, path) =>
     isServerUrl(value)

@@ -110,7 +110,7 @@ export const ANSWER_KEYS: readonly AnswerKey[] = [
   { section: 'disk-setup', key: 'zfs', type: 'table', nullable: true, rules: ['filesystem-options'], since: '8.2', text: 'Options of zfs.' },
   { section: 'disk-setup', key: 'zfs.raid', type: 'enum', nullable: true, values: ZFS_RAID, upperCaseSince: '8.3', rules: ['raid-level', 'disk-count'], since: '8.2', text: 'RAID level of the pool; required for zfs.' },
   { section: 'disk-setup', key: 'zfs.ashift', type: 'integer', nullable: true, range: { min: 9, max: 16 }, default: '12', since: '8.2', text: 'Sector size of the pool as a power of two.' },
-  { section: 'disk-setup', key: 'zfs.arc-max', type: 'integer', nullable: true, range: { min: 0, unit: 'MiB' }, default: 'a tenth of the memory, at most 16 GiB', since: '8.2', text: 'Upper limit of the ZFS cache; 0 is the default of ZFS.' },
+  { section: 'disk-setup', key: 'zfs.arc-max', type: 'integer', nullable: true, range: { min: 0, unit: 'MiB' }, default: 'a tenth of the memory, at most 16 GiB', rules: ['arc-max'], since: '8.2', text: 'Upper limit of the ZFS cache; 0 is the default of ZFS, less than 64 becomes 64.' },
   { section: 'disk-setup', key: 'zfs.checksum', type: 'enum', nullable: true, values: ['on', 'fletcher4', 'sha256'], default: 'on', since: '8.2', text: 'Checksum of the pool.' },
   { section: 'disk-setup', key: 'zfs.compress', type: 'enum', nullable: true, values: ['on', 'off', 'lzjb', 'lz4', 'zle', 'gzip', 'zstd'], default: 'on', since: '8.2', text: 'Compression of the pool.' },
   { section: 'disk-setup', key: 'zfs.copies', type: 'integer', nullable: true, range: { min: 1, max: 3 }, default: '1', since: '8.2', text: 'Copies of every block.' },

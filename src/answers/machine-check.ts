@@ -3,6 +3,7 @@
  * tells of the machine does not say is not checked, and a finding says so.
  */
 
+import { canBePartitioned, isEmmc } from './disk-devices.ts';
 import { MINIMUM_DISKS, raidLevel, takesOneDisk } from './disk-rules.ts';
 import { type Finding, finding } from './findings.ts';
 import { globProblem, matchesGlob } from './globs.ts';
@@ -15,6 +16,7 @@ import {
   type MachineFacts,
   type MachinePort,
   type Properties,
+  UNKNOWN_DEVICE,
 } from './machine.ts';
 import type { View } from './view.ts';
 
@@ -205,7 +207,9 @@ function checkList(view: View, disks: readonly MachineDisk[], listed: readonly s
           { by: stops ? 'installer' : 'ironwake' },
         ),
       ),
-      ...(missing.length > 0 ? countProblem(view, path, chosen.length) : []),
+      // Two names of one disk choose one disk, which no check before the machine sees.
+      ...countProblem(view, path, chosen.length),
+      ...unusable(path, chosen),
     ],
     selections: [{ path, devices: chosen.map(describeDisk) }],
   };
@@ -232,9 +236,24 @@ function checkFilter(view: View, disks: readonly MachineDisk[], entries: Entries
     );
   }
   return {
-    findings: countProblem(view, path, chosen.length),
+    findings: [...countProblem(view, path, chosen.length), ...unusable(path, chosen)],
     selections: [{ path, devices: chosen.map(describeDisk) }],
   };
+}
+
+/** The low-level installer cannot name the partitions of these. It finds out when it has wiped the disk. */
+function unusable(path: string, chosen: readonly MachineDisk[]): Finding[] {
+  return chosen
+    .filter(({ device }) => device !== UNKNOWN_DEVICE && !canBePartitioned(device))
+    .map((disk) =>
+      finding(
+        'answer.machine-disk',
+        path,
+        `The installer chooses ${describeDisk(disk)} and cannot partition ${isEmmc(disk.device) ? 'eMMC' : 'it'}`,
+        'Choose another disk.',
+        { by: 'installer' },
+      ),
+    );
 }
 
 /** The count is checked by the low-level installer only, which stops at it. */

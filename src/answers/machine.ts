@@ -9,6 +9,9 @@ import { isTable, type Table } from './view.ts';
 
 export type Properties = Readonly<Record<string, string>>;
 
+/** In place of the path of a disk whose properties do not tell it. */
+export const UNKNOWN_DEVICE = '?';
+
 export interface MachineDisk {
   /** The installer's number of the disk; it sorts them as text. */
   readonly index: string;
@@ -93,7 +96,11 @@ function deviceInfoFacts(report: Table): MachineFacts {
 function disk(index: string, entry: unknown): MachineDisk {
   const properties = texts(entry);
   const last = properties.DEVPATH?.split('/').at(-1);
-  return { index, device: properties.DEVNAME ?? (last === undefined ? '?' : `/dev/${last}`), properties };
+  return {
+    index,
+    device: properties.DEVNAME ?? (last === undefined ? UNKNOWN_DEVICE : `/dev/${last.replaceAll('!', '/')}`),
+    properties,
+  };
 }
 
 function texts(table: unknown): Properties {

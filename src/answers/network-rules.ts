@@ -1,7 +1,7 @@
 /** Rules over several keys of `[network]`. */
 import { IronwakeError } from '../errors.ts';
 import { parseMac } from '../net/mac.ts';
-import { contains, isLinkLocal, readAddress, readCidr } from './addresses.ts';
+import { bitsOf, type Cidr, contains, isLinkLocal, readAddress, readCidr } from './addresses.ts';
 import { type Finding, finding } from './findings.ts';
 import type { View } from './view.ts';
 
@@ -49,8 +49,15 @@ export function addressSourceRule(view: View): Finding[] {
     );
 }
 
+/** The address of the node as the installer of this release takes it: without a prefix length it is alone in its network. */
+function nodeAddress(view: View): Cidr | undefined {
+  const text = view.text('network.cidr') ?? '';
+  const bare = view.dialect.takesBareAddress ? readAddress(text) : undefined;
+  return bare === undefined ? readCidr(text) : { ...bare, prefix: bitsOf(bare.family) };
+}
+
 export function addressFamilyRule(view: View): Finding[] {
-  const cidr = readCidr(view.text('network.cidr') ?? '');
+  const cidr = nodeAddress(view);
   if (cidr === undefined) return [];
   return (['gateway', 'dns'] as const)
     .filter((key) => {
@@ -68,7 +75,7 @@ export function addressFamilyRule(view: View): Finding[] {
 }
 
 export function gatewayReachableRule(view: View): Finding[] {
-  const cidr = readCidr(view.text('network.cidr') ?? '');
+  const cidr = nodeAddress(view);
   const gateway = readAddress(view.text('network.gateway') ?? '');
   if (cidr === undefined || gateway === undefined || cidr.family !== gateway.family) return [];
   const remedy = 'Correct the gateway, or the prefix length of network.cidr.';
@@ -78,11 +85,12 @@ export function gatewayReachableRule(view: View): Finding[] {
     ];
   }
   if (contains(cidr, gateway) || isLinkLocal(gateway)) return [];
+  const written = view.text('network.cidr') ?? '';
   return [
     finding(
       'answer.gateway-outside',
       'network.gateway',
-      `The gateway lies outside ${view.text('network.cidr')}`,
+      `The gateway lies outside ${written.includes('/') ? written : `${written}/${cidr.prefix}`}`,
       remedy,
     ),
   ];

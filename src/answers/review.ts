@@ -54,12 +54,10 @@ export function reviewAnswer(content: Uint8Array | string, request: ReviewReques
   if (isTable(read.value)) {
     ({ answer } = foldSpelling(read.value, dialect));
     const view = new View(answer, dialect, product);
-    found.push(...adviseAnswer(view));
-    if (machine !== undefined) {
-      const checked = checkMachine(view, machine);
-      selections = checked.selections;
-      found.push(...checked.findings);
-    }
+    const checked = machine === undefined ? undefined : checkMachine(view, machine);
+    selections = checked?.selections ?? [];
+    const filtered = selections.find(({ path }) => path === 'disk-setup.filter');
+    found.push(...adviseAnswer(view, filtered?.devices.length), ...(checked?.findings ?? []));
   }
   const accepted = officiallyAccepted(found);
   const findings = weigh(withoutConsequences(found, read.value), severities)

@@ -1,5 +1,6 @@
 /** Rules over several keys of an answer, by name. The key table says which keys each one concerns; every rule runs once. */
 import {
+  arcMaxRule,
   diskCountRule,
   diskFilterRule,
   diskNamesRule,
@@ -109,6 +110,7 @@ export const RULES = {
   'disk-count': diskCountRule,
   'disk-names': diskNamesRule,
   'disk-filter': diskFilterRule,
+  'arc-max': arcMaxRule,
   'swap-size': swapSizeRule,
   'subscription-product': subscriptionProductRule,
   'first-boot-source': firstBootSourceRule,

@@ -9,6 +9,7 @@
 import { IronwakeError } from '../errors.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import { nearest } from '../profiles/nearest.ts';
+import { canBePartitioned } from './disk-devices.ts';
 import { type Finding, finding } from './findings.ts';
 import { globProblem, matchesGlob } from './globs.ts';
 import { describeDisk, describePort, inInstallersOrder, type MachineDisk, type MachineFacts } from './machine.ts';
@@ -282,8 +283,8 @@ function choose(disks: readonly MachineDisk[], selector: DiskSelector): readonly
 }
 
 function fits({ device, properties }: MachineDisk, { type, model, serial }: DiskSelector): boolean {
-  // The installer cannot partition eMMC, and a stick may be what somebody forgot.
-  if (/mmcblk/.test(device) || properties.ID_BUS === 'usb') return false;
+  // The installer cannot partition eMMC and its like, and a stick may be what somebody forgot.
+  if (!canBePartitioned(device) || properties.ID_BUS === 'usb') return false;
   const nvme = /\/nvme\d+n\d+$/.test(device);
   const rate = properties.ID_ATA_ROTATION_RATE_RPM;
   const ofType =

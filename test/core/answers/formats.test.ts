@@ -213,6 +213,37 @@ test('other values', (t) => {
     ['disk-name', '/dev/mmcblk0', false],
     ['disk-name', 'nvme0n1p1', false],
     ['disk-name', '/dev/', false],
+    ...[
+      'sdiv',
+      'sdhz',
+      'hda',
+      'vdz',
+      'xvdz',
+      '/dev/nvme10n12',
+      'cciss/c0d0',
+      '/dev/ida/c7d15',
+      'ataraid/d0',
+      'i2o/hda',
+    ].map((name) => ['disk-name', name, true] as const),
+    ...[
+      'sdiw',
+      'sdja',
+      'sdaaa',
+      'vdaa',
+      'xvdaa',
+      'sda1',
+      'nvme0',
+      'ram0',
+      'loop0',
+      'md127',
+      'dm-0',
+      'fd0',
+      'sr0',
+      'da',
+    ].map((name) => ['disk-name', name, false] as const),
+    ...['pmem0', 'nbd0', 'rbd0', 'zd0', 'cciss/c0', 'cciss/c0d0p1', '/dev//d0', 'a/b/d0', 'i2o/hda1'].map(
+      (name) => ['disk-name', name, false] as const,
+    ),
   ];
   for (const [format, value, wanted] of rows) t.equal(good(format, value), wanted, `${format} ${value}`);
   t.match(FORMATS.fqdn('p\u212a.lab', 'x')?.message, /other characters/);
@@ -274,6 +305,17 @@ test('words of findings that depend on what is wrong', (t) => {
   });
   const network = (changes: JsonMap): JsonMap => ({ ...SMALLEST, network: { ...STATIC, ...changes } });
   const rows: ReadonlyArray<readonly [JsonMap, string]> = [
+    [pool(['sda1'], 'raid0'), "'sda1' is a partition, and the installer takes whole disks. Write sda."],
+    [pool(['/dev/nvme0n1p2'], 'raid0'), 'Write /dev/nvme0n1.'],
+    [pool(['loop0'], 'raid0'), "'loop0' is not the kernel name of a disk that the installer can partition"],
+    [
+      { ...SMALLEST, 'disk-setup': { filesystem: 'ext4', filter: { DEVNAME: 'sda' } } },
+      "'sda' matches no disk that the installer can partition. Write the whole path",
+    ],
+    [
+      { ...SMALLEST, 'disk-setup': { filesystem: 'ext4', filter: { DEVNAME: '/dev/mmcblk[01]' } } },
+      'The installer cannot partition eMMC',
+    ],
     [pool(['sda']), 'raid10 needs at least 4 disks, and 1 is listed'],
     [pool(['sda', 'sdb']), 'and 2 are listed'],
     [pool(['sda', 'sda'], 'raid1'), "'sda' is listed twice"],
@@ -281,6 +323,7 @@ test('words of findings that depend on what is wrong', (t) => {
     [withValue(SMALLEST, ['disk-setup', 'lvm'], { hdsize: 20, swapsize: 11 }), 'Write at most 10.'],
     [network({ dns: '2001:db8::1' }), "The DNS server is not of the node's address family (IPv4)"],
     [network({ gateway: '2001:db8::1' }), "The gateway is not of the node's address family (IPv4)"],
+    [network({ cidr: '192.0.2.10' }), 'The gateway lies outside 192.0.2.10/32'],
     [network({ gateway: '203.0.113.1' }), 'The gateway lies outside 192.0.2.10/24'],
     [withValue(network({}), ['network', 'filter'], undefined), 'Choose the interface'],
     [withValue(network({}), ['network', 'dns'], undefined), 'Give the node network.cidr'],

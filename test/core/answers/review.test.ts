@@ -132,6 +132,11 @@ test('opinions: legal but unwise, each with its code and its section of the hand
       'answer.unwise-raid0',
     ],
     [
+      'raid0 over what a filter selects',
+      withValue(GOOD, ['disk-setup'], { filesystem: 'zfs', filter: { DEVNAME: '/dev/sda' }, zfs: { raid: 'raid0' } }),
+      'answer.unwise-raid0',
+    ],
+    [
       'raidz-1, size unknown',
       withValue(GOOD, ['disk-setup'], zfs('raidz-1', ['sda', 'sdb', 'sdc'])),
       'answer.unwise-raidz1',
@@ -253,6 +258,11 @@ const DEVICE_INFO = JSON.stringify({
   nics: { eno1: { ID_NET_NAME_MAC: 'enxbc2411000001' } },
 });
 
+const EMMC = JSON.stringify({
+  disks: { 0: udev('mmcblk0', 'MMC0'), 1: udev('cciss/c0d0', 'R0') },
+  nics: { eno1: { ID_NET_NAME_MAC: 'enxbc2411000001' } },
+});
+
 function onMachine(answer: JsonMap, facts: string, product: Product = 'pve'): Review {
   return reviewAnswer(toml(answer), { dialect: answerDialect('9.2'), product, machine: parseMachineFacts(facts) });
 }
@@ -343,6 +353,78 @@ test('on a machine: what is selected, and what the installer would die of', (t) 
       false,
       ['answer.machine-disk-count', 'answer.machine-disk'],
       { 'disk-setup.disk-list': ['/dev/sda (BOOT)'] },
+    ],
+    [
+      'two names of one disk',
+      disks({ ...mirror, 'disk-list': ['sda', '/dev/sda'] }),
+      DEVICE_INFO,
+      false,
+      ['answer.machine-disk-count', 'answer.disk-duplicate'],
+      { 'disk-setup.disk-list': ['/dev/sda (BOOT)'] },
+    ],
+    [
+      'pairs, and one is left over',
+      disks({ filesystem: 'zfs', zfs: { raid: 'raid10' }, 'disk-list': ['sda', 'sdb', 'sdc', 'sdk', '/dev/sda'] }),
+      DEVICE_INFO,
+      true,
+      ['answer.disk-count-odd', 'answer.disk-duplicate'],
+      { 'disk-setup.disk-list': ['/dev/sda (BOOT)', '/dev/sdb (S1)', '/dev/sdc (S2)', '/dev/sdk (S10)'] },
+    ],
+    [
+      'eMMC by its serial number',
+      disks({ filesystem: 'ext4', filter: { ID_SERIAL: 'MMC*' } }),
+      EMMC,
+      false,
+      ['answer.machine-disk'],
+      { 'disk-setup.filter': ['/dev/mmcblk0 (MMC0)'] },
+    ],
+    [
+      'eMMC in a pool',
+      disks({ ...mirror, filter: { DEVNAME: '*' } }),
+      EMMC,
+      false,
+      ['answer.machine-disk'],
+      { 'disk-setup.filter': ['/dev/mmcblk0 (MMC0)', '/dev/cciss/c0d0 (R0)'] },
+    ],
+    [
+      'eMMC in a list',
+      disks({ filesystem: 'ext4', 'disk-list': ['mmcblk0'] }),
+      EMMC,
+      false,
+      ['answer.machine-disk', 'answer.disk-name'],
+      { 'disk-setup.disk-list': ['/dev/mmcblk0 (MMC0)'] },
+    ],
+    [
+      'the disk of a RAID controller',
+      disks({ filesystem: 'ext4', 'disk-list': ['cciss/c0d0'] }),
+      EMMC,
+      true,
+      [],
+      { 'disk-setup.disk-list': ['/dev/cciss/c0d0 (R0)'] },
+    ],
+    [
+      'a disk whose path is not told',
+      disks({ filesystem: 'ext4', filter: { ID_SERIAL: 'X' } }),
+      JSON.stringify({ disks: { 0: { ID_SERIAL: 'X' } }, nics: { eno1: { ID_NET_NAME_MAC: 'enxbc2411000001' } } }),
+      true,
+      [],
+      { 'disk-setup.filter': ['? (X)'] },
+    ],
+    [
+      'one disk by a filter, raid0',
+      disks({ filesystem: 'zfs', zfs: { raid: 'raid0' }, filter: { ID_SERIAL: 'BOOT' } }),
+      DEVICE_INFO,
+      true,
+      ['answer.unwise-single-disk'],
+      { 'disk-setup.filter': ['/dev/sda (BOOT)'] },
+    ],
+    [
+      'several by a filter, raid0',
+      disks({ filesystem: 'zfs', zfs: { raid: 'raid0' }, filter: { ID_SERIAL: 'S*' } }),
+      DEVICE_INFO,
+      true,
+      ['answer.unwise-raid0'],
+      { 'disk-setup.filter': ['/dev/sdb (S1)', '/dev/sdk (S10)', '/dev/sdc (S2)'] },
     ],
     [
       'the order is of text',
