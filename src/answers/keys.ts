@@ -38,6 +38,8 @@ export interface AnswerKey {
   readonly key: string;
   readonly type: ValueType;
   readonly values?: readonly string[];
+  /** What other programs call its values, for the right spelling. */
+  readonly meant?: Readonly<Record<string, string>>;
   /** From this release on the installer takes the values in all upper case as well. */
   readonly upperCaseSince?: string;
   /** `name-or-table`: from this release on it may be a table. */
@@ -74,13 +76,46 @@ export const KEYBOARDS =
   'de de-ch dk en-gb en-us es fi fr fr-be fr-ca fr-ch hu is it jp lt mk nl no pl pt pt-br se si tr'.split(' ');
 const ZFS_RAID = ['raid0', 'raid1', 'raid10', 'raidz-1', 'raidz-2', 'raidz-3'];
 const BTRFS_RAID = ['raid0', 'raid1', 'raid10'];
+const KEYBOARD_MEANT = {
+  us: 'en-us',
+  gb: 'en-gb',
+  uk: 'en-gb',
+  'de-de': 'de',
+  'fr-fr': 'fr',
+  da: 'dk',
+  sv: 'se',
+  ja: 'jp',
+};
+const RAID_MEANT = {
+  stripe: 'raid0',
+  mirror: 'raid1',
+  raid5: 'raidz-1',
+  raid6: 'raidz-2',
+  raidz: 'raidz-1',
+  // btrfs has none of these, and raid1 is none of them.
+  raidz1: 'raidz-1',
+  raidz2: 'raidz-2',
+  raidz3: 'raidz-3',
+};
+
+/** What keys are called elsewhere, or were called (`global.password` in the first images of 8.2). */
+export const KEYS_MEANT: Readonly<Record<string, string>> = {
+  password: 'root-password',
+  'password-hashed': 'root-password-hashed',
+  'ssh-keys': 'root-ssh-keys',
+  hostname: 'fqdn',
+  email: 'mailto',
+  disks: 'disk-list',
+  address: 'cidr',
+  nameserver: 'dns',
+};
 
 const GIB = { min: 0, unit: 'GiB' };
 const WHOLE_DISK_GIB = { min: 8, unit: 'GiB' };
 
 // biome-ignore format: one key a line reads as the table that it is
 export const ANSWER_KEYS: readonly AnswerKey[] = [
-  { section: 'global', key: 'keyboard', type: 'enum', values: KEYBOARDS, required: true, since: '8.2', text: 'Keyboard layout of the console.' },
+  { section: 'global', key: 'keyboard', type: 'enum', values: KEYBOARDS, meant: KEYBOARD_MEANT, required: true, since: '8.2', text: 'Keyboard layout of the console.' },
   { section: 'global', key: 'country', type: 'string', format: 'country', required: true, since: '8.2', text: 'ISO 3166-1 code of the country, two lower-case letters.' },
   { section: 'global', key: 'fqdn', type: 'name-or-table', tableSince: '8.4', format: 'fqdn', required: true, since: '8.2', text: 'Full host name of the node, or the table that takes it from DHCP.' },
   { section: 'global', key: 'fqdn.source', type: 'enum', values: ['from-dhcp'], default: 'from-dhcp', since: '8.4', text: 'Take the host name from the DHCP lease (option 12).' },
@@ -108,7 +143,7 @@ export const ANSWER_KEYS: readonly AnswerKey[] = [
   { section: 'disk-setup', key: 'filter', type: 'globs', format: 'glob', rules: ['disk-selection', 'disk-filter'], since: '8.2', text: 'Chooses disks by a udev property and a glob for its value.' },
   { section: 'disk-setup', key: 'filter-match', type: 'enum', nullable: true, values: ['any', 'all'], default: 'any', rules: ['disk-filter'], since: '8.2', text: 'Whether any or all entries of the filter must match (zfs and btrfs).' },
   { section: 'disk-setup', key: 'zfs', type: 'table', nullable: true, rules: ['filesystem-options'], since: '8.2', text: 'Options of zfs.' },
-  { section: 'disk-setup', key: 'zfs.raid', type: 'enum', nullable: true, values: ZFS_RAID, upperCaseSince: '8.3', rules: ['raid-level', 'disk-count'], since: '8.2', text: 'RAID level of the pool; required for zfs.' },
+  { section: 'disk-setup', key: 'zfs.raid', type: 'enum', nullable: true, values: ZFS_RAID, meant: RAID_MEANT, upperCaseSince: '8.3', rules: ['raid-level', 'disk-count'], since: '8.2', text: 'RAID level of the pool; required for zfs.' },
   { section: 'disk-setup', key: 'zfs.ashift', type: 'integer', nullable: true, range: { min: 9, max: 16 }, default: '12', since: '8.2', text: 'Sector size of the pool as a power of two.' },
   { section: 'disk-setup', key: 'zfs.arc-max', type: 'integer', nullable: true, range: { min: 0, unit: 'MiB' }, default: 'a tenth of the memory, at most 16 GiB', rules: ['arc-max'], since: '8.2', text: 'Upper limit of the ZFS cache; 0 is the default of ZFS, less than 64 becomes 64.' },
   { section: 'disk-setup', key: 'zfs.checksum', type: 'enum', nullable: true, values: ['on', 'fletcher4', 'sha256'], default: 'on', since: '8.2', text: 'Checksum of the pool.' },
@@ -122,7 +157,7 @@ export const ANSWER_KEYS: readonly AnswerKey[] = [
   { section: 'disk-setup', key: 'lvm.maxvz', type: 'number', nullable: true, range: GIB, products: ['pve'], since: '8.2', text: 'Largest size of the data volume; 0 makes none.' },
   { section: 'disk-setup', key: 'lvm.minfree', type: 'number', nullable: true, range: GIB, since: '8.2', text: 'Space that stays free in the volume group.' },
   { section: 'disk-setup', key: 'btrfs', type: 'table', nullable: true, products: ['pve'], rules: ['filesystem-options'], since: '8.2', text: 'Options of btrfs.' },
-  { section: 'disk-setup', key: 'btrfs.raid', type: 'enum', nullable: true, products: ['pve'], values: BTRFS_RAID, upperCaseSince: '8.3', rules: ['raid-level', 'disk-count'], since: '8.2', text: 'RAID level; required for btrfs.' },
+  { section: 'disk-setup', key: 'btrfs.raid', type: 'enum', nullable: true, products: ['pve'], values: BTRFS_RAID, meant: RAID_MEANT, upperCaseSince: '8.3', rules: ['raid-level', 'disk-count'], since: '8.2', text: 'RAID level; required for btrfs.' },
   { section: 'disk-setup', key: 'btrfs.hdsize', type: 'number', nullable: true, products: ['pve'], range: WHOLE_DISK_GIB, default: 'the whole first disk', since: '8.2', text: 'How much of each disk is used.' },
   { section: 'disk-setup', key: 'btrfs.compress', type: 'enum', nullable: true, products: ['pve'], values: ['on', 'off', 'zlib', 'lzo', 'zstd'], default: 'off', since: '8.3', text: 'Compression.' },
 

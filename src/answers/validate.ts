@@ -11,6 +11,7 @@ import {
   answerKey,
   isInRelease,
   isRequiredIn,
+  KEYS_MEANT,
   keyIn,
   keysBelow,
   nameIn,
@@ -128,7 +129,7 @@ function unknown(
   name: string,
   candidates: readonly string[],
 ): Finding {
-  const close = nearest(name, candidates);
+  const close = nearest(name, candidates, { meant: KEYS_MEANT });
   const what = code === 'answer.unknown-key' ? 'key' : 'section';
   const meant = close === undefined ? `Known here: ${candidates.join(', ')}.` : `Did you mean ${close}?`;
   // A quoted name that would be a key without its quotes.
@@ -191,7 +192,7 @@ function checkEnum(entry: AnswerKey, path: string, value: string, dialect: Diale
   if (values.includes(value)) return [];
   const upperCase = entry.upperCaseSince !== undefined && compareReleases(dialect.release, entry.upperCaseSince) >= 0;
   if (upperCase && values.some((known) => known.toUpperCase() === value)) return [];
-  const close = nearest(value, values);
+  const close = nearest(value, values, { ...(entry.meant === undefined ? {} : { meant: entry.meant }), surely: true });
   return [
     finding(
       'answer.value',
