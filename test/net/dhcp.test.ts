@@ -9,6 +9,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Test, t, test } from 'tap';
 import { bootServerRequest, discoverPacket, encodeDiscover, leaseRequest } from '../../src/dhcp/discover.ts';
@@ -254,13 +255,19 @@ test('a flood of malformed packets is counted and survived', async (t) => {
     return { bytes };
   });
   asked(clientA, flood, 0);
+  const malformed = async () =>
+    Object.values((await daemon.ask('counters')).counters.malformed).reduce((a, b) => a + b, 0);
+  // What the kernel still holds for the daemon leaves no room for one more; firmware would ask again.
+  for (let before = -1, now = 0; now === 0 || now !== before; await delay(200)) {
+    before = now;
+    now = await malformed();
+  }
   t.strictSame(
     asked(clientA, [{ bytes: good }], 1).map((a) => a.packet.xid),
     [9],
     'it still answers',
   );
-  const { counters } = await daemon.ask('counters');
-  t.ok(Object.values(counters.malformed).reduce((a, b) => a + b, 0) > 500, 'malformed packets were counted');
+  t.ok((await malformed()) > 500, 'malformed packets were counted');
   t.equal(daemon.child.exitCode, null);
   await ended(daemon.child);
 });

@@ -14,6 +14,7 @@ import { aMachine } from '../core/store/fixtures.ts';
 import { type Document, type FuzzedRequest, NASTY, requestsTo } from '../support/arbitrary-requests.ts';
 import { armed, install, loadImage } from '../support/machine.ts';
 import { MEDIA, PROFILE, STRANGER_AT, STRANGER_MAC } from '../support/parts.ts';
+import { routesOf } from '../support/routes.ts';
 
 const FIXED_SEED = 20_270_115;
 const given = process.env.IRONWAKE_FUZZ_SEED;
@@ -293,34 +294,12 @@ t.test('methods that a route does not have', async (t) => {
 });
 
 /** What machines ask is in no document: firmware, loaders and installers know it from elsewhere. */
-const OF_MACHINES: ReadonlyArray<readonly ['plain' | 'secure', string, string]> = [
-  ['plain', 'GET', '/boot/loaders/{x}'],
-  ['plain', 'HEAD', '/boot/loaders/{x}'],
-  ['plain', 'GET', '/boot/local-disk'],
-  ['plain', 'GET', '/boot/script/{x}'],
-  ['plain', 'HEAD', '/boot/script/{x}'],
-  ['plain', 'GET', '/boot/machine/{x}'],
-  ['plain', 'HEAD', '/boot/machine/{x}'],
-  ['plain', 'GET', '/boot/{x}/kernel'],
-  ['plain', 'GET', '/boot/{x}/initrd'],
-  ['plain', 'GET', '/healthz'],
-  ['secure', 'POST', '/installer/{x}/answer'],
-  ['secure', 'POST', '/installer/answer'],
-  ['secure', 'GET', '/installer/{x}/first-boot'],
-  ['secure', 'POST', '/installer/{x}/webhook'],
-  ['secure', 'POST', '/node/v1/challenge'],
-  ['secure', 'POST', '/node/v1/credential'],
-  ['secure', 'GET', '/node/v1/plan'],
-  ['secure', 'GET', '/node/v1/release'],
-  ['secure', 'GET', '/node/v1/probe-key'],
-  ['secure', 'POST', '/node/v1/probe'],
-  ['secure', 'POST', '/node/v1/reports'],
-  ['secure', 'POST', '/node/v1/finished'],
-  ['secure', 'POST', '/node/v1/watch'],
-  ['secure', 'POST', '/node/v1/born'],
-  ['secure', 'GET', '/schemas/profile.json'],
-  ['secure', 'GET', '/metrics'],
-];
+const ofMachines = ({ parts }: Site) =>
+  (['plain', 'secure'] as const).flatMap((app) =>
+    routesOf(parts.apps[app])
+      .filter(({ path }) => !path.startsWith('/api/v1'))
+      .map(({ method, path }) => [app, method, path] as const),
+  );
 
 for (const seed of SEEDS) {
   t.test(`what machines ask, by a stranger who knows a token or two (seed ${seed})`, async (t) => {
@@ -340,7 +319,9 @@ for (const seed of SEEDS) {
       fc.constant(`${'['.repeat(20_000)}${']'.repeat(20_000)}`),
       fc.constant(`"${'x'.repeat(2 * 1024 * 1024)}"`),
     );
-    for (const [app, method, path] of OF_MACHINES) {
+    const routes = ofMachines(at);
+    t.ok(routes.length > 30, `${routes.length} routes`);
+    for (const [app, method, path] of routes) {
       const requests = fc.record({
         name: names,
         type: fc.constantFrom('application/json', 'text/plain', 'application/octet-stream'),
@@ -348,7 +329,7 @@ for (const seed of SEEDS) {
         payload: method === 'POST' ? json : fc.constant(undefined),
       });
       for (const { name, type, bearer, payload } of fc.sample(requests, { numRuns: REQUESTS, seed })) {
-        const url = path.replace('{x}', encodeURIComponent(name.toWellFormed()));
+        const url = path.replace(/:\w+/, () => encodeURIComponent(name.toWellFormed()));
         const headers = {
           ...(payload !== undefined && { 'content-type': type }),
           ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),

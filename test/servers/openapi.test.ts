@@ -3,9 +3,9 @@ import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import t, { type Test } from 'tap';
-import type { createApps } from '../../src/http/apps.ts';
 import { armed } from '../support/machine.ts';
 import { NODE_MAC, type Parts, startParts } from '../support/parts.ts';
+import { routesOf } from '../support/routes.ts';
 
 interface Operation {
   readonly operationId: string;
@@ -55,28 +55,13 @@ t.test('redocly finds no fault with it', async (t) => {
   );
 });
 
-/** `GET /api/v1/nodes/:id`, of everything that is registered on the TLS port. */
-function registered(app: Awaited<ReturnType<typeof createApps>>['secure']): readonly string[] {
-  const found: string[] = [];
-  const stack: string[] = [];
-  for (const line of app.printRoutes({ commonPrefix: false }).split('\n')) {
-    const match = /^((?:[│ ] {3})*)[├└]── (.*?)(?: \(([A-Z, ]+)\))?$/.exec(line);
-    if (match === null) continue;
-    const depth = (match[1] ?? '').length / 4;
-    stack.length = depth;
-    stack.push(match[2] ?? '');
-    const path = stack.join('').replace(/\/$/, '');
-    for (const method of (match[3] ?? '').split(', '))
-      if (!['', 'HEAD'].includes(method)) found.push(`${method} ${path}`);
-  }
-  return found;
-}
-
 t.test('every route of the API is in it, with all that a reader needs', async (t) => {
   const { parts } = await armed(t);
   const { document } = await documentOf(parts);
   const operations = operationsOf(document);
-  const routes = registered(parts.apps.secure).filter((route) => route.includes(' /api/v1'));
+  const routes = routesOf(parts.apps.secure)
+    .filter(({ method, path }) => method !== 'HEAD' && path.startsWith('/api/v1'))
+    .map(({ method, path }) => `${method} ${path}`);
   t.ok(routes.length > 35, `${routes.length} routes`);
   t.same(
     operations.map(({ path, method }) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`).toSorted(),

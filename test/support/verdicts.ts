@@ -232,6 +232,12 @@ const RELEASES: readonly Row[] = [
     'nyyyyy',
   ],
   [
+    'rule/pinned-url',
+    'webhook over TLS without fingerprint',
+    { 'post-installation-webhook': { url: 'https://192.0.2.1/x' } },
+    'nyyyyy',
+  ],
+  [
     'post-installation-webhook.url/required',
     'webhook without url',
     { 'post-installation-webhook': { 'cert-fingerprint': URL_AND_PIN['cert-fingerprint'] } },
