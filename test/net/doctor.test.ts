@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { t, test } from 'tap';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { ended, Namespaces } from '../support/netns.ts';
+import { BARE_DNSMASQ, ended, Namespaces } from '../support/netns.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const ANSWERS = fileURLToPath(new URL('../../answers', import.meta.url));
@@ -104,16 +104,7 @@ const startDaemon = () =>
   ready(lab.spawn(server, process.execPath, [MAIN, 'serve', '--config', config]), /Ironwake is serving/);
 
 function dnsmasq(ns: string, ...more: string[]): Promise<ChildProcess> {
-  const args = [
-    '--no-daemon',
-    '--conf-file=/dev/null',
-    '--port=0',
-    '--no-ping',
-    '--leasefile-ro',
-    '--user=root',
-    '--pid-file=',
-  ];
-  return ready(lab.spawn(ns, 'dnsmasq', [...args, '--interface=eth0', ...more]), /DHCP, (IP range|proxy)/);
+  return ready(lab.spawn(ns, 'dnsmasq', [...BARE_DNSMASQ, '--interface=eth0', ...more]), /DHCP, (IP range|proxy)/);
 }
 
 const plainLeases = (...more: string[]) => dnsmasq(leases, '--dhcp-range=10.92.1.100,10.92.1.150,1h', ...more);

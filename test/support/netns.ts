@@ -70,18 +70,21 @@ export function ended(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): 
   });
 }
 
+/** A dnsmasq that reads and keeps no file, and asks nobody whether an address is free. */
+export const BARE_DNSMASQ: readonly string[] = [
+  '--no-daemon',
+  '--conf-file=/dev/null',
+  '--port=0',
+  '--no-ping',
+  '--leasefile-ro',
+  '--user=root',
+  '--pid-file=',
+];
+
 /** Arguments of a dnsmasq that gives leases and nothing else, as on any network. @param range first and last address, with a comma */
 export function plainLeases(interfaceName: string, range: string, more: readonly string[] = []): readonly string[] {
   return [
-    ...[
-      '--no-daemon',
-      '--conf-file=/dev/null',
-      '--port=0',
-      '--no-ping',
-      '--leasefile-ro',
-      '--user=root',
-      '--pid-file=',
-    ],
+    ...BARE_DNSMASQ,
     // Nobody reads its log while this process waits for a client, and a full pipe stops it.
     '--quiet-dhcp',
     ...[`--interface=${interfaceName}`, `--dhcp-range=${range},1h`],

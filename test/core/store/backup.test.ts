@@ -2,9 +2,15 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { test } from 'tap';
+import { type Test, test } from 'tap';
 import { silentLog } from '../../../src/log.ts';
-import { backupDatabase, readBackup, refuseHalfRestore, restoreBackup } from '../../../src/store/backup.ts';
+import {
+  type BackupFile,
+  backupDatabase,
+  readBackup,
+  refuseHalfRestore,
+  restoreBackup,
+} from '../../../src/store/backup.ts';
 import { LOCK_FILE, lockDataDirectory } from '../../../src/store/lock.ts';
 import { openStore } from '../../../src/store/store.ts';
 import { aNode, anEvent } from './fixtures.ts';
@@ -12,6 +18,18 @@ import { aNode, anEvent } from './fixtures.ts';
 const BY = 'anna';
 const NOW = 1_800_000_000_000;
 const PLAIN = { now: NOW, version: '1.2.3', files: [] };
+
+/** A data directory with one node in its database, and a backup of that. The store is still open. */
+async function withCopy(t: Test, files: readonly BackupFile[] = []) {
+  const directory = t.testdir({ data: {} });
+  const data = join(directory, 'data');
+  const path = join(data, 'ironwake.db');
+  const store = await openStore({ path, log: silentLog });
+  await store.nodes.insert(aNode());
+  const copy = join(directory, 'copy.db');
+  await backupDatabase(path, copy, { ...PLAIN, files });
+  return { data, path, store, copy };
+}
 
 test('a copy made while events pour in is one moment, sound, and private', async (t) => {
   const directory = t.testdir();
@@ -86,13 +104,7 @@ test('restored where nothing was: every row is there, and keys travel only when 
 });
 
 test('what is there is refused, or moved aside with its write-ahead log', async (t) => {
-  const directory = t.testdir({ data: {} });
-  const data = join(directory, 'data');
-  const path = join(data, 'ironwake.db');
-  const store = await openStore({ path, log: silentLog });
-  await store.nodes.insert(aNode());
-  const copy = join(directory, 'copy.db');
-  await backupDatabase(path, copy, PLAIN);
+  const { data, path, store, copy } = await withCopy(t);
   await store.nodes.remove('node-1');
   await store.close();
   await t.rejects(restoreBackup(copy, data, { force: false, now: NOW, by: BY }), { code: 'restore.exists' });
@@ -108,14 +120,9 @@ test('what is there is refused, or moved aside with its write-ahead log', async 
 });
 
 test('a restore that fails after it moved what was there leaves it as it was', async (t) => {
-  const directory = t.testdir({ data: { 'instance.key': 'the old key' } });
-  const data = join(directory, 'data');
-  const path = join(data, 'ironwake.db');
-  const store = await openStore({ path, log: silentLog });
-  await store.nodes.insert(aNode());
-  const copy = join(directory, 'copy.db');
   const content = Buffer.from('the key of the backup');
-  await backupDatabase(path, copy, { ...PLAIN, files: [{ name: 'instance.key', content }] });
+  const { data, path, store, copy } = await withCopy(t, [{ name: 'instance.key', content }]);
+  writeFileSync(join(data, 'instance.key'), 'the old key');
   await store.close();
   // What the second file would be moved to is taken, by something that no file can replace.
   mkdirSync(join(data, `instance.key.before-restore-${new Date(NOW).toISOString().replaceAll(/[:.]/g, '-')}`));
@@ -129,13 +136,7 @@ test('a restore that fails after it moved what was there leaves it as it was', a
 });
 
 test('a restore that was killed in the middle of its renames stops the start, and is done again', async (t) => {
-  const directory = t.testdir({ data: {} });
-  const data = join(directory, 'data');
-  const path = join(data, 'ironwake.db');
-  const store = await openStore({ path, log: silentLog });
-  await store.nodes.insert(aNode());
-  const copy = join(directory, 'copy.db');
-  await backupDatabase(path, copy, PLAIN);
+  const { data, path, store, copy } = await withCopy(t);
   await store.close();
   refuseHalfRestore(data);
   writeFileSync(`${path}.restoring`, '');
