@@ -94,6 +94,7 @@ async function refuseTaken(db: Kysely<Tables>, node: Node): Promise<void> {
       remedy: 'Choose another name, or remove that node first: npx ironwake node rm.',
     });
   }
+  await refuseTakenAddress(db, node);
   for (const mac of node.macs) {
     const other = await db
       .selectFrom('node_mac')
@@ -114,6 +115,37 @@ async function refuseTaken(db: Kysely<Tables>, node: Node): Promise<void> {
   }
 }
 
+/** As the column has it, big-endian. */
+function fixedNumberOf(node: Node): number | null {
+  const fixed = fixedAddressOf(node);
+  return fixed === undefined ? null : Buffer.from(ipv4ToBytes(fixed)).readUInt32BE();
+}
+
+/**
+ * Two machines with one address disturb each other, and dnsmasq and Kea refuse a whole file of reservations for it. Who has it already may be
+ * changed in everything else: databases of before this was looked at hold such nodes.
+ */
+async function refuseTakenAddress(db: Kysely<Tables>, node: Node): Promise<void> {
+  const address = fixedNumberOf(node);
+  if (address === null) return;
+  const holders = await db
+    .selectFrom('node')
+    .select(['id', 'fqdn'])
+    .where('fixed_address', '=', address)
+    .where(LIVING)
+    .orderBy('id')
+    .execute();
+  const other = holders.find(({ id }) => id !== node.id);
+  if (other === undefined || holders.some(({ id }) => id === node.id)) return;
+  throw new IronwakeError({
+    kind: 'conflict',
+    code: 'node.address-taken',
+    field: 'values.network.cidr',
+    message: `${fixedAddressOf(node)} is the fixed address of ${other.fqdn} already`,
+    remedy: `Give another address, or remove the other node first: npx ironwake node rm ${other.fqdn}.`,
+  });
+}
+
 async function insertMacs(db: Kysely<Tables>, node: Node): Promise<void> {
   for (const [position, mac] of node.macs.entries()) {
     await db.insertInto('node_mac').values({ mac, node_id: node.id, position }).execute();
@@ -128,7 +160,6 @@ async function insertTags(db: Kysely<Tables>, node: Node): Promise<void> {
 }
 
 function toRow(node: Node): Omit<Selectable<NodeTable>, 'state' | 'latest_run_id'> {
-  const fixed = fixedAddressOf(node);
   return {
     id: node.id,
     site: node.site,
@@ -143,7 +174,7 @@ function toRow(node: Node): Omit<Selectable<NodeTable>, 'state' | 'latest_run_id
     protected: node.protected ? 1 : 0,
     archived_at: node.archivedAt ?? null,
     former_macs: JSON.stringify(node.formerMacs),
-    fixed_address: fixed === undefined ? null : Buffer.from(ipv4ToBytes(fixed)).readUInt32BE(),
+    fixed_address: fixedNumberOf(node),
     rule_id: node.ruleId ?? null,
   };
 }

@@ -49,6 +49,31 @@ test('two nodes never share a MAC or a name, and a refused one leaves nothing', 
   t.equal((await store.nodes.byId('node-2'))?.revision, 1);
 });
 
+test('two living nodes never get one fixed address; who has one may be changed otherwise', async (t) => {
+  const store = await memory();
+  t.teardown(() => store.close());
+  const at = (address: string) => ({ network: { cidr: `${address}/24` } });
+  await store.nodes.insert(aNode({ values: at('10.0.0.5') }));
+  const second = { id: 'node-2', fqdn: 'pve2.lab.example' as Fqdn, macs: [MAC2] };
+  const taken = '409 node.address-taken values.network.cidr';
+  t.equal(await codeOf(store.nodes.insert(aNode({ ...second, values: at('10.0.0.5') }))), taken);
+  t.equal(await codeOf(store.nodes.insert(aNode({ ...second, values: { answer: at('10.0.0.5') } }))), taken);
+  t.equal(await store.nodes.byMac(MAC2), undefined, 'nothing of it is left');
+  const archived = aNode({ ...second, values: at('10.0.0.5'), archivedAt: 1 });
+  await store.nodes.insert(archived);
+  t.equal(await codeOf(store.nodes.update({ ...archived, archivedAt: undefined, revision: 2 }, 1)), taken, 'taken up');
+  t.equal(
+    await store.nodes.update({ ...archived, archivedAt: undefined, values: at('10.0.0.6'), revision: 2 }, 1),
+    true,
+  );
+  t.equal(
+    await codeOf(store.nodes.update(aNode({ ...second, values: at('10.0.0.5'), revision: 3 }), 2)),
+    taken,
+    'changed to it',
+  );
+  t.equal(await store.nodes.update(aNode({ values: at('10.0.0.5'), notes: 'new', revision: 2 }), 1), true);
+});
+
 test('a node is changed only by who has seen its last revision', async (t) => {
   const store = await memory();
   t.teardown(() => store.close());
