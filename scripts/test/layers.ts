@@ -6,10 +6,8 @@ export interface Layer {
   /** Also the directory under test/. */
   readonly name: string;
   readonly what: string;
-  /** Test files at once. */
+  /** Test files at once. tap begins them in the order of their names, whatever order it is given. */
   readonly jobs: number;
-  /** These files are begun first, so that none of them runs alone at the end. */
-  readonly longest?: readonly string[];
   /** Several files run in one process, one after another: where starting one takes longer than its tests. */
   readonly shared: boolean;
   /** For one file. */
@@ -54,15 +52,6 @@ export const LAYERS: readonly Layer[] = [
     what: 'post-install modules in containers',
     // Most of their time is waiting: for services to start, for ports that stay silent, for the clock.
     jobs: 3,
-    longest: [
-      'test/container/modules/ssh.test.ts',
-      'test/container/modules/base.test.ts',
-      'test/container/modules/firewall.test.ts',
-      'test/container/first-boot.test.ts',
-      'test/container/modules/network.test.ts',
-      'test/container/modules/upgrade.test.ts',
-      'test/container/modules/fail2ban.test.ts',
-    ],
     shared: false,
     timeoutSeconds: 900,
     needsRoot: true,
@@ -81,12 +70,6 @@ export const LAYERS: readonly Layer[] = [
     name: 'lab',
     what: 'virtual machines with real firmware',
     jobs: 2,
-    longest: [
-      'test/lab/journey-uefi.test.ts',
-      'test/lab/plan-trixie.test.ts',
-      'test/lab/plan-bookworm.test.ts',
-      'test/lab/demo.test.ts',
-    ],
     shared: false,
     timeoutSeconds: 1800,
     needsRoot: true,
